@@ -1,0 +1,214 @@
+"""CloudEvents 1.0 on Kafka and HTTP: structured and binary mode, and our batch record. Decoded by hand.
+
+The CloudEvents SDK invents missing ids and passes broken JSON (RUNTIME section 6), so the hot path decodes with
+msgspec and refuses with a reason. Every failure is a `DecodeError`; no other exception leaves this module.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import msgspec
+
+from streams.contracts.events import PAYLOADS, Event, Payload, subject_of
+from streams.contracts.identifiers import Identifier
+from streams.contracts.reasons import DecodeError, FieldError, RejectReason
+
+BATCH_TYPE = "application/cloudevents-batch+json"
+STRUCTURED_TYPE = "application/cloudevents+json"
+MAX_BATCH_EVENTS = 500
+MAX_RECORD_BYTES = 512 * 1024
+MAX_EVENT_BYTES = 64 * 1024
+
+_Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class _Envelope(msgspec.Struct, kw_only=True):
+    """A CloudEvent in structured mode, its data still undecoded. Extension attributes we do not know are let pass."""
+
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    source: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    specversion: str
+    type: str
+    time: _Instant
+    subject: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+    recordedtime: _Instant | None = None
+    datacontenttype: str | None = None
+    data: msgspec.Raw = msgspec.Raw(b"")
+
+
+class _Outgoing(msgspec.Struct, kw_only=True, omit_defaults=True):
+    specversion: str
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: datetime
+    recordedtime: datetime
+    data: Payload
+
+
+_decode_envelope = msgspec.json.Decoder(_Envelope).decode
+_decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decoders = {name: msgspec.json.Decoder(payload).decode for name, payload in PAYLOADS.items()}
+_encode = msgspec.json.Encoder().encode
+_IDENTIFIER = Identifier
+
+
+def _pointer(path: str) -> str:
+    """Turn msgspec's `$.a[0].b` into a JSON pointer `/a/0/b`."""
+    return path.removeprefix("$").replace("[...]", "/*").replace("[", "/").replace("]", "").replace(".", "/")
+
+
+def _reason_of(message: str) -> RejectReason:
+    if "missing required field" in message:
+        return RejectReason.MISSING_FIELD
+    if message.startswith(("Expected `", "Object contains unknown field")) and (
+        "got" in message or "unknown" in message
+    ):
+        return RejectReason.WRONG_TYPE
+    return RejectReason.OUT_OF_RANGE
+
+
+def _refusal(error: msgspec.ValidationError, *, under: str) -> DecodeError:
+    message, _, path = str(error).partition(" - at `")
+    pointer = under + _pointer(path.rstrip("`"))
+    cause = error.__cause__
+    if isinstance(cause, FieldError):
+        return DecodeError(reason=cause.reason, field=f"{pointer}/{cause.field}", detail=cause.detail)
+    reason = _reason_of(message)
+    if reason is RejectReason.MISSING_FIELD:
+        pointer = f"{pointer}/{message.split('`')[1]}"
+    return DecodeError(reason=reason, field=pointer, detail=message)
+
+
+def decode_event(raw: bytes | msgspec.Raw, *, recorded_at: datetime | None = None) -> Event:
+    """Decode one CloudEvent in structured mode.
+
+    `recorded_at` is used where the event has no `recordedtime`; `None` then refuses it. Raises `DecodeError`.
+    """
+    if not raw:
+        raise DecodeError(reason=RejectReason.TOMBSTONE, field="", detail="a record without a value is no event")
+    try:
+        envelope = _decode_envelope(raw)
+    except msgspec.ValidationError as error:
+        refusal = _refusal(error, under="")
+        raise DecodeError(reason=RejectReason.INVALID_ENVELOPE, field=refusal.field, detail=refusal.detail) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DecodeError(reason=RejectReason.NOT_JSON, field="", detail=str(error)[:200]) from error
+    return _typed(envelope, recorded_at=recorded_at)
+
+
+def _utc(instant: datetime) -> datetime:
+    return instant if instant.tzinfo is UTC else instant.astimezone(UTC)
+
+
+def _typed(envelope: _Envelope, *, recorded_at: datetime | None) -> Event:
+    if envelope.specversion != "1.0":
+        raise DecodeError(
+            reason=RejectReason.INVALID_ENVELOPE,
+            field="/specversion",
+            detail=f"must be 1.0, is {envelope.specversion!r}",
+        )
+    decode = _decoders.get(envelope.type)
+    if decode is None:
+        raise DecodeError(
+            reason=RejectReason.UNKNOWN_TYPE, field="/type", detail=f"unknown type {envelope.type[:120]!r}"
+        )
+    if not envelope.data:
+        raise DecodeError(reason=RejectReason.TOMBSTONE, field="/data", detail="an event without data says nothing")
+    try:
+        data = decode(envelope.data)
+    except msgspec.ValidationError as error:
+        raise _refusal(error, under="/data") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DecodeError(reason=RejectReason.NOT_JSON, field="/data", detail=str(error)[:200]) from error
+    recorded = envelope.recordedtime or recorded_at
+    if recorded is None:
+        raise DecodeError(reason=RejectReason.MISSING_FIELD, field="/recordedtime", detail="no recordedtime given")
+    subject = subject_of(data)
+    if envelope.subject is not None and envelope.subject != subject:
+        raise DecodeError(
+            reason=RejectReason.INCONSISTENT,
+            field="/subject",
+            detail=f"the subject is {envelope.subject!r}, the data are about {subject!r}",
+        )
+    return Event(
+        id=envelope.id, source=envelope.source, subject=subject, data=data,
+        occurred_at=_utc(envelope.time), recorded_at=_utc(recorded),
+    )  # fmt: skip
+
+
+def encode_event(event: Event) -> bytes:
+    """Encode an event as a CloudEvent in structured mode; always the same bytes for the same event."""
+    return _encode(
+        _Outgoing(
+            specversion="1.0", id=event.id, source=event.source, type=event.type, subject=event.subject,
+            time=event.occurred_at, recordedtime=event.recorded_at, data=event.data,
+        )
+    )  # fmt: skip
+
+
+def encode_batch(events: Iterable[Event]) -> bytes:
+    """Encode events as one batch record (`application/cloudevents-batch+json`)."""
+    return b"[" + b",".join(encode_event(e) for e in events) + b"]"
+
+
+def encode_binary(event: Event) -> tuple[list[tuple[str, bytes]], bytes]:
+    """Encode an event in binary mode: Kafka headers with prefix `ce_`, and the data as the value."""
+    attributes = {
+        "specversion": "1.0", "id": event.id, "source": event.source, "type": event.type, "subject": event.subject,
+        "time": _encode(event.occurred_at).decode().strip('"'),
+        "recordedtime": _encode(event.recorded_at).decode().strip('"'),
+    }  # fmt: skip
+    headers = [(f"ce_{name}", value.encode()) for name, value in attributes.items()]
+    return [*headers, ("content-type", b"application/json")], _encode(event.data)
+
+
+def _from_binary(headers: Mapping[str, bytes], value: bytes) -> bytes:
+    """Rebuild the structured form of a binary-mode record, so that both modes pass the same checks."""
+    attributes: dict[str, Any] = {}
+    for name, content in headers.items():
+        if name.startswith("ce_"):
+            try:
+                attributes[name.removeprefix("ce_")] = content.decode("utf-8")
+            except UnicodeDecodeError as error:
+                raise DecodeError(
+                    reason=RejectReason.INVALID_ENVELOPE, field=f"/{name}", detail="header is not UTF-8"
+                ) from error
+    attributes.pop("data", None)
+    attributes["data"] = msgspec.Raw(value)
+    try:
+        return _encode(attributes)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise DecodeError(reason=RejectReason.NOT_JSON, field="/data", detail=str(error)[:200]) from error
+
+
+def split_record(
+    value: bytes | None, headers: Sequence[tuple[str, bytes]] = (), *, max_bytes: int = MAX_RECORD_BYTES
+) -> Sequence[bytes | msgspec.Raw]:
+    """Split a Kafka record into its events in structured form: one, or those of a batch record.
+
+    Raises `DecodeError` for a record that as a whole cannot be one: no value, too large, no JSON list, too many.
+    """
+    if not value:
+        raise DecodeError(reason=RejectReason.TOMBSTONE, field="", detail="a record without a value is no event")
+    if len(value) > max_bytes:
+        raise DecodeError(reason=RejectReason.TOO_LARGE, field="", detail=f"{len(value)} bytes, at most {max_bytes}")
+    if headers:
+        named = {name.lower(): content or b"" for name, content in headers}
+        if "ce_specversion" in named or "ce_id" in named:
+            return (_from_binary(named, value),)
+    if value.lstrip()[:1] != b"[":
+        return (value,)
+    try:
+        events = _decode_list(value)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise DecodeError(reason=RejectReason.NOT_JSON, field="", detail=str(error)[:200]) from error
+    if len(events) > MAX_BATCH_EVENTS:
+        raise DecodeError(
+            reason=RejectReason.TOO_LARGE,
+            field="",
+            detail=f"{len(events)} events in a batch, at most {MAX_BATCH_EVENTS}",
+        )
+    return events

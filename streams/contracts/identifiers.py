@@ -1,0 +1,70 @@
+"""Types of the small words on events: ids, countries, zones, stages, dates. Each is checked when an event is built."""
+
+import zoneinfo
+from datetime import date, datetime, time
+from functools import lru_cache
+from typing import Annotated, Literal
+
+import msgspec
+
+from streams.contracts.materials import is_known
+from streams.contracts.reasons import FieldError, RejectReason
+
+Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:+/@-]*$")]
+MeasureId = Annotated[str, msgspec.Meta(min_length=2, max_length=80, pattern=r"^[A-Z0-9][A-Za-z0-9-]*$")]
+MaterialId = Annotated[str, msgspec.Meta(max_length=60)]
+"""Checked against the table of materials when the event is built, so it needs no pattern."""
+Country = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}$")]
+"""ISO 3166-1 alpha-2."""
+LegalDate = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2})?$")]
+"""A date (or date and minute) on the wall of the instrument's zone; no offset, the zone stands beside it."""
+ReferencePeriod = Annotated[str, msgspec.Meta(max_length=21, pattern=r"^\d{4}(-(\d{2}(-\d{2})?|Q[1-4]|H[12]))?$")]
+"""A year, half, quarter, month or day: `2025`, `2025-H1`, `2025-Q3`, `2025-04`, `2025-04-09`."""
+ShortText = Annotated[str, msgspec.Meta(max_length=400)]
+LongText = Annotated[str, msgspec.Meta(max_length=4000)]
+Ratio = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+Tonnes = Annotated[float, msgspec.Meta(ge=0.0, le=1e12)]
+Positive = Annotated[float, msgspec.Meta(gt=0.0, le=1e12)]
+Stage = Literal["mining", "concentrate", "separation", "metal", "alloy", "magnet", "recycling", "refining", "product"]
+LegalForce = Literal["instrument", "statement", "press"]
+
+
+def check_material(name: str) -> None:
+    """Refuse a name that is neither a material nor a group, as field `material`."""
+    if not is_known(name):
+        check_materials((name,), field="material")
+
+
+def check_materials(names: tuple[str, ...] | list[str], *, field: str) -> None:
+    """Refuse a name that is neither a material nor a group."""
+    for index, name in enumerate(names):
+        if not is_known(name):
+            raise FieldError(
+                reason=RejectReason.UNKNOWN_MATERIAL,
+                field=f"{field}/{index}" if len(names) > 1 or field == "materials" else field,
+                detail=f"{name!r} is neither a known material nor a group; see streams/contracts/materials.py",
+            )
+
+
+@lru_cache(maxsize=256)
+def zone_of(name: str) -> zoneinfo.ZoneInfo:
+    """Load an IANA time zone; raises `FieldError` for a name that is none."""
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise FieldError(
+            reason=RejectReason.OUT_OF_RANGE, field="zone", detail=f"{name!r} is no IANA time zone"
+        ) from error
+
+
+def parse_legal_date(text: str, *, field: str) -> tuple[date, time | None]:
+    """Split a legal date into its day and, where the instrument gives one, its time of day."""
+    try:
+        if len(text) == 10:
+            return date.fromisoformat(text), None
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise FieldError(
+            reason=RejectReason.OUT_OF_RANGE, field=field, detail=f"{text!r} is no date of the calendar"
+        ) from error
+    return instant.date(), instant.time()

@@ -1,0 +1,99 @@
+"""The border between the runtime and the cores: plain types, importable without Faust, Kafka or Redis.
+
+A core never sees a Kafka record. It is handed what the runtime admitted (repeats already dropped), a store that holds
+the state of its partition, and answers with outputs. Live workers, tests, backtest and what-if drive the same cores.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from streams.contracts.records import Segment
+
+
+class StateStore(Protocol):
+    """State of one partition. Values are immutable: a core replaces them, so that the runtime can roll back."""
+
+    def get(self, key: bytes) -> Any:
+        """Return the value of a key, `None` where there is none."""
+
+    def put(self, key: bytes, value: Any) -> None:
+        """Set the value of a key."""
+
+    def delete(self, key: bytes) -> None:
+        """Remove a key; removing one that is not there is no error."""
+
+    def items(self) -> Iterable[tuple[bytes, Any]]:
+        """Iterate over a snapshot of all keys and values."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Admitted:
+    """One source record as a core sees it.
+
+    `position` is the offset in `signals` it goes back to. `segments` and `ticks` come from `signals` only, `items`
+    (events in structured form) from the logs behind it. `recorded_at` is the broker's time stamp, for metrics only.
+    """
+
+    position: int
+    segments: Sequence[Segment] = ()
+    ticks: Sequence[datetime] = ()
+    items: Sequence[msgspec.Raw] = ()
+    recorded_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeadLetter:
+    """Something a stage could not use: the original bytes, and why.
+
+    `field` is a JSON pointer into the value; `index` the place within a batch record, `None` for the whole record.
+    """
+
+    value: bytes | None
+    reason: str
+    field: str
+    detail: str
+    key: bytes | None = None
+    headers: Sequence[tuple[str, bytes]] = ()
+    index: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What a core made of one record: events in structured form for the next log, and dead letters."""
+
+    outputs: Sequence[bytes] = ()
+    dead_letters: Sequence[DeadLetter] = ()
+
+
+class PartitionCore(Protocol):
+    """A core of one partition, made anew whenever the partition becomes ready; it builds its heaps from the state."""
+
+    def process(self, admitted: Admitted) -> Outcome:
+        """Take one record; deterministic in the state and the record."""
+
+
+class InMemoryStateStore:
+    """A dictionary as a state store, for tests, backtest and what-if."""
+
+    def __init__(self) -> None:
+        self._values: dict[bytes, Any] = {}
+
+    def get(self, key: bytes) -> Any:
+        """Return the value of a key, `None` where there is none."""
+        return self._values.get(key)
+
+    def put(self, key: bytes, value: Any) -> None:
+        """Set the value of a key."""
+        self._values[key] = value
+
+    def delete(self, key: bytes) -> None:
+        """Remove a key."""
+        self._values.pop(key, None)
+
+    def items(self) -> Iterable[tuple[bytes, Any]]:
+        """Iterate over a snapshot."""
+        return tuple(self._values.items())
