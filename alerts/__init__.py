@@ -1,0 +1,1 @@
+"""From assessments to alerts, deliveries and the console."""

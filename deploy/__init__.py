@@ -1,0 +1,1 @@
+"""The local stack, the command line, dashboards, rules and topics."""

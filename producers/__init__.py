@@ -1,0 +1,1 @@
+"""External systems to topics: files, replay, synthetic data, the HTTP gateway."""

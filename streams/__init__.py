@@ -1,0 +1,1 @@
+"""From events on the topics to assessments on the log."""

@@ -1,0 +1,1 @@
+"""What joins the pure cores to the runtime, the metrics and the read view."""

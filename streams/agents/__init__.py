@@ -1,0 +1,1 @@
+"""The worker processes: Faust agents over the cores."""

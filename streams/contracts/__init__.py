@@ -1,0 +1,1 @@
+"""Wire types, topics and codec: importable without the engine."""

@@ -6,8 +6,17 @@ from typing import Annotated, Literal
 import msgspec
 
 from streams.contracts.identifiers import (
-    Country, Identifier, LegalDate, MaterialId, Ratio, ReferencePeriod, ShortText, Stage, Tonnes, check_material,
-)  # fmt: skip
+    Country,
+    Identifier,
+    LegalDate,
+    MaterialId,
+    Ratio,
+    ReferencePeriod,
+    ShortText,
+    Stage,
+    Tonnes,
+    check_material,
+)
 from streams.contracts.provenance import Provenance
 from streams.contracts.reasons import FieldError, RejectReason
 

@@ -11,8 +11,12 @@ import msgspec
 from streams.contracts.alert import AlertChanged, DeliveryChanged
 from streams.contracts.assessments import ExposureAssessed, MeasureAssessed, RiskAssessed
 from streams.contracts.capacity import (
-    CapacityReported, LicenceDecided, StockReported, SupplyObserved, TradeObserved,
-)  # fmt: skip
+    CapacityReported,
+    LicenceDecided,
+    StockReported,
+    SupplyObserved,
+    TradeObserved,
+)
 from streams.contracts.directive import DirectiveGiven
 from streams.contracts.policy import ClaimMade, MeasureChanged, StandardPublished
 from streams.contracts.price import PriceQuoted
@@ -25,10 +29,23 @@ class Tick(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Payload: TypeAlias = (
-    MeasureChanged | ClaimMade | StandardPublished | PriceQuoted | CapacityReported | SupplyObserved | TradeObserved
-    | StockReported | LicenceDecided | MeasureAssessed | RiskAssessed | ExposureAssessed | AlertChanged
-    | DeliveryChanged | DirectiveGiven | Tick
-)  # fmt: skip
+    MeasureChanged
+    | ClaimMade
+    | StandardPublished
+    | PriceQuoted
+    | CapacityReported
+    | SupplyObserved
+    | TradeObserved
+    | StockReported
+    | LicenceDecided
+    | MeasureAssessed
+    | RiskAssessed
+    | ExposureAssessed
+    | AlertChanged
+    | DeliveryChanged
+    | DirectiveGiven
+    | Tick
+)
 
 PAYLOADS: MappingProxyType[str, type[Payload]] = MappingProxyType(
     {
@@ -73,7 +90,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def family_of(type_name: str) -> str:
-    """Return the family of an event type: `policy`, `price`, `capacity`, `risk`, `alert`, `delivery`, `directive`, `tick`."""
+    """Return the family of an event type, such as `policy`, `price` or `tick`."""
     return type_name.removeprefix(PREFIX).split(".", 1)[0]
 
 
@@ -87,7 +104,7 @@ _SUBJECTS: MappingProxyType[type[Payload], Callable[[Any], str]] = MappingProxyT
         AlertChanged: attrgetter("fingerprint"),
         DeliveryChanged: attrgetter("delivery"),
         DirectiveGiven: lambda data: f"{data.kind}/{data.target}",
-        Tick: lambda data: "tick",
+        Tick: lambda _: "tick",
     }
 )
 _material = attrgetter("material")

@@ -61,7 +61,7 @@ def expand(names: Iterable[str]) -> tuple[str, ...]:
     """
     chosen: set[str] = set()
     for name in names:
-        chosen.update(GROUPS[name] if name in GROUPS else (name,))
+        chosen.update(GROUPS.get(name, (name,)))
         if name not in GROUPS and name not in MATERIALS:
             raise KeyError(name)
     return tuple(m for m in MATERIALS if m in chosen)

@@ -5,9 +5,18 @@ from typing import Literal
 import msgspec
 
 from streams.contracts.identifiers import (
-    Country, LegalDate, LegalForce, LongText, MaterialId, MeasureId, ShortText, Stage, check_materials,
-    parse_legal_date, zone_of,
-)  # fmt: skip
+    Country,
+    LegalDate,
+    LegalForce,
+    LongText,
+    MaterialId,
+    MeasureId,
+    ShortText,
+    Stage,
+    check_materials,
+    parse_legal_date,
+    zone_of,
+)
 from streams.contracts.provenance import Provenance
 from streams.contracts.reasons import FieldError, RejectReason
 

@@ -5,8 +5,15 @@ from typing import Literal
 import msgspec
 
 from streams.contracts.identifiers import (
-    Identifier, MaterialId, Positive, Ratio, ReferencePeriod, ShortText, Tonnes, check_material,
-)  # fmt: skip
+    Identifier,
+    MaterialId,
+    Positive,
+    Ratio,
+    ReferencePeriod,
+    ShortText,
+    Tonnes,
+    check_material,
+)
 from streams.contracts.provenance import Provenance
 
 Currency = Literal["USD", "CNY", "EUR", "JPY", "GBP", "AUD", "KRW"]

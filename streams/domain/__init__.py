@@ -1,0 +1,1 @@
+"""The pure risk core: no clock, no input or output, no engine."""

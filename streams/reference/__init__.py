@@ -1,0 +1,1 @@
+"""Reference data and the curated history that ship with the project."""

@@ -1,0 +1,1 @@
+"""The stream runtime on Faust and the guarantees it adds."""
