@@ -1,1 +1,5 @@
-"""Reference data and the curated history that ship with the project."""
+"""Reference data, curated history and their loaders."""
+
+from streams.reference.loaders import HISTORIES, HistoryKind, load_history, load_table
+
+__all__ = ["HISTORIES", "HistoryKind", "load_history", "load_table"]

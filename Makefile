@@ -1,0 +1,82 @@
+# Needs Python 3.11 or newer and make; everything else is fetched from requirements.lock. `make kafka` needs Maven.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+KAFKA_VERSION := 4.1.0
+KAFKA_LIB := .cache/kafka/$(KAFKA_VERSION)
+TESTS ?=
+export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
+
+FAST_PARTS := $(wildcard tests/unit tests/property tests/architecture tests/contract)
+SLOW_PARTS := $(wildcard tests/component tests/integration tests/e2e)
+
+.PHONY: help demo up down test check format-check lint types imports fast-tests slow-tests bench kafka lock format clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+# The stamp depends on the lock alone: a new lock installs again, into the same environment.
+$(STAMP): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Monazite needs Python 3.11 or newer, %s is %s: run make PYTHON=python3.12 ..." % (sys.executable, sys.version.split()[0]))'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@# The command itself: a path entry and a starter, since the sources are run in place.
+	@$(BIN)/python -c 'import pathlib, sysconfig; (pathlib.Path(sysconfig.get_path("purelib")) / "monazite.pth").write_text("$(CURDIR)\n")'
+	@printf '#!/bin/sh\nexec "%s" -m deploy.cli "$$@"\n' "$(CURDIR)/$(BIN)/python" > $(BIN)/monazite && chmod +x $(BIN)/monazite
+	@touch $@
+
+demo: $(STAMP) ## play the real history through a local stack and show the alerts
+	$(BIN)/python -m deploy.cli demo
+
+up: $(STAMP) ## run the stack live in this terminal until Ctrl-C
+	$(BIN)/python -m deploy.cli stack up --foreground
+
+down: $(STAMP) ## stop a stack that runs in the background
+	$(BIN)/python -m deploy.cli stack down
+
+check: format-check lint types imports fast-tests ## format, lint, types, imports, unit, property, architecture, contract tests (under a minute)
+
+test: check slow-tests ## all of `make check`, then component, integration and end-to-end tests
+
+format-check: $(STAMP)
+	$(BIN)/ruff format --check .
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+
+types: $(STAMP)
+	$(BIN)/mypy .
+
+imports: $(STAMP)
+	$(BIN)/lint-imports
+
+fast-tests: $(STAMP)
+	$(BIN)/python -m pytest -q -rs $(FAST_PARTS) $(TESTS)
+
+slow-tests: $(STAMP)
+	$(BIN)/python -m pytest -q -rs $(SLOW_PARTS) $(TESTS)
+
+bench: $(STAMP) kafka ## measure the road and its reference on Apache Kafka
+	$(BIN)/python -m bench.road
+
+kafka: $(KAFKA_LIB)/.resolved ## fetch Apache Kafka's Maven artifacts for --broker kafka and its tests
+
+$(KAFKA_LIB)/.resolved: deploy/kafka/pom.xml
+	@command -v java >/dev/null || { echo "Apache Kafka needs Java 17 or newer (Debian: apt-get install openjdk-17-jre-headless)" >&2; exit 1; }
+	@command -v mvn >/dev/null || { echo "Fetching Apache Kafka needs Maven (Debian: apt-get install maven)" >&2; exit 1; }
+	mvn --batch-mode --quiet --file deploy/kafka/pom.xml dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$(CURDIR)/$(KAFKA_LIB)"
+	@touch $@
+
+lock: ## resolve requirements.lock anew from pyproject.toml (needs uv in .venv)
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --group dev pyproject.toml --output-file requirements.lock
+
+format: $(STAMP) ## put the sources into the house format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## remove what was built (not .venv and the Kafka artifacts)
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage build *.egg-info
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

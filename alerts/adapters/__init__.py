@@ -1,0 +1,1 @@
+"""The cores of the rules, notify and deliver stages, behind the runtime's ports."""

@@ -1,0 +1,1 @@
+"""Where notices go: structured log, signed webhook."""

@@ -1,0 +1,1 @@
+"""The console: what people and other systems read, from the read view."""

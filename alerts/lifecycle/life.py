@@ -1,0 +1,130 @@
+"""One step in the life of an alert: `(prior, evaluation, timing, at) -> next and reason`, pure, in event time."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+
+import msgspec
+
+from alerts.lifecycle.evaluation import Alert, Evaluation, Timing, Verdict
+from alerts.lifecycle.transitions import ROWS_OF, Guard, Reason
+from streams.contracts.alert import AlertState
+
+_TOLD_IN_PLACE = frozenset({Reason.STEPPED_UP, Reason.STEPPED_DOWN, Reason.OCCASION_CHANGED, Reason.REPEATED})
+_SETTLED = frozenset({AlertState.OK, AlertState.NO_DATA})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Advance:
+    """What became of an alert: the next value, whether it changed for others to know, and why."""
+
+    next: Alert
+    changed: bool
+    reason: Reason
+
+
+def _rank(prior: Alert) -> int:
+    return prior.level.rank if prior.level else -1
+
+
+def _waited(prior: Alert, at: datetime, needed: object) -> bool:
+    return prior.waiting_since is not None and at - prior.waiting_since >= needed  # type: ignore[operator]
+
+
+def _lower(prior: Alert, now: Evaluation) -> bool:
+    return now.level is not None and now.level.rank < _rank(prior)
+
+
+def _lower_kept(prior: Alert, now: Evaluation, timing: Timing, at: datetime) -> bool:
+    return _lower(prior, now) and (not timing.keep_firing_for or _waited(prior, at, timing.keep_firing_for))
+
+
+def _expired(prior: Alert, _: Evaluation, timing: Timing, at: datetime) -> bool:
+    return (
+        timing.resolve_after is not None and prior.fired_at is not None and at - prior.fired_at >= timing.resolve_after
+    )
+
+
+_GUARDS: Mapping[Guard, Callable[[Alert, Evaluation, Timing, datetime], bool]] = MappingProxyType(
+    {
+        Guard.ALWAYS: lambda *_: True,
+        Guard.WAITS: lambda _prior, _now, timing, _at: bool(timing.for_),
+        Guard.HELD: lambda prior, _now, timing, at: _waited(prior, at, timing.for_),
+        Guard.KEEPS: lambda _prior, _now, timing, _at: bool(timing.keep_firing_for),
+        Guard.KEPT: lambda prior, _now, timing, at: _waited(prior, at, timing.keep_firing_for),
+        Guard.EXPIRED: _expired,
+        Guard.HIGHER: lambda prior, now, _timing, _at: now.level is not None and now.level.rank > _rank(prior),
+        Guard.LOWER: lambda prior, now, _timing, _at: _lower(prior, now),
+        Guard.LOWER_KEPT: _lower_kept,
+        Guard.NEW_OCCASION: lambda prior, now, _timing, _at: now.occasion != prior.occasion,
+        Guard.REPEATS: lambda prior, now, _timing, _at: now.repeat > prior.repeat and prior.acknowledged_by is None,
+    }
+)
+
+
+def _due_at(alert: Alert, now: Evaluation, timing: Timing) -> datetime | None:
+    """Find the next instant at which time alone changes this alert."""
+    due = []
+    acknowledged_repeat = alert.acknowledged_by is not None and alert.state is AlertState.FIRING and now.repeat > 0
+    if now.next_at is not None and not acknowledged_repeat:
+        due.append(now.next_at)
+    if alert.waiting_since is not None:
+        due.append(alert.waiting_since + (timing.for_ if alert.state is AlertState.PENDING else timing.keep_firing_for))
+    if timing.resolve_after is not None and alert.fired_at is not None and alert.state is AlertState.FIRING:
+        due.append(alert.fired_at + timing.resolve_after)
+    return min(due) if due else None
+
+
+def _waiting_since(prior: Alert, to: AlertState, reason: Reason, at: datetime) -> datetime | None:
+    waits = to in (AlertState.PENDING, AlertState.CLEARING) or reason is Reason.WAITING_TO_STEP_DOWN
+    if not waits:
+        return None
+    return prior.waiting_since if prior.waiting_since is not None and prior.state is to else at
+
+
+def next_alert(prior: Alert, now: Evaluation, timing: Timing, *, at: datetime) -> Advance:
+    """Apply an evaluation at `at` to an alert.
+
+    `changed` is true when the state moved, the step moved, the occasion is another one, or a repeat is due. While
+    firing, the level and occasion told last are kept until a row tells new ones.
+    """
+    row = next(r for r in ROWS_OF[prior.state, now.verdict] if _GUARDS[r.guard](prior, now, timing, at))
+    changed = row.to is not prior.state or row.reason in _TOLD_IN_PLACE
+    alert = msgspec.structs.replace(
+        prior, state=row.to, waiting_since=_waiting_since(prior, row.to, row.reason, at)
+    )
+    if row.to in _SETTLED:
+        alert = msgspec.structs.replace(
+            alert, level=None, occasion="", repeat=0, fired_at=None, acknowledged_by=None, evaluation=None
+        )
+    elif changed and now.verdict is Verdict.MET and row.reason is not Reason.MET_AGAIN:
+        alert = _told(alert, now, starts=row.to is not prior.state or row.reason is Reason.OCCASION_CHANGED, at=at)
+    elif now.verdict is Verdict.MET and now.level is not None and row.reason is Reason.MET_AGAIN:
+        higher = now.level.rank >= _rank(prior)
+        alert = _told(alert, now, starts=False, at=at) if higher else alert
+    if row.to not in _SETTLED and (alert.waiting_since is not None or alert.evaluation is None):
+        alert = msgspec.structs.replace(alert, evaluation=now)
+    if now.verdict is not Verdict.UNKNOWN or row.to is not prior.state:
+        alert = msgspec.structs.replace(alert, due_at=_due_at(alert, now, timing))
+    return Advance(next=alert, changed=changed, reason=row.reason)
+
+
+def _told(alert: Alert, now: Evaluation, *, starts: bool, at: datetime) -> Alert:
+    return msgspec.structs.replace(
+        alert,
+        level=now.level,
+        occasion=now.occasion,
+        repeat=now.repeat,
+        fired_at=at if starts and alert.state is AlertState.FIRING else alert.fired_at,
+        acknowledged_by=None,
+        evaluation=now,
+    )
+
+
+def acknowledge(prior: Alert, timing: Timing, *, by: str | None) -> Alert:
+    """Record who has taken a firing alert (`None` takes it back); its repeats stop, everything else goes on."""
+    if prior.state is not AlertState.FIRING or prior.acknowledged_by == by:
+        return prior
+    alert = msgspec.structs.replace(prior, acknowledged_by=by)
+    return msgspec.structs.replace(alert, due_at=_due_at(alert, alert.evaluation or Evaluation(verdict=Verdict.MET), timing))

@@ -1,0 +1,121 @@
+"""The life of an alert as one table: state, verdict, guard -> state, reason. The first row that matches counts.
+
+The diagram in the README is generated from it (`mermaid`), and a test compares them. No row leads from an unknown
+verdict to ok: a gap never resolves an alert.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from alerts.lifecycle.evaluation import Verdict
+from streams.contracts.alert import AlertState
+
+OK, PENDING, FIRING = AlertState.OK, AlertState.PENDING, AlertState.FIRING
+CLEARING, NO_DATA = AlertState.CLEARING, AlertState.NO_DATA
+
+
+class Guard(StrEnum):
+    """What must hold besides state and verdict; all are about the alert, the evaluation and the instant."""
+
+    ALWAYS = "always"
+    WAITS = "the rule has a `for`"
+    HELD = "met for all of `for`"
+    KEEPS = "the rule has a `keep_firing_for`"
+    KEPT = "over for all of `keep_firing_for`"
+    EXPIRED = "news older than `resolve_after`"
+    HIGHER = "a higher step"
+    LOWER = "a lower step"
+    LOWER_KEPT = "a lower step for all of `keep_firing_for`"
+    NEW_OCCASION = "another occasion"
+    REPEATS = "a repeat is due and nobody has acknowledged"
+
+
+class Reason(StrEnum):
+    """Why an alert went where it went."""
+
+    CONDITION_MET = "condition_met"
+    WAITING = "waiting_out_for"
+    HELD_LONG_ENOUGH = "met_for_long_enough"
+    NOT_MET = "not_met"
+    STEPPED_UP = "stepped_up"
+    STEPPED_DOWN = "stepped_down"
+    WAITING_TO_STEP_DOWN = "waiting_to_step_down"
+    OCCASION_CHANGED = "occasion_changed"
+    REPEATED = "repeated"
+    UNCHANGED = "unchanged"
+    CONDITION_OVER = "condition_over"
+    WAITING_TO_CLEAR = "waiting_to_clear"
+    CLEAR_LONG_ENOUGH = "clear_for_long_enough"
+    MET_AGAIN = "met_again"
+    NEWS_AGED = "news_aged"
+    FACTS_UNKNOWN = "facts_unknown"
+    KEPT_THROUGH_GAP = "kept_through_gap"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the table."""
+
+    state: AlertState
+    verdict: Verdict
+    guard: Guard
+    to: AlertState
+    reason: Reason
+
+
+def _starts(state: AlertState) -> tuple[Row, ...]:
+    return (
+        Row(state, Verdict.MET, Guard.WAITS, PENDING, Reason.WAITING),
+        Row(state, Verdict.MET, Guard.ALWAYS, FIRING, Reason.CONDITION_MET),
+    )
+
+
+TRANSITIONS: tuple[Row, ...] = (
+    *_starts(OK),
+    Row(OK, Verdict.CLEAR, Guard.ALWAYS, OK, Reason.NOT_MET),
+    Row(OK, Verdict.HOLD, Guard.ALWAYS, OK, Reason.NOT_MET),
+    Row(OK, Verdict.UNKNOWN, Guard.ALWAYS, NO_DATA, Reason.FACTS_UNKNOWN),
+    Row(PENDING, Verdict.MET, Guard.HELD, FIRING, Reason.HELD_LONG_ENOUGH),
+    Row(PENDING, Verdict.MET, Guard.ALWAYS, PENDING, Reason.WAITING),
+    Row(PENDING, Verdict.CLEAR, Guard.ALWAYS, OK, Reason.NOT_MET),
+    Row(PENDING, Verdict.HOLD, Guard.ALWAYS, OK, Reason.NOT_MET),
+    Row(PENDING, Verdict.UNKNOWN, Guard.ALWAYS, NO_DATA, Reason.FACTS_UNKNOWN),
+    Row(FIRING, Verdict.MET, Guard.HIGHER, FIRING, Reason.STEPPED_UP),
+    Row(FIRING, Verdict.MET, Guard.LOWER_KEPT, FIRING, Reason.STEPPED_DOWN),
+    Row(FIRING, Verdict.MET, Guard.NEW_OCCASION, FIRING, Reason.OCCASION_CHANGED),
+    Row(FIRING, Verdict.MET, Guard.EXPIRED, OK, Reason.NEWS_AGED),
+    Row(FIRING, Verdict.MET, Guard.REPEATS, FIRING, Reason.REPEATED),
+    Row(FIRING, Verdict.MET, Guard.LOWER, FIRING, Reason.WAITING_TO_STEP_DOWN),
+    Row(FIRING, Verdict.MET, Guard.ALWAYS, FIRING, Reason.UNCHANGED),
+    Row(FIRING, Verdict.CLEAR, Guard.KEEPS, CLEARING, Reason.WAITING_TO_CLEAR),
+    Row(FIRING, Verdict.CLEAR, Guard.ALWAYS, OK, Reason.CONDITION_OVER),
+    Row(FIRING, Verdict.HOLD, Guard.EXPIRED, OK, Reason.NEWS_AGED),
+    Row(FIRING, Verdict.HOLD, Guard.ALWAYS, FIRING, Reason.UNCHANGED),
+    Row(FIRING, Verdict.UNKNOWN, Guard.ALWAYS, FIRING, Reason.KEPT_THROUGH_GAP),
+    Row(CLEARING, Verdict.MET, Guard.ALWAYS, FIRING, Reason.MET_AGAIN),
+    Row(CLEARING, Verdict.CLEAR, Guard.KEPT, OK, Reason.CLEAR_LONG_ENOUGH),
+    Row(CLEARING, Verdict.CLEAR, Guard.ALWAYS, CLEARING, Reason.WAITING_TO_CLEAR),
+    Row(CLEARING, Verdict.HOLD, Guard.ALWAYS, FIRING, Reason.MET_AGAIN),
+    Row(CLEARING, Verdict.UNKNOWN, Guard.ALWAYS, FIRING, Reason.KEPT_THROUGH_GAP),
+    *_starts(NO_DATA),
+    Row(NO_DATA, Verdict.CLEAR, Guard.ALWAYS, OK, Reason.NOT_MET),
+    Row(NO_DATA, Verdict.HOLD, Guard.ALWAYS, OK, Reason.NOT_MET),
+    Row(NO_DATA, Verdict.UNKNOWN, Guard.ALWAYS, NO_DATA, Reason.FACTS_UNKNOWN),
+)  # fmt: skip
+
+ROWS_OF = {
+    (state, verdict): tuple(r for r in TRANSITIONS if (r.state, r.verdict) == (state, verdict))
+    for state in AlertState
+    for verdict in Verdict
+}
+
+
+def mermaid() -> str:
+    """Draw the table as a Mermaid state diagram; rows that stay where they are are left out unless they notify."""
+    told = {Reason.STEPPED_UP, Reason.STEPPED_DOWN, Reason.OCCASION_CHANGED, Reason.REPEATED}
+    lines = ["stateDiagram-v2", "    [*] --> ok"]
+    for row in TRANSITIONS:
+        if row.state != row.to or row.reason in told:
+            guard = "" if row.guard is Guard.ALWAYS else f", {row.guard.value}"
+            lines.append(f"    {row.state.value} --> {row.to.value}: {row.verdict.value}{guard}")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""The rule language: files, kinds, facts, expressions, texts."""

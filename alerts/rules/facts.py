@@ -1,0 +1,171 @@
+"""The typed facts a rule may name, per kind of entity, and how they are read off an assessment.
+
+Dates are ISO texts (`2026-11-10`), so that they compare in CEL as they do on the calendar; unknown is `null`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal, get_args
+
+from streams.contracts.assessments import LegalState, MeasureAssessed, RiskAssessed
+from streams.contracts.policy import MeasureKind
+
+FactType = Literal["text", "number", "truth", "texts", "date"]
+Entity = Literal["measure", "price", "capacity", "trade"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FactSpec:
+    """One fact: its type, what it means, and the closed list of its values where there is one."""
+
+    type: FactType
+    meaning: str
+    choices: tuple[str, ...] = ()
+
+
+def _fact(type_: FactType, meaning: str, choices: tuple[str, ...] = ()) -> FactSpec:
+    return FactSpec(type=type_, meaning=meaning, choices=choices)
+
+
+_STATES = tuple(s.value for s in LegalState)
+_MEASURE = {
+    "measure": _fact("text", "id of the measure"),
+    "state": _fact("text", "legal state", _STATES),
+    "previous_state": _fact("text", "legal state before this assessment", _STATES),
+    "kind": _fact("text", "kind of measure", get_args(MeasureKind)),
+    "instrument": _fact("text", "the instrument, as it is cited"),
+    "issuer": _fact("text", "who issued it"),
+    "zone": _fact("text", "IANA time zone of its dates"),
+    "limb": _fact("text", "which limb of the instrument"),
+    "materials": _fact("texts", "materials and groups it names; empty: the source does not say"),
+    "target_scope": _fact("text", "whom it aims at", ("all", "countries", "entities", "military_end_use")),
+    "target_countries": _fact("texts", "countries it aims at"),
+    "extraterritorial": _fact("truth", "it claims to hold abroad"),
+    "effective_on": _fact("date", "first day in force"),
+    "legal_end": _fact("date", "last day of the suspension or term, by an instrument"),
+    "ends_inclusive": _fact("truth", "the end named is itself the last day; null: the source does not say"),
+    "due_on": _fact("date", "day by which something is due under it"),
+    "claimed_end": _fact("date", "latest end that somebody claims without an instrument"),
+    "claims_differ": _fact("truth", "a claimed end is not the legal end"),
+    "operated": _fact("truth", "it ever was in force"),
+    "ended_by": _fact("text", "what ended it"),
+}
+_RISK = {
+    "material": _fact("text", "the material"),
+    "home": _fact("text", "home country the facts are for; null: all"),
+    "synthetic": _fact("truth", "made-up data"),
+}
+_ASPECTS: Mapping[str, Mapping[str, FactSpec]] = {
+    "price": {
+        "last_amount": _fact("number", "last amount, in the currency and unit of the labels"),
+        "change_ratio": _fact("number", "change from the observation before, 0.1 is +10%"),
+        "change_30_observations_ratio": _fact("number", "change over 30 observations, 0.25 is +25%"),
+        "volume_share_ratio": _fact("number", "share of the traded volume the quote stands for, 0..1"),
+        "observation_count": _fact("number", "observations seen"),
+        "form": _fact("text", "form of the material"),
+        "basis": _fact("text", "delivery term and place"),
+        "assessor": _fact("text", "who assesses the price"),
+        "grade": _fact("text", "grade"),
+        "currency": _fact("text", "currency of the amount"),
+        "per_unit": _fact("text", "unit the amount buys"),
+        "content": _fact("text", "gross or contained"),
+    },
+    "capacity": {
+        "actual_to_nameplate_ratio": _fact("number", "actual output over nameplate, 0..1"),
+        "actual_to_target_ratio": _fact("number", "actual output over target"),
+        "nameplate_tonnes_per_year": _fact("number", "nameplate, tonnes a year"),
+        "target_tonnes_per_year": _fact("number", "target, tonnes a year"),
+        "actual_tonnes": _fact("number", "actual output in the period, tonnes"),
+        "outage_tonnes_per_year": _fact("number", "capacity out of service, tonnes a year"),
+        "slip_months": _fact("number", "months the promised date has slipped"),
+        "plant": _fact("text", "the plant"),
+        "operator": _fact("text", "who runs it"),
+        "country": _fact("text", "where it stands"),
+        "stage": _fact("text", "stage of the chain"),
+        "status": _fact("text", "status of the plant"),
+        "actual_period": _fact("text", "period of the actual output"),
+    },
+    "trade": {
+        "tonnes": _fact("number", "tonnes in the reference period"),
+        "last_tonnes": _fact("number", "tonnes in the reference period"),
+        "trailing_median_tonnes": _fact("number", "median of the 12 months before, tonnes"),
+        "ratio_to_trailing_median": _fact("number", "volume over the median of the 12 months before"),
+        "month_on_month_ratio": _fact("number", "change on the month before, -0.4 is -40%"),
+        "exporter": _fact("text", "exporting country"),
+        "importer": _fact("text", "importing country"),
+        "reference_period": _fact("text", "month the figure is for"),
+        "reported_by": _fact("text", "who reports the figure"),
+    },
+}
+CATALOGUE: Mapping[str, Mapping[str, FactSpec]] = MappingProxyType(
+    {"measure": _MEASURE, **{name: {**_RISK, **specs} for name, specs in _ASPECTS.items()}}
+)
+"""Entity kind to the facts its rules may name."""
+
+TEXT_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "days_left": "whole days from the local date to the day of the deadline",
+        "deadline": "the day of the deadline",
+        "step": "step of the ladder",
+        "severity": "severity of the step",
+        "claims": "what is claimed about the end, and by whom, in words",
+        "targets": "whom the measure aims at, in words",
+        "value": "the value that was compared",
+        "threshold": "the threshold it was compared with",
+        "labels": "the labels of the entity in words",
+        "data": "'Synthetic data. ' for made-up data, else nothing",
+    }
+)
+"""Names that texts may use besides the facts: they depend on time or on the step, so no condition may name them."""
+
+_SAMPLES: Mapping[str, Any] = {"text": "x", "number": 1.5, "truth": True, "texts": ["x"], "date": "2026-11-10"}
+
+
+def sample_of(spec: FactSpec) -> Any:
+    """Return a value of the fact's type, to try an expression with at load."""
+    return spec.choices[0] if spec.choices else _SAMPLES[spec.type]
+
+
+def measure_facts(assessed: MeasureAssessed) -> dict[str, Any]:
+    """Read the facts of a measure; `None` is unknown."""
+    claimed = [c.day for c in assessed.claimed_ends]
+    targets = assessed.targets
+    return {
+        "measure": assessed.measure,
+        "state": assessed.state.value,
+        "previous_state": assessed.previous_state.value if assessed.previous_state else None,
+        "kind": assessed.kind,
+        "instrument": assessed.instrument,
+        "issuer": assessed.issuer,
+        "zone": assessed.zone,
+        "limb": assessed.limb,
+        "materials": list(assessed.materials),
+        "target_scope": targets.scope if targets else None,
+        "target_countries": list(targets.countries) if targets else [],
+        "extraterritorial": targets.extraterritorial if targets else None,
+        "effective_on": assessed.effective_on.isoformat() if assessed.effective_on else None,
+        "legal_end": assessed.legal_end.isoformat() if assessed.legal_end else None,
+        "ends_inclusive": assessed.ends_inclusive,
+        "due_on": assessed.due_on.isoformat() if assessed.due_on else None,
+        "claimed_end": max(claimed).isoformat() if claimed else None,
+        "claims_differ": any(day != assessed.legal_end for day in claimed) if claimed else None,
+        "operated": assessed.operated,
+        "ended_by": assessed.ended_by,
+    }
+
+
+def risk_facts(assessed: RiskAssessed) -> dict[str, Any]:
+    """Read the facts and labels of a risk assessment; what is not there is unknown."""
+    named = {"material": assessed.material, "home": assessed.home, "synthetic": assessed.synthetic}
+    return {**assessed.labels, **assessed.facts, **named}
+
+
+def key_labels(assessed: MeasureAssessed | RiskAssessed) -> dict[str, str]:
+    """Return the labels that identify the entity; with the rule id they are the identity of its alerts."""
+    if isinstance(assessed, MeasureAssessed):
+        return {"measure": assessed.measure}
+    labels = {**assessed.labels, "material": assessed.material}
+    if assessed.home is not None:
+        labels["home"] = assessed.home
+    return labels

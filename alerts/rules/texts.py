@@ -1,0 +1,60 @@
+"""Texts of alerts: `{name}` and `{name:format}` over facts, every name checked at load, unknown spelt out."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+_PLACEHOLDER = re.compile(r"\{([a-z_][a-z0-9_]*)(?::([a-z]+))?\}")
+_STRAY = re.compile(r"[{}]")
+
+
+class TextError(ValueError):
+    """A text with a name or format that does not exist; the message lists those that do."""
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.2f}".rstrip("0").rstrip(".")
+    if isinstance(value, list | tuple):
+        return ", ".join(str(v) for v in value) if value else "materials the source does not name"
+    return str(value).replace("_", " ") if isinstance(value, str) and value.islower() else str(value)
+
+
+_FORMATS: Mapping[str, Callable[[Any], str]] = MappingProxyType(
+    {
+        "percent": lambda value: f"{float(value) * 100:+.0f}%",
+        "share": lambda value: f"{float(value) * 100:.0f}%",
+        "number": lambda value: f"{float(value):,.2f}".rstrip("0").rstrip("."),
+        "days": lambda value: "1 day" if value == 1 else f"{value:.0f} days",
+    }
+)
+
+
+class Text:
+    """A checked text. Raises `TextError` when built with an unknown name, format or stray brace."""
+
+    def __init__(self, text: str, *, known: Iterable[str]) -> None:
+        allowed = sorted(set(known))
+        for name, format_name in _PLACEHOLDER.findall(text):
+            if name not in allowed:
+                raise TextError(f"names {{{name}}}, which does not exist here; known are: {', '.join(allowed)}")
+            if format_name and format_name not in _FORMATS:
+                raise TextError(f"formats {{{name}:{format_name}}}; formats are: {', '.join(sorted(_FORMATS))}")
+        if _STRAY.search(_PLACEHOLDER.sub("", text)):
+            raise TextError("has a brace that is no placeholder: write {name} or {name:percent}")
+        self.text = text
+        self.names = tuple(sorted({name for name, _ in _PLACEHOLDER.findall(text)}))
+
+    def render(self, values: Mapping[str, Any]) -> str:
+        """Fill the text; an unknown value reads `unknown`."""
+
+        def fill(found: re.Match[str]) -> str:
+            value = values.get(found.group(1))
+            if value is None:
+                return "unknown"
+            return _FORMATS[found.group(2)](value) if found.group(2) else _words(value)
+
+        return " ".join(_PLACEHOLDER.sub(fill, self.text).split())

@@ -1,0 +1,325 @@
+"""`make bench`: what each stage and the whole road cost, beside a plain Faust worker in the same run, on Apache Kafka.
+
+Stages run one after the other over the same backlog, so each has the machine to itself; CPU is user and system time of
+the process from readiness on. Latency is measured with all stages up. Figures are ratios first: the machine is shared.
+"""
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+
+from bench.events import price_events
+from bench.processes import Measured, start_plain, start_worker, wait_for
+from deploy.stack.kafka import KafkaServers
+from deploy.topics import ensure_topics
+from streams.contracts.codec import decode_event
+from streams.contracts.events import Tick
+from streams.contracts.records import SignalRecord, decode_linked, encode
+from streams.contracts.topics import ALERTS, ASSESSMENTS, PRICE, SIGNALS, partition_of, topic_name
+
+PARTITIONS = 4
+RESULTS = Path(__file__).parent / "results"
+
+
+class Bench:
+    """One broker and the topics of one measurement."""
+
+    def __init__(self, bootstrap: str, folder: Path, *, prefix: str) -> None:
+        self.bootstrap, self.folder, self.prefix = bootstrap, folder, prefix
+        ensure_topics(bootstrap, prefix=prefix)
+
+    def topic(self, name: str) -> str:
+        """Return the full name of a topic."""
+        return topic_name(name, prefix=self.prefix)
+
+    def produce(self, count: int, *, batch: int) -> None:
+        """Write `count` price events, `batch` a record (1: one CloudEvent a record)."""
+        producer = KafkaProducer(bootstrap_servers=self.bootstrap, acks="all", linger_ms=5, batch_size=262144)
+        open_batches: dict[int, list[bytes]] = {p: [] for p in range(PARTITIONS)}
+        for key, _, value in price_events(count):
+            partition = partition_of(key, partitions=PARTITIONS)
+            if batch == 1:
+                producer.send(self.topic(PRICE), key=key.encode(), value=value, partition=partition)
+                continue
+            open_batches[partition].append(value)
+            if len(open_batches[partition]) >= batch:
+                producer.send(self.topic(PRICE), value=_joined(open_batches[partition]), partition=partition)
+                open_batches[partition] = []
+        for partition, rest in open_batches.items():
+            if rest:
+                producer.send(self.topic(PRICE), value=_joined(rest), partition=partition)
+        producer.flush()
+        producer.close()
+
+    def reader(self, name: str, *, from_end: bool = False) -> KafkaConsumer:
+        """Return a consumer of all partitions of a topic, without a group."""
+        consumer = KafkaConsumer(
+            bootstrap_servers=self.bootstrap, group_id=None, enable_auto_commit=False, fetch_max_bytes=64 << 20,
+            max_partition_fetch_bytes=8 << 20,
+        )  # fmt: skip
+        partitions = [TopicPartition(self.topic(name), p) for p in range(PARTITIONS)]
+        consumer.assign(partitions)
+        (consumer.seek_to_end if from_end else consumer.seek_to_beginning)(*partitions)
+        return consumer
+
+    def end_offsets(self, topic: str) -> int:
+        """Return the sum of the end offsets of a topic by its full name."""
+        consumer = KafkaConsumer(bootstrap_servers=self.bootstrap, group_id=None)
+        try:
+            ends = consumer.end_offsets([TopicPartition(topic, p) for p in range(PARTITIONS)])
+            return sum(ends.values())
+        finally:
+            consumer.close()
+
+
+def _joined(values: list[bytes]) -> bytes:
+    return b"[" + b",".join(values) + b"]"
+
+
+def measure_stage(bench: Bench, *command: str, output: str, count: int) -> tuple[dict[str, Any], Measured]:
+    """Run one stage over its backlog and return events/s and CPU microseconds an event."""
+    reader = bench.reader(output)
+    seen = 0
+    started = time.monotonic()
+    worker = start_worker(*command, bootstrap=bench.bootstrap, prefix=bench.prefix, folder=bench.folder)
+    first: float | None = None
+
+    def done() -> bool:
+        nonlocal seen, first
+        for records in reader.poll(timeout_ms=50, max_records=2000).values():
+            for record in records:
+                seen += _events_in(output, record.value)
+                first = first or time.monotonic()
+        return seen >= count
+
+    wait_for(done, seconds=300, what=f"{count} events through {command} ({seen} seen)")
+    last = time.monotonic()
+    reader.close()
+    # CPU from the start of the process: a backlog is under way before readiness is seen. Imports are measured apart.
+    cpu_seconds = worker.cpu_seconds() + worker.cpu_at_ready_seconds
+    wall_seconds = last - (first or started)
+    return {
+        "stage": " ".join(command), "events": count, "wall_seconds": round(wall_seconds, 2),
+        "events_per_second": round(count / max(wall_seconds, 1e-9)),
+        "process_cpu_seconds": round(cpu_seconds, 2),
+    }, worker  # fmt: skip
+
+
+def _events_in(output: str, value: bytes) -> int:
+    if output == SIGNALS:
+        return sum(len(s.events) for s in msgspec.json.decode(value, type=SignalRecord).segments)
+    return len(decode_linked(value).x)
+
+
+def measure_batches(bootstrap: str, folder: Path, *, count: int, batch: int) -> dict[str, Any]:
+    """Measure intake, scoring and alerts one after the other over one backlog."""
+    bench = Bench(bootstrap, folder, prefix=f"b{batch}")
+    bench.produce(count, batch=batch)
+    stages, workers = [], []
+    idle = measure_start_cpu(bench)
+    try:
+        for kind, output in (("intake", SIGNALS), ("scoring", ASSESSMENTS)):
+            figures, worker = measure_stage(bench, "work", kind, output=output, count=count)
+            worker.stop()
+            stages.append(figures)
+        send_ticks(bench)  # the last tick through assess shows when rules have seen everything
+        _, scoring = measure_tick(bench, "work", "scoring", output=ASSESSMENTS)
+        scoring.stop()
+        figures, alerts = measure_tick(bench, "work", "alerts", output=ALERTS)
+        figures |= {"events": count, "events_per_second": round(count / figures["wall_seconds"])}
+        stages.append(figures)
+        workers.append(alerts)
+    finally:
+        for worker in workers:
+            worker.stop()
+    for figures in stages:
+        started = idle[str(figures["stage"])]
+        figures["cpu_us_per_event"] = round(max(0.0, figures["process_cpu_seconds"] - started) / count * 1e6, 2)
+        figures["start_cpu_seconds"] = round(started, 2)
+    total = round(sum(f["cpu_us_per_event"] for f in stages), 2)
+    return {"batch": batch, "events": count, "stages": stages, "road_cpu_us_per_event": total}
+
+
+def measure_start_cpu(bench: Bench) -> dict[str, float]:
+    """Return the CPU seconds that each kind of worker needs to become ready with nothing to do."""
+    empty = Bench(bench.bootstrap, bench.folder, prefix=f"{bench.prefix}-empty")
+    used = {}
+    for kind in ("intake", "scoring", "alerts"):
+        worker = start_worker("work", kind, bootstrap=empty.bootstrap, prefix=empty.prefix, folder=empty.folder)
+        used[f"work {kind}"] = worker.cpu_at_ready_seconds
+        worker.stop()
+    return used
+
+
+def send_ticks(bench: Bench) -> None:
+    """Write one tick to every partition of signals."""
+    producer = KafkaProducer(bootstrap_servers=bench.bootstrap, acks="all")
+    at = decode_event(next(price_events(1, start=10_000_000))[2]).recorded_at
+    for partition in range(PARTITIONS):
+        producer.send(bench.topic(SIGNALS), value=encode(SignalRecord(ticks=[at])), partition=partition)
+    producer.flush()
+    producer.close()
+
+
+def measure_tick(bench: Bench, *command: str, output: str) -> tuple[dict[str, Any], Measured]:
+    """Run a stage until the tick has passed it in every partition."""
+    reader = bench.reader(output)
+    waiting = set(range(PARTITIONS))
+    worker = start_worker(*command, bootstrap=bench.bootstrap, prefix=bench.prefix, folder=bench.folder)
+    first: float | None = None
+
+    def done() -> bool:
+        nonlocal first
+        for tp, records in reader.poll(timeout_ms=50).items():
+            for record in records:
+                first = first or time.monotonic()
+                if any(isinstance(decode_event(item).data, Tick) for item in decode_linked(record.value).x[-1:]):
+                    waiting.discard(tp.partition)
+        return not waiting
+
+    wait_for(done, seconds=300, what=f"the tick through {command}")
+    wall = time.monotonic() - (first or 0.0)
+    reader.close()
+    cpu = worker.cpu_seconds() + worker.cpu_at_ready_seconds
+    name = " ".join(command)
+    return {"stage": name, "wall_seconds": round(wall, 2), "process_cpu_seconds": round(cpu, 2)}, worker
+
+
+def measure_plain(bootstrap: str, folder: Path, *, count: int) -> dict[str, Any]:
+    """Measure the plain Faust worker over the same events, one a record, as its documentation does."""
+    bench = Bench(bootstrap, folder, prefix="bplain")
+    bench.produce(count, batch=1)
+    worker = start_plain(bootstrap=bootstrap, prefix=bench.prefix, folder=folder)
+    changelog = f"{bench.prefix}-plain-series-changelog"
+    started, first_seen, done_at = time.monotonic(), 0.0, 0.0
+    cpu_first = 0.0
+
+    def done() -> bool:
+        nonlocal first_seen, cpu_first, done_at
+        try:
+            written = bench.end_offsets(changelog)
+        except Exception:
+            return False  # the topic is not there yet
+        if written and not first_seen:
+            first_seen, cpu_first = time.monotonic(), worker.cpu_seconds()
+        done_at = time.monotonic()
+        return written >= count
+
+    try:
+        wait_for(done, seconds=600, what=f"{count} events through plain Faust")
+        cpu = worker.cpu_seconds() - cpu_first
+    finally:
+        worker.stop()
+    wall = done_at - (first_seen or started)
+    return {
+        "stage": "plain Faust (one agent, one rule)", "events": count, "wall_seconds": round(wall, 2),
+        "events_per_second": round(count / wall), "cpu_us_per_event": round(cpu / count * 1e6, 1),
+    }  # fmt: skip
+
+
+def measure_latency(bootstrap: str, folder: Path, *, rate: int, seconds: int) -> dict[str, Any]:
+    """Measure event to alert through the whole road at a steady rate of single events."""
+    bench = Bench(bootstrap, folder, prefix="blat")
+    workers = [
+        start_worker("work", kind, bootstrap=bootstrap, prefix=bench.prefix, folder=folder)
+        for kind in ("intake", "scoring", "alerts")
+    ]
+    sent: dict[str, float] = {}
+    latencies: list[float] = []
+    reader = bench.reader(ALERTS, from_end=True)
+    for partition in reader.assignment():
+        reader.position(partition)
+    stop = threading.Event()
+
+    def listen() -> None:
+        while not stop.is_set():
+            for records in reader.poll(timeout_ms=20).values():
+                now = time.monotonic()
+                for record in records:
+                    for item in decode_linked(record.value).x:
+                        data = decode_event(item).data
+                        latencies.extend(now - sent[c] for c in getattr(data, "causes", ())[-1:] if c in sent)
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+    try:
+        _produce_at(bench, rate=rate, count=rate * seconds, sent=sent)
+        wait_for(lambda: len(latencies) > 0, seconds=30, what="a first alert")
+        time.sleep(2)
+    finally:
+        stop.set()
+        listener.join()
+        reader.close()
+        for worker in workers:
+            worker.stop()
+    latencies.sort()
+
+    def at(share: float) -> float:
+        return round(latencies[min(len(latencies) - 1, int(share * len(latencies)))] * 1000, 1)
+
+    return {"rate": rate, "seconds": seconds, "alerts": len(latencies), "p50_ms": at(0.5), "p90_ms": at(0.9),
+            "p99_ms": at(0.99), "max_ms": round(latencies[-1] * 1000, 1)}  # fmt: skip
+
+
+def _produce_at(bench: Bench, *, rate: int, count: int, sent: dict[str, float]) -> None:
+    producer = KafkaProducer(bootstrap_servers=bench.bootstrap, acks="all", linger_ms=0)
+    begin = time.monotonic()
+    for number, (key, event_id, value) in enumerate(price_events(count)):
+        ahead = begin + number / rate - time.monotonic()
+        if ahead > 0:
+            time.sleep(ahead)
+        sent[event_id] = time.monotonic()
+        partition = partition_of(key, partitions=PARTITIONS)
+        producer.send(bench.topic(PRICE), key=key.encode(), value=value, partition=partition)
+    producer.flush()
+    producer.close()
+
+
+def machine() -> dict[str, Any]:
+    """Describe the machine in words that another reader can compare."""
+    model = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
+                  if line.startswith("model name")), platform.processor())  # fmt: skip
+    return {"cpu": model, "cores": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
+
+
+def main() -> None:
+    """Run all measurements and write `bench/results/road.json` and `bench/README.md`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=100_000)
+    parser.add_argument("--plain-events", type=int, default=30_000)
+    parser.add_argument("--seconds", type=int, default=30)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="monazite-bench-") as name:
+        folder = Path(name)
+        servers = KafkaServers(folder=folder / "kafka", die_with_parent=True)
+        servers.start()
+        try:
+            results = {"machine": machine()}
+            for key, run in (
+                ("plain", lambda: measure_plain(servers.bootstrap, folder, count=arguments.plain_events)),
+                ("batch_500", lambda: measure_batches(servers.bootstrap, folder, count=arguments.events, batch=500)),
+                ("batch_1", lambda: measure_batches(servers.bootstrap, folder, count=arguments.plain_events, batch=1)),
+                ("latency", lambda: measure_latency(servers.bootstrap, folder, rate=1000, seconds=arguments.seconds)),
+            ):
+                results[key] = run()
+                print(json.dumps({key: results[key]}), flush=True)
+        finally:
+            servers.kill()
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "road.json").write_text(json.dumps(results, indent=2) + "\n")
+    from bench.report import write_report
+
+    write_report(results)
+
+
+if __name__ == "__main__":
+    main()

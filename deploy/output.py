@@ -1,0 +1,55 @@
+"""How commands speak: JSON for machines, tables for people, errors that say what, where and what to do."""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NoReturn
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+EXIT_FINDING = 1
+EXIT_USAGE = 2
+
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+
+
+def console() -> Console:
+    """Return the console of this process; plain text where the output is no terminal."""
+    return Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document, indented, ending in a newline."""
+    sys.stdout.write(msgspec.json.format(_encode(value), indent=2).decode() + "\n")
+
+
+def print_json_lines(rows: Iterable[Any]) -> None:
+    """Print one JSON document a line, as they come."""
+    for row in rows:
+        sys.stdout.write(_encode(row).decode() + "\n")
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a table; `None` is shown as "unknown", never as zero or as nothing."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*("unknown" if cell is None else str(cell) for cell in row))
+    console().print(table)
+
+
+def fail(message: str, *, code: int = EXIT_FINDING, hint: str | None = None) -> NoReturn:
+    """End the command with a message on standard error, and what to do about it."""
+    err = Console(stderr=True, highlight=False)
+    err.print(f"[bold red]error:[/] {message}", markup=True)
+    if hint:
+        err.print(f"  {hint}", markup=False)
+    raise typer.Exit(code)
+
+
+def flatten(mapping: Mapping[str, Any]) -> str:
+    """Show a small mapping in one cell."""
+    return ", ".join(f"{key}={value}" for key, value in mapping.items())

@@ -1,0 +1,1 @@
+"""Prometheus for the stack: scrape configuration, recording and alert rules, their tests."""

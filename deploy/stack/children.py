@@ -1,0 +1,111 @@
+"""The worker and server processes of Monazite, in the order in which they start."""
+
+import os
+import sys
+from pathlib import Path
+
+from deploy.stack.plan import BrokerKind, ChildSpec, StackPlan, StackPorts, data_folder
+from deploy.stack.ports import LOOPBACK
+
+SCORING = "scoring"
+
+
+def monazite_children(
+    *,
+    ports: StackPorts,
+    bootstrap: str,
+    redis_url: str,
+    broker_kind: BrokerKind,
+    data_folder: Path,
+    tick_seconds: float,
+    prefix: str = "monazite",
+    partitions: int = 4,
+    extra_env: dict[str, str] | None = None,
+) -> tuple[ChildSpec, ...]:
+    """Return the children of a stack: intake, a scoring worker for each of its ports, alerts, gateway, console.
+
+    `tick_seconds` is the distance of live ticks; 0 means none (a replay sends its own). Workers keep their local copy
+    below `data_folder`.
+    """
+    shared = ["--bootstrap", bootstrap, "--redis", redis_url, "--prefix", prefix, "--partitions", str(partitions)]
+    kind = "embedded" if broker_kind is BrokerKind.EMBEDDED else "kafka"
+    root = str(Path(__file__).parents[2])  # the package may be run from any folder without being installed
+    search = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
+    env = {"PYTHONUNBUFFERED": "1", "PYTHONPATH": search, **(extra_env or {})}
+
+    def child(name: str, command: list[str], *, group: str, metrics_port: int, more: list[str]) -> ChildSpec:
+        return ChildSpec(
+            name=name,
+            group=group,
+            argv=(sys.executable, "-m", "deploy.cli", *command, *shared, *more),
+            env=env,
+            ready_url=f"http://{LOOPBACK}:{metrics_port}/readyz",
+        )
+
+    def worker(name: str, role: str, metrics_port: int) -> ChildSpec:
+        more = ["--metrics-port", str(metrics_port), "--broker-kind", kind]
+        more += ["--data-dir", str(data_folder / name), "--tick-seconds", f"{tick_seconds:g}"]
+        return child(name, ["work", role], group=role, metrics_port=metrics_port, more=more)
+
+    def server(role: str, port: int) -> ChildSpec:
+        return child(role, ["serve", role], group=role, metrics_port=port, more=["--port", str(port)])
+
+    return (
+        worker("intake", "intake", ports.intake),
+        *(worker(f"scoring-{number}", SCORING, port) for number, port in enumerate(ports.scoring)),
+        worker("alerts", "alerts", ports.alerts),
+        server("gateway", ports.gateway),
+        server("console", ports.console),
+    )
+
+
+def plan_stack(
+    *,
+    run_directory: Path,
+    ports: StackPorts,
+    broker: str = "embedded",
+    tick_seconds: float = 1.0,
+    prefix: str = "monazite",
+    partitions: int = 4,
+    redis_url: str | None = None,
+    extra_env: dict[str, str] | None = None,
+) -> StackPlan:
+    """Return the plan of a whole stack; it has a scoring worker for each scoring port.
+
+    `broker` is `embedded`, `kafka`, or the bootstrap address `HOST:PORT[,HOST:PORT]` of a broker that runs. With
+    `redis_url` that server is used, else one is started. Raises `ValueError` for another `broker`.
+    """
+    kind = broker_kind_of(broker)
+    bootstrap = broker if kind is BrokerKind.EXTERNAL else f"{LOOPBACK}:{ports.broker}"
+    redis = redis_url or f"redis://{LOOPBACK}:{ports.redis}/0"
+    children = monazite_children(
+        ports=ports,
+        bootstrap=bootstrap,
+        redis_url=redis,
+        broker_kind=kind,
+        data_folder=data_folder(run_directory, kind).resolve(),
+        tick_seconds=tick_seconds,
+        prefix=prefix,
+        partitions=partitions,
+        extra_env=extra_env,
+    )
+    return StackPlan(
+        broker_kind=kind,
+        bootstrap=bootstrap,
+        broker_port=None if kind is BrokerKind.EXTERNAL else ports.broker,
+        redis_url=redis,
+        redis_port=None if redis_url else ports.redis,
+        topic_prefix=prefix,
+        partitions=partitions,
+        ports=ports,
+        children=children,
+    )
+
+
+def broker_kind_of(broker: str) -> BrokerKind:
+    """Return the kind that a `--broker` option names; raises `ValueError` when it names none."""
+    if broker in {BrokerKind.EMBEDDED, BrokerKind.KAFKA}:
+        return BrokerKind(broker)
+    if all(host and port.isdigit() for host, _, port in (part.rpartition(":") for part in broker.split(","))):
+        return BrokerKind.EXTERNAL
+    raise ValueError(f"--broker is `embedded`, `kafka` or HOST:PORT[,HOST:PORT], not {broker!r}")

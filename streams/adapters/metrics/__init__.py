@@ -1,0 +1,1 @@
+"""Metrics: one catalogue, one collector a worker, one small HTTP endpoint."""

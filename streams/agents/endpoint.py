@@ -1,0 +1,73 @@
+"""The face of a worker: `/metrics`, `/healthz`, `/readyz`, fed by the event loop, served by a thread.
+
+The loop publishes an immutable snapshot twice a second; the thread only reads it. When the loop stands still the
+snapshot grows old, and readiness says so instead of repeating the last good answer.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from streams.adapters.metrics.collector import register_collector
+from streams.adapters.metrics.endpoint import MetricsEndpoint
+from streams.adapters.metrics.snapshot import PartitionSnapshot, WorkerSnapshot
+from streams.adapters.metrics.worker import WorkerMetrics
+from streams.runtime.app import SafeApp
+from streams.runtime.clock import monotonic_seconds
+from streams.runtime.health import ProgressWatch, Readiness, WorkerFacts, worker_facts
+
+PUBLISH_SECONDS = 0.5
+STALE_SECONDS = 10.0
+"""Age of the last look at the loop after which a worker is no longer ready; twenty missed looks."""
+
+Enrich = Callable[[SafeApp, WorkerSnapshot], WorkerSnapshot]
+
+
+class WorkerEndpoint:
+    """Serves one worker; a service of the runtime, so it runs before the first assignment and ends with the app."""
+
+    def __init__(self, *, metrics: WorkerMetrics, port: int, topics: Mapping[str, str], enrich: Enrich) -> None:
+        self._metrics = metrics
+        self._topics = topics  # stage to the full name of its source topic
+        self._enrich = enrich
+        self._snapshot = WorkerSnapshot()
+        self._readiness = Readiness.STARTING
+        self._facts = WorkerFacts(assigned=False, recovering=True, partitions=())
+        self._looked_at_seconds = monotonic_seconds()
+        self._endpoint = MetricsEndpoint(metrics.registry, port=port, readiness=self._ready)
+        register_collector(metrics.registry, lambda: self._snapshot)
+
+    async def run(self, app: SafeApp) -> None:
+        """Publish what the worker owns until it stops."""
+        watch = ProgressWatch(app.settings.stalled_progress_seconds)
+        with self._endpoint:
+            while True:
+                self._look(app, watch)
+                await asyncio.sleep(PUBLISH_SECONDS)
+
+    def _look(self, app: SafeApp, watch: ProgressWatch) -> None:
+        self._facts = worker_facts(app)
+        self._readiness = watch.evaluate_readiness(self._facts, monotonic_seconds=monotonic_seconds())
+        partitions = tuple(
+            PartitionSnapshot(
+                topic=self._topics[p.stage], partition=p.partition, lag_messages=p.lag_count,
+                progress_offset=p.position if p.position >= 0 else None,
+            )
+            for p in self._facts.partitions
+        )  # fmt: skip
+        snapshot = WorkerSnapshot(partitions=partitions, last_event_at=self._metrics.last_event_at)
+        self._snapshot = self._enrich(app, snapshot)
+        self._looked_at_seconds = monotonic_seconds()
+
+    def _ready(self) -> tuple[bool, Mapping[str, Any]]:
+        age_seconds = monotonic_seconds() - self._looked_at_seconds
+        stuck = age_seconds > STALE_SECONDS
+        facts = {
+            "readiness": "stuck" if stuck else self._readiness.value,
+            "looked_seconds_ago": round(age_seconds, 1),
+            "partitions": [
+                {"stage": p.stage, "partition": p.partition, "position": p.position, "lag": p.lag_count}
+                for p in self._facts.partitions
+            ],
+        }
+        return self._readiness is Readiness.READY and not stuck, facts

@@ -1,0 +1,60 @@
+"""Bounded rings of observations: one a reference period, the latest recorded counts, order of arrival does not matter.
+
+A ring is a function of the set of events it was shown (as far as it reaches back), so repeats and late events need no
+memory of their own: what does not change the ring says nothing new.
+"""
+
+from datetime import datetime
+from hashlib import blake2b
+from typing import NamedTuple
+
+
+class Observation(NamedTuple):
+    """A figure of one reference period; `recorded` (seconds since 1970) and `digest` decide which version counts."""
+
+    period: str
+    value: float
+    recorded: float
+    digest: int
+
+
+Ring = tuple[Observation, ...]
+
+
+def digest_of(*, source: str, event: str) -> int:
+    """Return 63 bits that stand for the identity (source, id) of an event."""
+    return int.from_bytes(blake2b(f"{source}\0{event}".encode(), digest_size=8).digest(), "big") >> 1
+
+
+def observation(*, period: str, value: float, recorded_at: datetime, digest: int) -> Observation:
+    """Return an observation of one event."""
+    return Observation(period, value, recorded_at.timestamp(), digest)
+
+
+def ring_with(ring: Ring, new: Observation, *, limit: int) -> Ring:
+    """Return the ring with an observation; the very same ring where it changes nothing.
+
+    It changes nothing when it is a repeat, when a later recorded figure of its period is known, or when the ring is
+    full of later periods. `limit` is the count of periods kept.
+    """
+    if not ring or new.period > ring[-1].period:
+        return (*ring[-limit + 1 :], new) if len(ring) >= limit else (*ring, new)
+    for index in range(len(ring) - 1, -1, -1):
+        held = ring[index]
+        if held.period == new.period:
+            if (new.recorded, new.digest) <= (held.recorded, held.digest):
+                return ring
+            return (*ring[:index], new, *ring[index + 1 :])
+        if held.period < new.period:
+            longer = (*ring[: index + 1], new, *ring[index + 1 :])
+            return longer[-limit:]
+    return ring if len(ring) >= limit else (new, *ring)
+
+
+def period_kind(period: str) -> str:
+    """Return the length of a reference period: year, half, quarter, month or day."""
+    if len(period) == 4:
+        return "year"
+    if len(period) == 10:
+        return "day"
+    return {"H": "half", "Q": "quarter"}.get(period[5], "month")

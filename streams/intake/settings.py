@@ -1,0 +1,37 @@
+"""Settings of an intake worker."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from streams.contracts.topics import DEFAULT_PARTITIONS, DEFAULT_PREFIX, INPUTS, topic_name
+from streams.intake.limit import DeadLetterPolicy
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IntakeSettings:
+    """How an intake worker reads and writes.
+
+    `partitions` is the partition count of `signals`; another count on the broker is refused at start. The session and
+    heartbeat defaults suit Kafka; the embedded broker wants 2 s and 0.5 s (RUNTIME section 3). Offsets are committed at
+    most every `commit_interval`: what is read again after a crash is skipped downstream by its position.
+    """
+
+    brokers: str
+    prefix: str = DEFAULT_PREFIX
+    partitions: int = DEFAULT_PARTITIONS
+    group: str = "monazite-intake"
+    session_timeout: timedelta = timedelta(seconds=6)
+    heartbeat_interval: timedelta = timedelta(seconds=1)
+    rebalance_timeout: timedelta = timedelta(seconds=10)
+    request_timeout: timedelta = timedelta(seconds=20)
+    start_timeout: timedelta = timedelta(seconds=30)
+    commit_interval: timedelta = timedelta(milliseconds=200)
+    poll_timeout: timedelta = timedelta(milliseconds=200)
+    max_poll_records: int = 2_000
+    max_ahead: timedelta = timedelta(seconds=5)
+    max_letter_bytes: int = 900_000
+    dead_letter_policy: DeadLetterPolicy = field(default_factory=DeadLetterPolicy)
+
+    def inputs(self) -> tuple[str, ...]:
+        """Return the full names of the topics that intake reads."""
+        return tuple(topic_name(topic, prefix=self.prefix) for topic in INPUTS)

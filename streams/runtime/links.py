@@ -1,0 +1,28 @@
+"""Repeats and holes of a linked log, decided from two numbers.
+
+An output record carries `o`, the offset in `signals` it comes from, and `prev`, the `o` of the output before it. Its
+own offset is useless as identity: after a crash outputs are written again and shift the offsets. With the last `o`
+in the reader's progress record no other store and no look-up of ids is needed (RUNTIME.md 2.5; holes seen: 0).
+"""
+
+from enum import StrEnum
+
+
+class LinkDecision(StrEnum):
+    """What a reader does with one linked record."""
+
+    NEXT = "next"
+    REPEAT = "repeat"
+    HOLE = "hole"
+
+
+def decide_admission(last_seen: int | None, *, origin: int, previous: int | None) -> LinkDecision:
+    """Say whether a record with origin `origin` that follows `previous` is next after `last_seen`.
+
+    `None` means "before the first record". A repeat is dropped; at a hole the reader must stop: an output is missing.
+    """
+    if last_seen is not None and origin <= last_seen:
+        return LinkDecision.REPEAT
+    if previous != last_seen:
+        return LinkDecision.HOLE
+    return LinkDecision.NEXT

@@ -1,0 +1,202 @@
+"""What happens to one source record: guard, admit, process, send, account, perhaps close the group.
+
+No exception leaves it (an exception in an agent commits the failing event, FAUST.md 0, row 3). A record the core
+cannot take is undone and goes to the dead letters; everything else that fails ends the process.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import structlog
+
+from streams.contracts.reasons import RejectReason
+from streams.contracts.records import LinkedRecord
+from streams.contracts.records import encode as encode_record
+from streams.runtime.admission import Admission, AdmissionResult, admit
+from streams.runtime.checkpoint import decide_checkpoint
+from streams.runtime.clock import monotonic_seconds
+from streams.runtime.dead_letters import (
+    DeadLetterGauge,
+    DeadLetterRecord,
+    DeadLetterVerdict,
+    encode_dead_letter,
+)
+from streams.runtime.exits import fatal
+from streams.runtime.marks import Marks
+from streams.runtime.ports import Admitted, DeadLetter, Outcome
+from streams.runtime.settings import RuntimeSettings
+from streams.runtime.state import PartitionState
+from streams.runtime.store import PartitionStore
+
+_log = structlog.get_logger(__name__)
+_MAXIMUM_PENDING_OUTPUTS = 512  # bounds memory when the broker stalls; a group waits for all of them anyway
+
+
+class StageLoop:
+    """Handles the records of one stage; one instance per stage, called by one actor per partition."""
+
+    def __init__(self, app: Any, store: PartitionStore, settings: RuntimeSettings) -> None:
+        self._app = app
+        self._store = store
+        self._spec = store.spec
+        self._settings = settings
+        self._gauge = DeadLetterGauge(settings.dead_letter_limits)
+
+    async def handle(self, message: Any) -> None:
+        """Process one record of the source topic; ends the process instead of raising."""
+        try:
+            if self._app.should_stop:
+                return  # the state is closed or closing; the record is read again at the next start
+            state = self._store.states.get(message.partition)
+            if state is None or not state.ready:
+                fatal("a record of a partition that is not ready", **self._facts(message))
+            async with state.lock:
+                if state.ready and self._is_next(state, message):
+                    await self._take(state, message)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - an exception in an agent would commit the event
+            _log.exception("stage failed", **self._facts(message))
+            fatal("a stage failed", error=error, **self._facts(message))
+
+    def _is_next(self, state: PartitionState, message: Any) -> bool:
+        # The guard against every way an engine may lose or reorder records: offsets of the source are contiguous.
+        offset = message.offset
+        if offset == state.position + 1:
+            return True
+        if offset < state.resume_offset:
+            fatal(
+                "the source log is shorter than the state; was it recreated?",
+                position=state.position,
+                **self._facts(message),
+            )
+        if offset > state.position + 1:
+            fatal("a gap in the source log", position=state.position, **self._facts(message))
+        self._store.counters.repeats_total += 1
+        return False
+
+    async def _take(self, state: PartitionState, message: Any) -> None:
+        result = self._admit(state, message)
+        admitted = result.admitted
+        marks = result.marks
+        dead_letters = [_undecodable(message, result)] if result.decision is Admission.UNDECODABLE else []
+        if admitted is not None:
+            outcome = self._process(state, message, admitted)
+            marks = await self._send_outputs(state, admitted.position, outcome, marks)
+            dead_letters.extend(outcome.dead_letters)
+        await self._send_dead_letters(state, message, dead_letters)
+        state.marks = marks
+        state.position = message.offset
+        await self._account(state, ticked=admitted is not None and bool(admitted.ticks))
+
+    def _admit(self, state: PartitionState, message: Any) -> AdmissionResult:
+        recorded_at = datetime.fromtimestamp(message.timestamp or 0.0, UTC)
+        result = admit(
+            self._spec.source_kind,
+            message.value,
+            offset=message.offset,
+            recorded_at=recorded_at,
+            marks=state.marks,
+        )
+        self._store.counters.records_total += 1
+        if result.decision is Admission.HOLE:
+            fatal("a hole in the linked log: an output is missing", detail=result.detail, **self._facts(message))
+        if result.decision is Admission.REPEAT:
+            self._store.counters.repeats_total += 1
+        return result
+
+    def _process(self, state: PartitionState, message: Any, admitted: Admitted) -> Outcome:
+        mark = len(state.journal)
+        try:
+            return self._store.cores[message.partition].process(admitted)
+        except Exception as error:  # noqa: BLE001 - any defect of a core is a dead letter, not a dead worker
+            # The writes of the record are taken back and the core is built anew, so the refusal is deterministic.
+            _log.exception("core refused a record", **self._facts(message))
+            state.undo(mark)
+            self._store.rebuild_core(message.partition)
+            return Outcome(dead_letters=[_internal(message, error)])
+
+    async def _send_outputs(self, state: PartitionState, origin: int, outcome: Outcome, marks: Marks) -> Marks:
+        if not outcome.outputs or self._spec.output_topic is None:
+            return marks
+        record = LinkedRecord(o=origin, prev=marks.sent, x=[msgspec.Raw(output) for output in outcome.outputs])
+        await self._send(self._spec.output_topic, None, encode_record(record), state.partition)
+        self._store.counters.outputs_total += 1
+        return Marks(seen=marks.seen, sent=origin, origins=marks.origins)
+
+    async def _send_dead_letters(self, state: PartitionState, message: Any, letters: list[DeadLetter]) -> None:
+        if self._gauge.record(refused=bool(letters)) is not DeadLetterVerdict.WITHIN_LIMITS:
+            fatal("too many dead letters", last=letters[-1:], **self._facts(message))
+        topic = self._settings.dead_letter_topic
+        for letter in letters:
+            self._store.counters.dead_letters_total += 1
+            if topic is None:
+                _log.warning("dead letter without a topic", reason=letter.reason, detail=letter.detail)
+                continue
+            record = dead_letter_record(letter, stage=self._spec.name, message=message)
+            await self._send(topic, None, encode_dead_letter(record), None, state.partition)
+
+    async def _send(
+        self, topic: str, key: bytes | None, value: bytes, partition: int | None, group: int | None = None
+    ) -> None:
+        owner = partition if group is None else group
+        future = await self._app.producer.send(topic, key, value, partition, None, None)
+        # The callback runs before the client can send the next batch of the partition: outputs have no holes.
+        future.add_done_callback(_ended_by_failed_output)
+        pending = self._store.outputs[owner if owner is not None else 0]
+        pending.append(future)
+        if len(pending) >= _MAXIMUM_PENDING_OUTPUTS:
+            await asyncio.gather(*pending)
+            pending.clear()
+
+    async def _account(self, state: PartitionState, *, ticked: bool) -> None:
+        now = monotonic_seconds()
+        if state.opened_at_seconds is None:
+            state.opened_at_seconds = now
+        state.record_count += 1
+        reason = decide_checkpoint(
+            self._settings.checkpoint,
+            record_count=state.record_count,
+            change_count=len(state.journal),
+            age_seconds=now - state.opened_at_seconds,
+            ticked=ticked,
+        )
+        if reason is not None:
+            await self._store.close_group(state, reason)
+
+    def _facts(self, message: Any) -> dict[str, object]:
+        return {"stage": self._spec.name, "p": message.partition, "offset": message.offset}
+
+
+def dead_letter_record(letter: DeadLetter, *, stage: str, message: Any) -> DeadLetterRecord:
+    """Return the wire form of a dead letter of `stage`, made while it processed `message`."""
+    return DeadLetterRecord(
+        reason=letter.reason,
+        stage=stage,
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        recorded_at=datetime.fromtimestamp(message.timestamp or 0.0, UTC),
+        value=letter.value,
+        key=letter.key,
+        headers=letter.headers,
+        index=letter.index,
+        field=letter.field,
+        detail=letter.detail,
+    )
+
+
+def _undecodable(message: Any, result: AdmissionResult) -> DeadLetter:
+    return DeadLetter(value=message.value, reason=RejectReason.INVALID_ENVELOPE, field="", detail=result.detail)
+
+
+def _internal(message: Any, error: Exception) -> DeadLetter:
+    detail = f"{type(error).__name__}: {error}"
+    return DeadLetter(value=message.value, reason=RejectReason.INTERNAL, field="", detail=detail)
+
+
+def _ended_by_failed_output(future: asyncio.Future[Any]) -> None:
+    if not future.cancelled() and future.exception() is not None:
+        fatal("an output was not delivered", error=future.exception())

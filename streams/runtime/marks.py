@@ -1,0 +1,33 @@
+"""What the progress record says beside the position: last origin seen, last origin sent, last offsets admitted.
+
+The marks belong to the group they are written with, so a restart knows what it had seen and sent *at that point*;
+everything later is done again and dropped downstream by its origin.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+
+class Marks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The marks of one partition; replaced, never changed in place.
+
+    `seen` is the origin of the last linked record taken (`None` before the first), `sent` the origin of the last
+    output written. `origins` holds the last offset admitted per origin topic and partition.
+    """
+
+    seen: int | None = None
+    sent: int | None = None
+    origins: Mapping[str, Mapping[int, int]] = {}
+
+
+class Progress(msgspec.Struct, frozen=True, array_like=True):
+    """The last record of a group: the position it brings the state to, and the one it started from."""
+
+    position: int
+    previous: int
+    marks: Marks
+
+
+encode_progress = msgspec.msgpack.Encoder().encode
+decode_progress = msgspec.msgpack.Decoder(Progress).decode

@@ -1,0 +1,92 @@
+"""The state of one owned partition: working objects ahead, the durable position behind, a journal between them.
+
+Between checkpoints a write costs a dictionary entry and a journal entry. The journal is what rolls the working
+objects back to the last checkpoint (a rebalance that keeps the partition) or to the start of the record (a core
+that raised), and its keys are the dirty keys of the next group.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from enum import Enum
+from typing import Any, Final
+
+from streams.runtime.marks import Marks
+
+NOTHING: Final = -1
+"""The position of a state that has processed no record."""
+
+
+class Absent(Enum):
+    """Marks in the journal that a key had no value."""
+
+    ABSENT = 0
+
+
+ABSENT: Final = Absent.ABSENT
+
+
+class PartitionState:
+    """Everything the runtime holds of one partition of one stage; also the `StateStore` its core works on.
+
+    `progress` and `durable_marks` describe the last group that the changelog holds, `position` and `marks` the last
+    record processed. `positions` says for every key which position wrote its durable value.
+    """
+
+    def __init__(self, partition: int) -> None:
+        self.partition = partition
+        self.data: dict[bytes, Any] = {}
+        self.get: Callable[[bytes], Any] = self.data.get  # bound once: the hottest call of every core
+        self.journal: list[tuple[bytes, Any]] = []
+        self.positions: dict[bytes, int] = {}
+        self.progress = NOTHING
+        self.position = NOTHING
+        self.durable_marks = Marks()
+        self.marks = Marks()
+        self.staged: list[tuple[bytes, bytes]] = []  # records of a group whose progress record was not read yet
+        self.heal: set[bytes] = set()  # keys whose last value in the changelog is not the one held
+        self.log_offset: int | None = None  # changelog offset of the last whole group held
+        self.end_offset: int | None = None  # last changelog offset read or written
+        self.fenced = False  # own group written since the last rebalance: from then on it must be contiguous
+        self.resume_offset = NOTHING  # where reading of the source continued last
+        self.ready = False  # recovered, records flow
+        self.suspect = False  # a checkpoint was cut short: the durable position is not known
+        self.opened_at_seconds: float | None = None  # when the first record after the last checkpoint came
+        self.record_count = 0  # records since the last checkpoint
+        self.lock = asyncio.Lock()  # one record or one checkpoint at a time
+
+    def put(self, key: bytes, value: Any) -> None:
+        """Set the value of `key`. Raise `ValueError` for `None`, which means absent."""
+        if value is None:
+            raise ValueError(f"state value of {key!r} is None: use delete()")
+        self.journal.append((key, self.data.get(key, ABSENT)))
+        self.data[key] = value
+
+    def delete(self, key: bytes) -> None:
+        """Remove `key`; without effect when it is absent."""
+        if key in self.data:
+            self.journal.append((key, self.data.pop(key)))
+
+    def items(self) -> Iterable[tuple[bytes, Any]]:
+        """Iterate over a snapshot of all entries."""
+        return tuple(self.data.items())
+
+    def dirty_keys(self) -> set[bytes]:
+        """Return the keys written since the last checkpoint."""
+        return {key for key, _ in self.journal}
+
+    def undo(self, mark: int = 0) -> None:
+        """Take back every write after the first `mark` entries of the journal, last one first."""
+        while len(self.journal) > mark:
+            key, before = self.journal.pop()
+            if before is ABSENT:
+                self.data.pop(key, None)
+            else:
+                self.data[key] = before
+
+    def roll_back(self) -> None:
+        """Return to the last checkpoint."""
+        self.undo()
+        self.position = self.progress
+        self.marks = self.durable_marks
+        self.opened_at_seconds = None
+        self.record_count = 0

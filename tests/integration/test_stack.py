@@ -1,0 +1,214 @@
+"""The local stack with real processes: started, restarted, replaced, stopped, cleaned up after a crash."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from deploy.stack.control import StackStatus, down, replace_group, status, up
+from deploy.stack.plan import BrokerKind, ChildSpec, StackPlan, write_plan
+from deploy.stack.ports import free_port, is_listening
+from deploy.stack.server import ServerFailedError
+from deploy.stack.state import live_process, marked_processes, read_state
+from deploy.stack.supervisor import StackRunningError
+from tests.support.brokers import require_kafka
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.integration
+ROOT = Path(__file__).parents[2]
+CHILD = str(ROOT / "tests" / "support" / "small_child.py")
+
+
+@pytest.fixture
+def run_directory(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "run"
+    yield folder
+    down(folder)
+
+
+def child(name: str, *flags: str, group: str = "workers", stop_timeout_seconds: float = 5.0) -> ChildSpec:
+    port = free_port()
+    return ChildSpec(
+        name=name,
+        group=group,
+        argv=(sys.executable, CHILD, str(port), *flags),
+        ready_url=f"http://127.0.0.1:{port}/readyz",
+        stop_timeout_seconds=stop_timeout_seconds,
+    )
+
+
+def plan(*children: ChildSpec, broker: BrokerKind = BrokerKind.EMBEDDED, ready_seconds: float = 30.0) -> StackPlan:
+    return StackPlan(
+        broker_kind=broker,
+        broker_port=free_port(),
+        redis_port=free_port(),
+        topic_prefix="stack",
+        children=children,
+        ready_timeout_seconds=ready_seconds,
+    )
+
+
+def pid_of(seen: StackStatus, name: str) -> int:
+    return next(process.pid for process in seen.processes if process.name == name)
+
+
+def nothing_left(stack_id: str, pids: list[int]) -> bool:
+    gone = all(not psutil.pid_exists(p) or psutil.Process(p).status() == psutil.STATUS_ZOMBIE for p in pids)
+    return gone and not marked_processes(stack_id)
+
+
+def test_a_stack_comes_up_answers_and_goes_down_without_a_trace(run_directory: Path) -> None:
+    """The whole life: ready when `up` returns, private files, no process and no state after `down`."""
+    state = up(run_directory, plan(child("first"), child("second")))
+    assert stat.S_IMODE(run_directory.stat().st_mode) == 0o700
+    seen = status(run_directory)
+    assert seen.phase == "ready"
+    assert [process.name for process in seen.processes] == ["embedded-broker", "redis", "first", "second"]
+    assert [process.ready for process in seen.processes[2:]] == [True, True]
+    pids = [state.supervisor.pid, *(process.pid for process in state.processes)]
+    report = down(run_directory)
+    assert report.stopped == ("second", "first", "redis", "embedded-broker")
+    assert report.killed == ()
+    assert nothing_left(state.stack_id, pids)
+    assert status(run_directory) == StackStatus(running=False, phase="stopped")
+    assert sorted(path.name for path in run_directory.iterdir()) == ["logs"]
+
+
+def test_a_second_stack_in_the_same_folder_is_refused(run_directory: Path) -> None:
+    """Two supervisors over one state file would each undo the other."""
+    up(run_directory, plan(child("only")))
+    with pytest.raises(StackRunningError, match="monazite stack down"):
+        up(run_directory, plan(child("other")))
+    assert status(run_directory).phase == "ready"
+
+
+def test_a_child_that_is_killed_is_started_again(run_directory: Path) -> None:
+    """A worker that dies comes back by itself after a second; the others are not touched."""
+    up(run_directory, plan(child("steady"), child("victim")))
+    before = status(run_directory)
+    os.kill(pid_of(before, "victim"), signal.SIGKILL)
+
+    def back() -> bool:
+        seen = status(run_directory)
+        found = [p for p in seen.processes if p.name == "victim" and p.pid != pid_of(before, "victim")]
+        return bool(found and found[0].ready and found[0].restarts == 1)
+
+    wait_until(back, timeout_seconds=20, what="the victim to be back")
+    assert pid_of(status(run_directory), "steady") == pid_of(before, "steady")
+
+
+def test_a_child_that_dies_at_its_start_gets_another_chance(run_directory: Path, tmp_path: Path) -> None:
+    """A worker may have to leave once (a broker that was not ready); `up` waits for it within its deadline."""
+    state = up(run_directory, plan(child("late", "--die-first", str(tmp_path / "mark"))))
+    assert [process.restarts for process in state.processes if process.name == "late"] == [1]
+
+
+def test_a_child_that_never_gets_ready_fails_the_start_with_its_log(run_directory: Path) -> None:
+    """The person sees why, and nothing is left running."""
+    broken = ChildSpec(
+        name="broken",
+        group="workers",
+        argv=(sys.executable, "-c", "raise SystemExit('no such setting')"),
+        ready_url="http://127.0.0.1:1/readyz",
+    )
+    with pytest.raises(ServerFailedError, match=r"not ready after 3 s: broken[\s\S]*no such setting"):
+        up(run_directory, plan(broken, ready_seconds=3))
+    assert status(run_directory).phase == "stopped"
+
+
+def test_a_group_is_replaced_while_the_rest_runs_on(run_directory: Path) -> None:
+    """After a replay the scoring workers start anew with ticks on; broker and state of the others must stay."""
+    up(run_directory, plan(child("a"), child("s0", group="scoring"), child("z")))
+    before = status(run_directory)
+    replace_group(run_directory, group="scoring", children=[child("s1", group="scoring")])
+    after = status(run_directory)
+    assert [process.name for process in after.processes][2:] == ["a", "s1", "z"]
+    assert all(pid_of(before, name) == pid_of(after, name) for name in ("embedded-broker", "redis", "a", "z"))
+    assert not psutil.pid_exists(pid_of(before, "s0"))
+
+
+def test_down_cleans_up_after_a_killed_supervisor(run_directory: Path) -> None:
+    """kill -9 of the supervisor orphans everything; the state file is enough to find and end it."""
+    state = up(run_directory, plan(child("orphan")))
+    os.kill(state.supervisor.pid, signal.SIGKILL)
+    wait_until(lambda: live_process(state.supervisor) is None, timeout_seconds=5, what="the supervisor to end")
+    assert status(run_directory).phase == "orphaned"
+    report = down(run_directory)
+    assert report.was_running
+    assert report.stopped == ("orphan", "redis", "embedded-broker")
+    assert nothing_left(state.stack_id, [process.pid for process in state.processes])
+
+
+def test_a_new_stack_first_ends_what_a_killed_supervisor_left(run_directory: Path) -> None:
+    """`up` after a crash must not meet the ports and partitions of the old workers."""
+    old = up(run_directory, plan(child("orphan")))
+    os.kill(old.supervisor.pid, signal.SIGKILL)
+    wait_until(lambda: live_process(old.supervisor) is None, timeout_seconds=5, what="the supervisor to end")
+    up(run_directory, plan(child("fresh")))
+    assert nothing_left(old.stack_id, [process.pid for process in old.processes])
+
+
+def test_a_child_that_ignores_the_signal_is_killed_after_its_timeout(run_directory: Path) -> None:
+    """A stuck worker must not keep `down` waiting for ever."""
+    state = up(run_directory, plan(child("stubborn", "--stubborn", stop_timeout_seconds=1.0)))
+    down(run_directory)
+    assert nothing_left(state.stack_id, [process.pid for process in state.processes])
+
+
+def test_an_embedded_broker_that_dies_ends_the_stack_and_says_so(run_directory: Path) -> None:
+    """What it held is lost, so workers must not go on with a new, empty one."""
+    state = up(run_directory, plan(child("worker")))
+    os.kill(pid_of(status(run_directory), "embedded-broker"), signal.SIGKILL)
+    wait_until(lambda: status(run_directory).phase == "failed", timeout_seconds=20, what="the stack to fail")
+    assert "embedded-broker died" in status(run_directory).detail
+    wait_until(lambda: live_process(state.supervisor) is None, timeout_seconds=20, what="the supervisor to end")
+    assert nothing_left(state.stack_id, [process.pid for process in state.processes])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_stop_a_stack_in_the_foreground(run_directory: Path, number: signal.Signals) -> None:
+    """`make up` runs until Ctrl-C; nothing may stay."""
+    run_directory.mkdir()
+    (run_directory / "logs").mkdir()
+    wanted = plan(child("worker"))
+    write_plan(run_directory, wanted)
+    with (run_directory / "logs" / "foreground.log").open("wb") as log:
+        foreground = subprocess.Popen(
+            [sys.executable, "-m", "deploy.stack.supervisor", str(run_directory), "foreground-test"],
+            cwd=ROOT,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        wait_until(lambda: status(run_directory).phase == "ready", timeout_seconds=30, what="the stack to be ready")
+        state = read_state(run_directory)
+        assert state is not None
+        foreground.send_signal(number)
+        assert foreground.wait(timeout=20) == 0
+        assert nothing_left("foreground-test", [process.pid for process in state.processes])
+        assert status(run_directory).phase == "stopped"
+    finally:
+        foreground.kill()
+        foreground.wait()
+
+
+def test_a_stack_on_apache_kafka_keeps_its_data_over_a_restart(run_directory: Path) -> None:
+    """Kafka is the only truth: topics made in one run are found in the next."""
+    require_kafka()
+    wanted = plan(child("worker"), broker=BrokerKind.KAFKA)
+    state = up(run_directory, wanted)
+    assert is_listening(wanted.broker_port or 0)
+    down(run_directory)
+    assert nothing_left(state.stack_id, [process.pid for process in state.processes])
+    up(run_directory, wanted)
+    log = (run_directory / "logs" / "supervisor.log").read_text()
+    assert "made=13" in log
+    assert "made=0" in log
+    down(run_directory, remove_data=True)
+    assert not run_directory.exists()
