@@ -17,7 +17,7 @@ _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 def console() -> Console:
     """Return the console of this process; plain text where the output is no terminal."""
-    return Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
+    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
 
 
 def print_json(value: Any) -> None:

@@ -15,9 +15,10 @@ def load_events(origin: str) -> Sequence[Event]:
     A line that is no event ends the command: what a person computes on must be whole.
     """
     if origin == "history":
-        from streams.reference.history import load_history
+        from streams.reference import load_history
 
-        return load_history()
+        events: Sequence[Event] = load_history()
+        return events
     path = Path(origin)
     if not path.is_file():
         fail(f"--from {origin}: there is no such file", code=EXIT_USAGE, hint="use history, live, or a path")

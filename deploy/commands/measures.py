@@ -78,7 +78,7 @@ def _yes_no(value: bool | None) -> str:
 
 
 def _targets(targets: Any) -> str:
-    if not targets:
+    if targets is None:
         return "unknown"
     scope = targets.get("scope", "all").replace("_", " ")
     countries = ",".join(targets.get("countries", ()))

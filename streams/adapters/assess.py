@@ -76,7 +76,7 @@ class AssessCore:
         self._now = clock.now if clock else None
         self._last_tick = clock.last_tick if clock else None
         if self._now is not None:
-            for key, _ in store.items():
+            for key, _ in store.items():  # noqa: PERF102  the port has no keys()
                 if key.startswith(MEASURE_PREFIX):
                     self._schedule(key.removeprefix(MEASURE_PREFIX).decode(), after=self._now)
         self._takers: dict[type[Payload], Callable[[Event, Any], None]] = {
@@ -183,11 +183,12 @@ class AssessCore:
         aspect: Any,
         labels: dict[str, str],
         facts: tuple[dict[str, Fact], tuple[str, ...]],
+        synthetic: bool,
     ) -> None:
         material = event.subject
         data = RiskAssessed(
             material=material, aspect=aspect, at=event.recorded_at, labels=labels, facts=facts[0], missing=facts[1],
-            synthetic=event.data.provenance.synthetic, causes=(event.id,),  # type: ignore[union-attr]
+            synthetic=synthetic, causes=(event.id,),
         )  # fmt: skip
         self._send(f"{cause_of(event)}/{aspect}", data, subject=material, at=event.recorded_at)
 
@@ -200,7 +201,13 @@ class AssessCore:
         series = next_series(self._store.get(key), quote, seen)
         if series is not None:
             self._store.put(key, series)
-            self._risk(event, aspect="price", labels=series_labels(quote), facts=price_facts(series))
+            self._risk(
+                event,
+                aspect="price",
+                labels=series_labels(quote),
+                facts=price_facts(series),
+                synthetic=quote.provenance.synthetic,
+            )
 
     def _take_capacity(self, event: Event, report: CapacityReported) -> None:
         key = plant_key(report)
@@ -208,7 +215,13 @@ class AssessCore:
         plant = next_plant(self._store.get(key), report, recorded=event.recorded_at.timestamp(), digest=digest)
         if plant is not None:
             self._store.put(key, plant)
-            self._risk(event, aspect="capacity", labels=plant_labels(report), facts=plant_facts(plant))
+            self._risk(
+                event,
+                aspect="capacity",
+                labels=plant_labels(report),
+                facts=plant_facts(plant),
+                synthetic=report.provenance.synthetic,
+            )
 
     def _take_trade(self, event: Event, trade: TradeObserved) -> None:
         key = trade_key(trade)
@@ -219,7 +232,13 @@ class AssessCore:
         flow = next_flow(self._store.get(key), seen)
         if flow is not None:
             self._store.put(key, flow)
-            self._risk(event, aspect="trade", labels=trade_labels(trade), facts=trade_facts(flow))
+            self._risk(
+                event,
+                aspect="trade",
+                labels=trade_labels(trade),
+                facts=trade_facts(flow),
+                synthetic=trade.provenance.synthetic,
+            )
 
     def _take_directive(self, event: Event, _: DirectiveGiven) -> None:
         """Send a directive on as it came: every partition sends its own copy, so each stage sees it in its place."""

@@ -48,4 +48,5 @@ def encode_state(value: Any) -> bytes:
 
 def decode_state(raw: bytes) -> StateValue:
     """Decode one value of the state; raises `msgspec.ValidationError` for what is none."""
-    return _decode(raw)
+    value: StateValue = _decode(raw)
+    return value

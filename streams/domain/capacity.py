@@ -1,6 +1,7 @@
 """Capacity of a plant for a material: nameplate, target and actual apart, and the slip of the promised date."""
 
 import re
+from collections.abc import Callable
 
 import msgspec
 
@@ -14,7 +15,7 @@ _FIELDS = (
 )  # fmt: skip
 
 Stated = tuple[float | str, float, int]
-"""A stated value with when it was recorded (seconds since 1970) and the digest of the event, which decide what counts."""
+"""A stated value, when it was recorded (seconds since 1970) and the digest of the event, which decide what counts."""
 
 
 class PlantState(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -85,7 +86,7 @@ def _number(value: float | str | None) -> float | None:
     return float(value) if isinstance(value, (int, float)) else None
 
 
-_FORMS = (
+_FORMS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], tuple[str, int]]], ...] = (
     (re.compile(r"^(\d{4})-(\d{2})(?:-\d{2})?\b"), lambda m: (m[1], int(m[2]))),
     (re.compile(r"^H([12]) (\d{4})\b"), lambda m: (m[2], 6 * int(m[1]))),
     (re.compile(r"^Q([1-4]) (\d{4})\b"), lambda m: (m[2], 3 * int(m[1]))),

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from streams.contracts.assessments import ClaimedEnd, LegalState, MeasureAssessed
+from streams.contracts.assessments import ClaimedEnd, MeasureAssessed
 from streams.contracts.dates import legal_day
 from streams.contracts.events import Event
 from streams.contracts.materials import expand
@@ -241,8 +241,8 @@ def _assessment(
 
 
 def _begun(act: Act, at: datetime) -> bool:
-    begins = act.published_instant if act.effective_instant is None else min(act.published_instant, act.effective_instant)
-    return begins <= at
+    effective = act.effective_instant
+    return act.published_instant <= at or (effective is not None and effective <= at)
 
 
 def _age(claim: Claim) -> tuple[datetime, datetime, str, str]:
@@ -255,8 +255,3 @@ def _has(known: tuple[Any, ...], new: Act | Claim) -> bool:
 
 def _with(known: tuple[Any, ...], new: Act | Claim) -> tuple[Any, ...]:
     return tuple(sorted((*known, new), key=lambda each: (each.recorded_at, each.id, each.source)))
-
-
-def is_settled(state: LegalState) -> bool:
-    """Tell whether a state ends the story of a measure unless somebody imposes it again."""
-    return state in (LegalState.REPEALED, LegalState.EXPIRED)

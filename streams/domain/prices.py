@@ -13,7 +13,7 @@ PRICE_LIMIT = CHANGE_OBSERVATIONS + 1
 
 
 class PriceSeries(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The last 31 observations of one series in order of their reference period, and the latest quote's volume share."""
+    """The last 31 observations of one series by reference period, and the volume share of the latest quote."""
 
     ring: Ring = ()
     volume_share_ratio: float | None = None

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from streams.contracts.codec import encode_event
 from streams.reference.curate_policy import policy_history
-from streams.reference.curate_supply import capacity_history, price_history
+from streams.reference.curate_prices import price_history
+from streams.reference.curate_supply import capacity_history
 from streams.reference.loaders import HISTORIES, HistoryKind
 
 HISTORY_DIRECTORY = Path(__file__).parent / "history"

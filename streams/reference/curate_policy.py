@@ -9,9 +9,8 @@ import yaml
 from streams.contracts.dates import noon_of
 from streams.contracts.events import Event
 from streams.contracts.policy import ClaimMade, MeasureChanged
+from streams.reference.editions import HISTORY_SOURCE
 from streams.reference.loaders import load_table, read_text
-
-HISTORY_SOURCE = "monazite/history"
 
 _CURATION_FIELDS = frozenset(
     {"action", "kind", "limb", "amends", "materials", "stages", "goods", "codes", "targets", "ends_inclusive"}
@@ -52,7 +51,7 @@ def _measure(row: dict[str, str], reading: dict[str, Any], zone: str) -> Measure
 
 
 def _claim(row: dict[str, str], reading: dict[str, Any], zone: str) -> ClaimMade:
-    fields = {name: reading[name] for name in ("about", "materials", "countries") if name in reading}
+    fields: dict[str, Any] = {name: reading[name] for name in ("about", "materials", "countries") if name in reading}
     fields |= {
         "claim": row["event_id"],
         "speaker": row["issuer"],

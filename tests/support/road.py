@@ -102,7 +102,7 @@ class Road:
 
     def wait_ready(self, worker: Worker, *, seconds: float = 60) -> None:
         """Wait until a worker says it is ready; its log is part of the failure."""
-        wait_until(worker.ready, seconds=seconds, what=lambda: f"{worker.name} to be ready:\n{worker.tail()}")
+        wait_until(worker.ready, timeout_seconds=seconds, what=f"{worker.name} to be ready")
 
     def find(self, kind: str) -> Worker:
         """Return the oldest living worker of a kind (`intake`, `scoring`, `alerts`)."""
@@ -156,7 +156,7 @@ def read_alerts(bootstrap: str, prefix: str, *, until: datetime, partitions: int
                             events.append(event)
             return not open_partitions
 
-        wait_until(drained, seconds=seconds, what=lambda: f"tick {until} in partitions {open_partitions} of {topic}")
+        wait_until(drained, timeout_seconds=seconds, what=f"tick {until} in all partitions of {topic}")
     finally:
         consumer.close()
     return events

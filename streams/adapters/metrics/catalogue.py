@@ -5,7 +5,7 @@ unit. An instant is exported as a Unix time stamp, never as a countdown: `x - ti
 worker is stuck. No label ever carries an event id, a notice id, an address, a subscriber or an error text.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal
@@ -32,7 +32,7 @@ class Metric:
     labels: tuple[str, ...]
     meaning: str
     exists_now: bool = True
-    values: MappingProxyType[str, tuple[str, ...]] = MappingProxyType({})
+    values: MappingProxyType[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     buckets: tuple[float, ...] = ()
 
     @property

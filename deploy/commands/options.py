@@ -1,0 +1,31 @@
+"""Options that several commands share, spelt once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Bootstrap = Annotated[
+    str, typer.Option(envvar="MONAZITE_BOOTSTRAP", help="Kafka bootstrap servers, HOST:PORT[,HOST:PORT]")
+]
+Prefix = Annotated[str, typer.Option(envvar="MONAZITE_PREFIX", help="prefix of all topic names")]
+Partitions = Annotated[int, typer.Option(min=1, max=256, help="partitions of the topics of the road")]
+Redis = Annotated[str | None, typer.Option(envvar="MONAZITE_REDIS", help="address of Redis, redis://HOST:PORT/DB")]
+RunDirectory = Annotated[
+    Path, typer.Option("--run-dir", envvar="MONAZITE_RUN_DIR", help="where the local stack keeps state, logs and keys")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
+
+DEFAULT_BOOTSTRAP = "127.0.0.1:9092"
+DEFAULT_PREFIX = "monazite"
+DEFAULT_RUN_DIRECTORY = Path(".monazite")
+
+
+def running_bootstrap(run_directory: Path, given: str | None) -> str:
+    """Return the broker a command talks to: the one given, else that of the stack that runs here, else the usual."""
+    if given is not None:
+        return given
+    from deploy.stack.plan import read_plan
+
+    plan = read_plan(run_directory)
+    return (plan.bootstrap if plan else None) or DEFAULT_BOOTSTRAP

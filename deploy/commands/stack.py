@@ -1,0 +1,77 @@
+"""`monazite stack`: broker, Redis, workers, gateway and console on this machine."""
+
+from typing import Annotated
+
+import typer
+
+from deploy.commands.options import DEFAULT_RUN_DIRECTORY, AsJson, RunDirectory
+from deploy.output import EXIT_FINDING, EXIT_USAGE, fail, print_json, print_table
+
+app = typer.Typer(help="The local stack: start it, look at it, stop it. Nothing is left behind.")
+
+
+@app.command()
+def up(
+    broker: Annotated[str, typer.Option(help="embedded, kafka, or HOST:PORT of one that runs")] = "embedded",
+    scoring_workers: Annotated[int, typer.Option(min=1, max=10, help="scoring workers")] = 1,
+    tick_seconds: Annotated[float, typer.Option(min=0, help="seconds between live ticks; 0: none")] = 1.0,
+    free: Annotated[bool, typer.Option("--free-ports", help="take free ports instead of the usual ones")] = False,
+    foreground: Annotated[bool, typer.Option(help="stay until Ctrl-C")] = False,
+    run_dir: RunDirectory = DEFAULT_RUN_DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Start everything and return when it is ready (or stay, with --foreground)."""
+    from deploy.stack.children import plan_stack
+    from deploy.stack.control import up as start
+    from deploy.stack.control import up_foreground
+    from deploy.stack.plan import PortTakenError, free_ports, usual_ports
+    from deploy.stack.server import MissingToolError, ServerFailedError
+    from deploy.stack.supervisor import StackRunningError
+
+    try:
+        ports = (free_ports if free else usual_ports)(scoring_workers=scoring_workers)
+        plan = plan_stack(run_directory=run_dir, ports=ports, broker=broker, tick_seconds=tick_seconds)
+        if foreground:
+            raise typer.Exit(up_foreground(run_dir, plan, on_ready=lambda _: typer.echo("ready; Ctrl-C stops it")))
+        start(run_dir, plan)
+    except (PortTakenError, MissingToolError, ServerFailedError, StackRunningError) as error:
+        fail(str(error))
+    except ValueError as error:
+        fail(str(error), code=EXIT_USAGE)
+    status(run_dir=run_dir, as_json=as_json)
+
+
+@app.command()
+def down(run_dir: RunDirectory = DEFAULT_RUN_DIRECTORY, as_json: AsJson = False) -> None:
+    """Stop everything, also what a killed supervisor left running."""
+    from deploy.stack.control import down as stop
+
+    report = stop(run_dir)
+    if as_json:
+        print_json(report)
+    elif not report.was_running:
+        typer.echo(f"no stack runs in {run_dir}")
+    else:
+        typer.echo(f"stopped: {', '.join((*report.stopped, *report.killed)) or 'nothing was left'}")
+
+
+@app.command()
+def status(run_dir: RunDirectory = DEFAULT_RUN_DIRECTORY, as_json: AsJson = False) -> None:
+    """Show what runs, whether it is ready, and where; exit 1 when the stack is not ready."""
+    from deploy.stack.control import status as look
+
+    found = look(run_dir)
+    if as_json:
+        print_json(found)
+    else:
+        typer.echo(f"stack in {run_dir}: {found.phase} {found.detail}".rstrip())
+        if found.processes:
+            typer.echo(f"broker {found.bootstrap}, Redis {found.redis_url}")
+            print_table(
+                "Processes",
+                ["name", "pid", "running", "ready", "restarts", "log"],
+                [(p.name, p.pid, p.running, "–" if p.ready is None else p.ready, p.restarts, p.log)
+                 for p in found.processes],
+            )  # fmt: skip
+    if found.phase != "ready":
+        raise typer.Exit(EXIT_FINDING)

@@ -1,0 +1,43 @@
+"""`monazite topics`: make the declared topics, or compare them with the declaration."""
+
+import typer
+
+from deploy.commands.options import DEFAULT_BOOTSTRAP, DEFAULT_PREFIX, AsJson, Bootstrap, Prefix
+from deploy.output import EXIT_FINDING, fail, print_json, print_table
+
+app = typer.Typer(help="The topics of the road, from one declaration (deploy/kafka/topics.yaml).")
+
+
+@app.command()
+def ensure(bootstrap: Bootstrap = DEFAULT_BOOTSTRAP, prefix: Prefix = DEFAULT_PREFIX, as_json: AsJson = False) -> None:
+    """Make what is missing; never change what exists; refuse with the reasons where it is not as declared."""
+    from deploy.topics import TopicsRefusedError, ensure_topics
+
+    try:
+        report = ensure_topics(bootstrap, prefix=prefix)
+    except TopicsRefusedError as error:
+        fail(str(error))
+    if as_json:
+        print_json({"created": report.created, "findings": [str(f) for f in report.findings]})
+        return
+    print_table("Topics", ["topic", "partitions", "made now"],
+                [(t.name, t.partitions, "yes" if t.name in report.created else "") for t in report.declared])  # fmt: skip
+    for finding in report.findings:
+        typer.echo(f"note: {finding}")
+
+
+@app.command()
+def check(bootstrap: Bootstrap = DEFAULT_BOOTSTRAP, prefix: Prefix = DEFAULT_PREFIX, as_json: AsJson = False) -> None:
+    """Compare and change nothing; exit 1 when a process must not start on these topics."""
+    from deploy.topics import check_topics
+
+    report = check_topics(bootstrap, prefix=prefix)
+    if as_json:
+        print_json([{"kind": f.kind, "topic": f.topic, "refuses": f.refuses, "text": str(f)} for f in report.findings])
+    else:
+        for finding in report.findings:
+            typer.echo(f"{'refused' if finding.refuses else 'note'}: {finding}")
+        if not report.findings:
+            typer.echo(f"all {len(report.declared)} topics are as declared")
+    if report.refusals:
+        raise typer.Exit(EXIT_FINDING)

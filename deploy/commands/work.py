@@ -1,0 +1,78 @@
+"""`monazite work`: one worker process; a supervisor (`monazite stack up`) usually starts it."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy.commands.options import DEFAULT_BOOTSTRAP, DEFAULT_PREFIX, Bootstrap, Partitions, Prefix, Redis
+from streams.agents.settings import RoadSettings
+
+app = typer.Typer(help="Run one worker of the road in the foreground: intake, scoring or alerts.")
+
+
+class BrokerFlavour(StrEnum):
+    """Which broker the session times are chosen for."""
+
+    KAFKA = "kafka"
+    EMBEDDED = "embedded"
+
+
+Port = Annotated[int, typer.Option(min=0, max=65535, help="port of /metrics, /healthz and /readyz on loopback")]
+Kind = Annotated[BrokerFlavour, typer.Option(help="session times for this kind of broker")]
+DataDirectory = Annotated[Path | None, typer.Option("--data-dir", help="local copy of the state; none: memory only")]
+Ticks = Annotated[float, typer.Option(min=0, help="seconds between live ticks; 0: none, a replay sends its own")]
+
+
+def _settings(
+    bootstrap: str, prefix: str, partitions: int, redis: str | None, port: int, kind: BrokerFlavour,
+    data: Path | None, ticks: float,
+) -> RoadSettings:  # fmt: skip
+    return RoadSettings(
+        bootstrap=bootstrap, prefix=prefix, partitions=partitions, redis_url=redis, metrics_port=port,
+        embedded=kind is BrokerFlavour.EMBEDDED, data_directory=data, tick_seconds=ticks or None,
+    )  # fmt: skip
+
+
+@app.command()
+def intake(
+    bootstrap: Bootstrap = DEFAULT_BOOTSTRAP, prefix: Prefix = DEFAULT_PREFIX, partitions: Partitions = 4,
+    redis: Redis = None, metrics_port: Port = 9310, broker_kind: Kind = BrokerFlavour.KAFKA,
+    data_dir: DataDirectory = None, tick_seconds: Ticks = 0.0,
+) -> None:  # fmt: skip
+    """Admit events from the input topics into the signals log; refuse bad ones with a reason."""
+    from streams.agents.intake import run_intake_process
+
+    run_intake_process(
+        _settings(bootstrap, prefix, partitions, redis, metrics_port, broker_kind, data_dir, tick_seconds)
+    )
+
+
+@app.command()
+def scoring(
+    bootstrap: Bootstrap = DEFAULT_BOOTSTRAP, prefix: Prefix = DEFAULT_PREFIX, partitions: Partitions = 4,
+    redis: Redis = None, metrics_port: Port = 9320, broker_kind: Kind = BrokerFlavour.KAFKA,
+    data_dir: DataDirectory = None, tick_seconds: Ticks = 0.0,
+) -> None:  # fmt: skip
+    """Keep the measure book and the series; write assessments."""
+    from streams.agents.scoring import build_scoring
+    from streams.runtime.worker import run_worker
+
+    settings = _settings(bootstrap, prefix, partitions, redis, metrics_port, broker_kind, data_dir, tick_seconds)
+    run_worker(build_scoring(settings))
+
+
+@app.command()
+def alerts(
+    bootstrap: Bootstrap = DEFAULT_BOOTSTRAP, prefix: Prefix = DEFAULT_PREFIX, partitions: Partitions = 4,
+    redis: Redis = None, metrics_port: Port = 9330, broker_kind: Kind = BrokerFlavour.KAFKA,
+    data_dir: DataDirectory = None, tick_seconds: Ticks = 0.0,
+) -> None:  # fmt: skip
+    """Decide alerts by rules, decide who is told, and deliver."""
+    from alerts.agents.worker import build_alerts
+
+    from streams.runtime.worker import run_worker
+
+    settings = _settings(bootstrap, prefix, partitions, redis, metrics_port, broker_kind, data_dir, tick_seconds)
+    run_worker(build_alerts(settings))

@@ -1,0 +1,1 @@
+"""Dashboards as code: what the boards ask, how they look, and how Grafana finds them."""

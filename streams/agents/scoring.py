@@ -1,0 +1,75 @@
+"""The scoring worker: the assess agent over `signals`, its metrics and its part of the read view."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from streams.adapters.assess import CLOCK_KEY, AssessCore, decode_state, encode_state
+from streams.adapters.assess_state import Clock, LastAssessed
+from streams.adapters.metrics.snapshot import WorkerSnapshot
+from streams.adapters.metrics.worker import WorkerMetrics
+from streams.adapters.read_view import ReadViewWriter
+from streams.adapters.view_layout import ViewSlice
+from streams.agents.endpoint import WorkerEndpoint
+from streams.agents.settings import VERSION, RoadSettings
+from streams.agents.view_service import ReadViewService, slice_reader
+from streams.contracts.assessments import MeasureAssessed
+from streams.contracts.topics import ASSESSMENTS, SIGNALS
+from streams.runtime.app import SafeApp, build_worker
+from streams.runtime.clock import utc_now
+from streams.runtime.ports import PartitionCore, StateStore
+from streams.runtime.stage import SourceKind, StageSpec
+from streams.runtime.view import OwnedPartition, owned_partitions
+
+STAGE = "assess"
+
+
+def build_scoring(settings: RoadSettings) -> SafeApp:
+    """Build the app of a scoring worker; nothing is started."""
+
+    def make_core(partition: int, store: StateStore) -> PartitionCore:
+        return AssessCore(partition=partition, partitions=settings.partitions, store=store)
+
+    stage = StageSpec(
+        name=STAGE, source_topic=settings.topic(SIGNALS), source_kind=SourceKind.SIGNALS,
+        output_topic=settings.topic(ASSESSMENTS), make_core=make_core,
+        encode_value=encode_state, decode_value=decode_state,
+    )  # fmt: skip
+    metrics = WorkerMetrics(process="scoring", version=VERSION, topics=[settings.topic(SIGNALS)])
+    endpoint = WorkerEndpoint(
+        metrics=metrics, port=settings.metrics_port, topics={STAGE: settings.topic(SIGNALS)}, enrich=_with_measures
+    )
+    observers, services = [], [endpoint]
+    if settings.redis_url is not None:
+        reader = slice_reader(STAGE, view_slice)
+        writer = ReadViewWriter(
+            redis_url=settings.redis_url, stage=STAGE, slice_of=reader.read, clock=utc_now,
+            count=metrics.count_view_write, prefix=settings.view_prefix,
+        )  # fmt: skip
+        observers.append(writer)
+        services.append(ReadViewService(writer, reader))
+    return build_worker(settings.runtime("scoring"), [stage], observers, services)
+
+
+def home_measures(owned: OwnedPartition) -> list[MeasureAssessed]:
+    """Return the measures that a partition speaks for, as last assessed."""
+    return [value.assessed for _, value in owned.state.items() if isinstance(value, LastAssessed)]
+
+
+def view_slice(owned: OwnedPartition) -> ViewSlice:
+    """Return what the read view shows of a partition."""
+    clock: Clock | None = owned.state.get(CLOCK_KEY)
+    return ViewSlice(
+        position=owned.position, measures={m.measure: m for m in home_measures(owned)},
+        clock_at=clock.now if clock else None,
+    )  # fmt: skip
+
+
+def _with_measures(app: SafeApp, snapshot: WorkerSnapshot) -> WorkerSnapshot:
+    measures: list[MeasureAssessed] = []
+    clocks: dict[int, datetime | None] = {}
+    for owned in owned_partitions(app, STAGE):
+        measures += home_measures(owned)
+        clock: Clock | None = owned.state.get(CLOCK_KEY)
+        clocks[owned.partition] = clock.now if clock else None
+    partitions = tuple(replace(p, clock_at=clocks.get(p.partition)) for p in snapshot.partitions)
+    return replace(snapshot, measures=tuple(measures), partitions=partitions)

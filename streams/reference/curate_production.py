@@ -1,0 +1,178 @@
+"""Make production and supply-share events from the USGS and EU tables, each with its edition.
+
+"W" (withheld), "—" and blanks are unknown: the mark is kept in `published_as`, never turned into a number. Rows of
+world totals are not observations of a country and make no event.
+"""
+
+import re
+from types import MappingProxyType
+
+from streams.contracts.capacity import SupplyObserved
+from streams.contracts.events import Event
+from streams.contracts.identifiers import Stage
+from streams.reference.countries import OTHER, country_code
+from streams.reference.curate_prices import number
+from streams.reference.editions import EU_2023, MCS_2025, MCS_2026, Edition, history_event, provenance_of
+from streams.reference.loaders import load_table
+
+_CHAPTERS = MappingProxyType(
+    {
+        "ANTIMONY": "antimony", "BISMUTH": "bismuth", "GALLIUM": "gallium", "GERMANIUM": "germanium",
+        "GRAPHITE (NATURAL)": "natural-graphite", "INDIUM": "indium", "RARE EARTHS": "rare-earth-oxides",
+        "SCANDIUM": "scandium", "TELLURIUM": "tellurium", "TUNGSTEN": "tungsten", "YTTRIUM": "yttrium",
+    }
+)  # fmt: skip
+_STAGES: MappingProxyType[str, Stage] = MappingProxyType(
+    {"Mine production": "mining", "Refinery production": "refining", "Primary production": "refining"}
+)
+_IMPORTED: MappingProxyType[tuple[str, str], Stage] = MappingProxyType(
+    {
+        ("ANTIMONY", "Ore and concentrates"): "concentrate",
+        ("ANTIMONY", "Oxide"): "refining",
+        ("ANTIMONY", "Unwrought metal and powder"): "metal",
+        ("BISMUTH", "All"): "refining",
+        ("GALLIUM", "Metal"): "metal",
+        ("GERMANIUM", "Germanium metal"): "metal",
+        ("GERMANIUM", "Germanium dioxide (Ge content)"): "refining",
+        ("GRAPHITE (NATURAL)", "All"): "concentrate",
+        ("INDIUM", "All"): "refining",
+        ("RARE EARTHS", "Rare-earth compounds and metals"): "separation",
+        ("SCANDIUM", "All"): "refining",
+        ("TELLURIUM", "All"): "refining",
+        ("YTTRIUM", "All"): "refining",
+    }
+)
+"""Kinds of imports that are one stage; mixed kinds ("Combined total") are left out."""
+
+
+def slug(text: str) -> str:
+    """Return lower-case words joined by dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def _tonnes(value: str, unit: str) -> tuple[float | None, str | None]:
+    amount = number(value)
+    if amount is None:
+        return None, value or "(blank)"
+    return (amount / 1000 if unit == "kilograms" else amount), None
+
+
+def _produced(
+    edition: Edition, *, row: str, material: str, stage: Stage, country: str, year: str, value: str, unit: str,
+    note: str | None = None,
+) -> Event:  # fmt: skip
+    tonnes, published_as = _tonnes(value, unit)
+    data = SupplyObserved(
+        material=material, stage=stage, country=country, reference_period=year, vintage=edition.vintage,
+        tonnes=tonnes, published_as=published_as, provenance=provenance_of(edition, row=row, note=note),
+    )  # fmt: skip
+    event_id = f"{slug(edition.vintage)}/production/{material}/{stage}/{country}/{year}"
+    return history_event(event_id, data, at=edition.published_at)
+
+
+def _production_2025() -> list[Event]:
+    table, events = "usgs_mcs2025_ree", []
+    for row in load_table(table):
+        name = f"{table}.csv#{row['table']}/{row['item']}/{row['year']}"
+        stage: Stage = "mining"
+        if row["table"] == "mine production" and not row["item"].startswith("World"):
+            country = country_code(row["item"])
+        elif row["item"] == "US compounds and metals production":
+            stage, country = "separation", "US"
+        else:
+            continue
+        events.append(
+            _produced(
+                MCS_2025, row=name, material="rare-earth-oxides", stage=stage, country=country, year=row["year"],
+                value=row["value"], unit=row["unit"],
+            )
+        )  # fmt: skip
+    return events
+
+
+def _production_2026() -> list[Event]:
+    table, events = "usgs_mcs2026_world_production", []
+    for row in load_table(table):
+        stage = _STAGES.get(row["statistic"])
+        if stage is None or row["country"] == "World total" or row["chapter"] not in _CHAPTERS:
+            continue
+        events.append(
+            _produced(
+                MCS_2026, row=f"{table}.csv#{row['chapter']}/{row['statistic']}/{row['country']}/{row['year']}",
+                material=_CHAPTERS[row["chapter"]], stage=stage, country=country_code(row["country"]),
+                year=row["year"], value=row["value"], unit=row["unit"], note=row["notes"] or None,
+            )
+        )  # fmt: skip
+    table = "usgs_mcs2026_salient_us"
+    for row in load_table(table):
+        if row["statistic"] == "Production: Compounds and metals" and row["chapter"] == "RARE EARTHS":
+            name = f"{table}.csv#{row['chapter']}/{row['statistic']}/{row['year']}"
+            events.append(
+                _produced(
+                    MCS_2026, row=name, material="rare-earth-oxides", stage="separation", country="US",
+                    year=row["year"], value=row["value"], unit=row["unit"], note=row["notes"] or None,
+                )
+            )  # fmt: skip
+    return events
+
+
+def _shares_of_imports() -> list[Event]:
+    table, events = "usgs_mcs2026_us_import_sources", []
+    for row in load_table(table):
+        stage = _IMPORTED.get((row["chapter"], row["statistic"]))
+        percent = number(row["value"])
+        if stage is None or percent is None:
+            continue
+        material, country = _CHAPTERS[row["chapter"]], country_code(row["country"])
+        data = SupplyObserved(
+            material=material, stage=stage, country=country, reference_period="2024", vintage=MCS_2026.vintage,
+            share_low_ratio=percent / 100, share_high_ratio=percent / 100, market="US", flow="import_source",
+            published_as=f"{row['value']} percent, {row['year']}",
+            provenance=provenance_of(
+                MCS_2026, row=f"{table}.csv#{row['chapter']}/{row['statistic']}/{row['country']}",
+                note=f"A mean of {row['year']}, filed under its last year.",
+            ),
+        )  # fmt: skip
+        event_id = f"mcs-2026/import-source/{material}/{stage}/{country}"
+        events.append(history_event(event_id, data, at=MCS_2026.published_at))
+    return events
+
+
+def _eu_share(text: str) -> tuple[float, float]:
+    if text.startswith("<"):
+        return 0.0, round(float(text[1:-1]) / 100, 6)
+    share = round(float(text[:-1]) / 100, 6)
+    return share, share
+
+
+def _eu_stage(material: str, stage: str) -> Stage:
+    if stage == "E":
+        return "mining"
+    return "refining" if material in _CHAPTERS.values() and material not in ("scandium", "yttrium") else "separation"
+
+
+def _eu_shares() -> list[Event]:
+    events = []
+    for table, market in (("eu2023_global_supply_shares", "global"), ("eu2023_eu_supply_shares", "EU")):
+        for row in load_table(table):
+            material = slug(row["Material"])
+            low, high = _eu_share(row["Share"])
+            stage, country = _eu_stage(material, row["Stage"]), country_code(row["Country"])
+            data = SupplyObserved(
+                material=material, stage=stage, country=country, reference_period="2020", vintage=EU_2023.vintage,
+                share_low_ratio=low, share_high_ratio=high, market="EU" if market == "EU" else "global",
+                flow="production" if market == "global" else "consumption", trade_factor=float(row["t"]),
+                published_as=row["Share"],
+                provenance=provenance_of(
+                    EU_2023, row=f"{table}.csv#{row['Material']}/{row['Stage']}/{row['Country']}"
+                ),
+            )  # fmt: skip
+            event_id = f"eu2023/{market.lower()}/{material}/{stage}/{country}"
+            events.append(history_event(event_id, data, at=EU_2023.published_at))
+    return events
+
+
+def production_history() -> list[Event]:
+    """Return production and shares of all editions; "other countries" are `ZZ`."""
+    assert country_code("Other countries") == OTHER
+    return [*_eu_shares(), *_production_2025(), *_production_2026(), *_shares_of_imports()]
