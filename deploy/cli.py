@@ -2,7 +2,7 @@
 
 import typer
 
-from deploy.commands import measures, produce, serve, stack, topics, work
+from deploy.commands import keys, measures, produce, serve, stack, topics, work
 
 app = typer.Typer(
     name="monazite",
@@ -23,6 +23,7 @@ app.add_typer(produce.app, name="produce")
 app.add_typer(serve.app, name="serve")
 app.add_typer(work.app, name="work")
 app.add_typer(measures.app, name="measures")
+app.add_typer(keys.app, name="keys")
 
 
 def main() -> None:

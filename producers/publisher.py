@@ -3,11 +3,20 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import msgspec
 from kafka import KafkaProducer
 
 from streams.contracts.codec import BATCH_TYPE, MAX_BATCH_EVENTS, MAX_RECORD_BYTES, STRUCTURED_TYPE, encode_event
+from streams.contracts.dead_letters import DeadLetterRecord, encode_dead_letter
 from streams.contracts.events import Event, family_of
-from streams.contracts.topics import DEFAULT_PARTITIONS, DEFAULT_PREFIX, FAMILY_TOPICS, partition_of, topic_name
+from streams.contracts.topics import (
+    DEAD_LETTERS,
+    DEFAULT_PARTITIONS,
+    DEFAULT_PREFIX,
+    FAMILY_TOPICS,
+    partition_of,
+    topic_name,
+)
 
 SEND_SECONDS = 30.0
 
@@ -57,6 +66,14 @@ class Publisher:
         for (topic, _), group in groups.items():
             published += [self._send(topic, group[0].subject, value, headers) for value in _records(group)]
         return published
+
+    def publish_dead_letter(self, letter: DeadLetterRecord) -> Published:
+        """Keep something that was refused, with the reason; a value that is too large is cut."""
+        if letter.value is not None and len(letter.value) > MAX_RECORD_BYTES:
+            letter = msgspec.structs.replace(letter, value=letter.value[:MAX_RECORD_BYTES], cut_from=len(letter.value))
+        topic = topic_name(DEAD_LETTERS, prefix=self._prefix)
+        answer = self._producer.send(topic, value=encode_dead_letter(letter)).get(SEND_SECONDS)
+        return Published(topic=answer.topic, partition=answer.partition, offset=answer.offset)
 
     def topic_of(self, event: Event) -> str:
         """Return the full name of the topic an event belongs to; raises `NotPublishableError` where there is none."""

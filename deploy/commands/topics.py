@@ -20,8 +20,9 @@ def ensure(bootstrap: Bootstrap = DEFAULT_BOOTSTRAP, prefix: Prefix = DEFAULT_PR
     if as_json:
         print_json({"created": report.created, "findings": [str(f) for f in report.findings]})
         return
-    print_table("Topics", ["topic", "partitions", "made now"],
-                [(t.name, t.partitions, "yes" if t.name in report.created else "") for t in report.declared])  # fmt: skip
+    made = set(report.created)
+    rows = [(t.name, t.partitions, "yes" if t.name in made else "") for t in report.declared]
+    print_table("Topics", ["topic", "partitions", "made now"], rows)
     for finding in report.findings:
         typer.echo(f"note: {finding}")
 

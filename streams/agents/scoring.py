@@ -14,10 +14,10 @@ from streams.agents.settings import VERSION, RoadSettings
 from streams.agents.view_service import ReadViewService, slice_reader
 from streams.contracts.assessments import MeasureAssessed
 from streams.contracts.topics import ASSESSMENTS, SIGNALS
-from streams.runtime.app import SafeApp, build_worker
+from streams.runtime.app import SafeApp, WorkerService, build_worker
 from streams.runtime.clock import utc_now
 from streams.runtime.ports import PartitionCore, StateStore
-from streams.runtime.stage import SourceKind, StageSpec
+from streams.runtime.stage import CheckpointObserver, SourceKind, StageSpec
 from streams.runtime.view import OwnedPartition, owned_partitions
 
 STAGE = "assess"
@@ -38,7 +38,8 @@ def build_scoring(settings: RoadSettings) -> SafeApp:
     endpoint = WorkerEndpoint(
         metrics=metrics, port=settings.metrics_port, topics={STAGE: settings.topic(SIGNALS)}, enrich=_with_measures
     )
-    observers, services = [], [endpoint]
+    observers: list[CheckpointObserver] = []
+    services: list[WorkerService] = [endpoint]
     if settings.redis_url is not None:
         reader = slice_reader(STAGE, view_slice)
         writer = ReadViewWriter(

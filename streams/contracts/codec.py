@@ -4,6 +4,7 @@ The CloudEvents SDK invents missing ids and passes broken JSON (RUNTIME section 
 msgspec and refuses with a reason. Every failure is a `DecodeError`; no other exception leaves this module.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -11,7 +12,6 @@ from typing import Annotated, Any
 import msgspec
 
 from streams.contracts.events import PAYLOADS, Event, Payload, subject_of
-from streams.contracts.identifiers import Identifier
 from streams.contracts.reasons import DecodeError, FieldError, RejectReason
 
 BATCH_TYPE = "application/cloudevents-batch+json"
@@ -19,6 +19,9 @@ STRUCTURED_TYPE = "application/cloudevents+json"
 MAX_BATCH_EVENTS = 500
 MAX_RECORD_BYTES = 512 * 1024
 MAX_EVENT_BYTES = 64 * 1024
+MAX_DEPTH = 32
+"""Deepest nesting of an event. Ours need 6; the limit is for attributes we do not know, which are passed on unread: an
+event just within the parser's own limit would break every reader that meets it one frame deeper."""
 
 _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -52,7 +55,8 @@ _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decoders = {name: msgspec.json.Decoder(payload).decode for name, payload in PAYLOADS.items()}
 _encode = msgspec.json.Encoder().encode
-_IDENTIFIER = Identifier
+_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
+"""Strings as a whole (what is in them counts for nothing) and brackets."""
 
 
 def _pointer(path: str) -> str:
@@ -89,6 +93,7 @@ def decode_event(raw: bytes | msgspec.Raw, *, recorded_at: datetime | None = Non
     """
     if not raw:
         raise DecodeError(reason=RejectReason.TOMBSTONE, field="", detail="a record without a value is no event")
+    _check_depth(bytes(raw))
     try:
         envelope = _decode_envelope(raw)
     except msgspec.ValidationError as error:
@@ -97,6 +102,30 @@ def decode_event(raw: bytes | msgspec.Raw, *, recorded_at: datetime | None = Non
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DecodeError(reason=RejectReason.NOT_JSON, field="", detail=str(error)[:200]) from error
     return _typed(envelope, recorded_at=recorded_at)
+
+
+def _check_depth(raw: bytes) -> None:
+    """Refuse deep nesting. Few brackets cannot be deep, so that nearly every event costs two counts only."""
+    if raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
+        return
+    depth = 0
+    for bracket in _BRACKETS.findall(raw):
+        if bracket in b"[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise DecodeError(reason=RejectReason.NOT_JSON, field="", detail=f"nested deeper than {MAX_DEPTH}")
+        elif bracket in b"]}":
+            depth -= 1
+
+
+def _check_text(value: bytes) -> None:
+    """Refuse what is no UTF-8 anywhere: the JSON parser does not look into attributes it skips, later readers would."""
+    try:
+        value.decode()
+    except UnicodeDecodeError as error:
+        raise DecodeError(
+            reason=RejectReason.NOT_JSON, field="", detail=f"not UTF-8 at byte {error.start}: {error.reason}"
+        ) from error
 
 
 def _utc(instant: datetime) -> datetime:
@@ -195,6 +224,7 @@ def split_record(
         raise DecodeError(reason=RejectReason.TOMBSTONE, field="", detail="a record without a value is no event")
     if len(value) > max_bytes:
         raise DecodeError(reason=RejectReason.TOO_LARGE, field="", detail=f"{len(value)} bytes, at most {max_bytes}")
+    _check_text(value)
     if headers:
         named = {name.lower(): content or b"" for name, content in headers}
         if "ce_specversion" in named or "ce_id" in named:

@@ -1,72 +1,48 @@
-"""How a refused record stands on the dead-letters topic: the original value and key, and headers that say why.
+"""How a refused record stands on the dead-letters topic: the original bytes, key and headers, and why it was refused.
 
-Every writer (intake, gateway, workers) and every reader (the command line, replay) goes through this module.
-The original headers travel with the prefix `original_`, so that a replay can restore them.
+Every writer (gateway, intake, workers) and every reader (command line, replay of dead letters) uses this frame.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 
-VERSION = 1
-MAX_DETAIL_CHARACTERS = 500
-_ORIGINAL = "original_"
+NO_POSITION = -1
+"""Partition and offset of what was refused before it was on any topic, such as an event of an HTTP request."""
 
 
-class DeadLetterNote(msgspec.Struct, frozen=True, kw_only=True):
-    """Why and where a record was refused.
+class DeadLetterRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One refused record or event, enough to inspect and to replay it.
 
-    `reason` is a `RejectReason` value, `field` a JSON pointer ("" for the whole), `stage` who refused it. `topic`,
-    `partition`, `offset` are its origin (`None`: it was never on a topic, such as a refused HTTP request); `index` its
-    place in a batch record, `None` for a whole record. `attempt` counts from 1, one more for each replay. `cut_from` is
-    the original size in bytes where the value was too large to keep whole, else `None`.
+    `topic`, `partition` and `offset` say which source record it came from; `index` the place of the event within its
+    input record, `None` when the whole record is meant. `field` is a JSON pointer into the value. `recorded_at` is the
+    broker's instant of the source record. `attempt` counts replays from 1, `version` is the version of this frame.
+    `cut_from` is the size in bytes of a value that was too large to be kept whole, else `None`. Bytes are Base64.
     """
 
     reason: str
-    field: str
-    detail: str
     stage: str
-    topic: str | None = None
-    partition: int | None = None
-    offset: int | None = None
+    topic: str
+    partition: int
+    offset: int
+    recorded_at: datetime
+    value: bytes | None
+    key: bytes | None = None
+    headers: Sequence[tuple[str, bytes]] = ()
     index: int | None = None
+    field: str = ""
+    detail: str = ""
     attempt: int = 1
+    version: int = 1
     cut_from: int | None = None
-    version: int = VERSION
+
+    @property
+    def origin(self) -> bytes:
+        """Key on the topic: the place it came from, so that repeats of one letter share a key."""
+        place = f"{self.topic}/{self.partition}/{self.offset}"
+        return (place if self.index is None else f"{place}/{self.index}").encode()
 
 
-_NAMES = tuple(field.name for field in msgspec.structs.fields(DeadLetterNote))
-
-
-def encode_headers(note: DeadLetterNote, original: Sequence[tuple[str, bytes | None]] = ()) -> list[tuple[str, bytes]]:
-    """Return the Kafka headers of a dead letter; `None` values have no header."""
-    values = {name: getattr(note, name) for name in _NAMES}
-    values["detail"] = note.detail[:MAX_DETAIL_CHARACTERS]
-    headers = [
-        (name, str(value).encode("utf-8", "backslashreplace")) for name, value in values.items() if value is not None
-    ]
-    headers.extend((f"{_ORIGINAL}{name}", content or b"") for name, content in original)
-    return headers
-
-
-def decode_headers(headers: Sequence[tuple[str, bytes | None]]) -> tuple[DeadLetterNote, list[tuple[str, bytes]]]:
-    """Read the note and the original headers back; raises `ValueError` where the headers are no dead letter's."""
-    named: Mapping[str, str] = {
-        name: (content or b"").decode("utf-8", "replace") for name, content in headers if not name.startswith(_ORIGINAL)
-    }
-    original = [
-        (name.removeprefix(_ORIGINAL), content or b"") for name, content in headers if name.startswith(_ORIGINAL)
-    ]
-    try:
-        note = msgspec.convert({name: named[name] for name in _NAMES if name in named}, DeadLetterNote, strict=False)
-    except msgspec.ValidationError as error:
-        raise ValueError(f"these are not the headers of a dead letter: {error}") from error
-    return note, original
-
-
-def letter_key(note: DeadLetterNote) -> bytes | None:
-    """Return the key of a dead letter, made of its origin, so that repeats of it share a key; `None` without one."""
-    if note.topic is None:
-        return None
-    place = f"{note.topic}/{note.partition}/{note.offset}"
-    return (place if note.index is None else f"{place}/{note.index}").encode()
+encode_dead_letter = msgspec.json.Encoder().encode
+decode_dead_letter = msgspec.json.Decoder(DeadLetterRecord).decode

@@ -7,15 +7,18 @@ workers for a moment) gives the same segments, and the assess agent can skip the
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 import msgspec
 
 from streams.contracts.codec import decode_event, encode_event, split_record
-from streams.contracts.events import Event, family_of
+from streams.contracts.events import TYPE_OF, Event, family_of
 from streams.contracts.reasons import DecodeError, RejectReason
 from streams.contracts.records import Segment
 from streams.contracts.topics import BROADCAST_FAMILIES, FAMILY_TOPICS, partition_of, topic_name
 from streams.runtime.ports import DeadLetter
+
+_FAMILY = MappingProxyType({payload: family_of(name) for payload, name in TYPE_OF.items()})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,9 +48,7 @@ class AdmissionRules:
     max_ahead: timedelta = timedelta(seconds=5)
 
 
-def admission_rules(
-    *, prefix: str, partitions: int, max_ahead: timedelta = timedelta(seconds=5)
-) -> AdmissionRules:
+def admission_rules(*, prefix: str, partitions: int, max_ahead: timedelta = timedelta(seconds=5)) -> AdmissionRules:
     """Return the rules for the input topics with a prefix."""
     families = {topic_name(topic, prefix=prefix): family for family, topic in FAMILY_TOPICS.items()}
     return AdmissionRules(partitions=partitions, families=families, max_ahead=max_ahead)
@@ -101,11 +102,9 @@ def admit(record: InputRecord, *, rules: AdmissionRules) -> Admission:
     )
 
 
-def _checked(
-    raw: bytes | msgspec.Raw, *, record: InputRecord, rules: AdmissionRules
-) -> tuple[Event, msgspec.Raw]:
+def _checked(raw: bytes | msgspec.Raw, *, record: InputRecord, rules: AdmissionRules) -> tuple[Event, msgspec.Raw]:
     event = decode_event(raw, recorded_at=record.received_at)
-    if family_of(event.type) != rules.families.get(record.topic):
+    if _FAMILY[type(event.data)] != rules.families.get(record.topic):
         raise DecodeError(
             reason=RejectReason.WRONG_TOPIC,
             field="/type",
@@ -126,7 +125,7 @@ def _checked(
 
 
 def _targets(event: Event, *, rules: AdmissionRules) -> Sequence[int]:
-    if family_of(event.type) in BROADCAST_FAMILIES:
+    if _FAMILY[type(event.data)] in BROADCAST_FAMILIES:
         return range(rules.partitions)
     return (partition_of(event.subject, partitions=rules.partitions),)
 

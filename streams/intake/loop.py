@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import KafkaError
 
-from streams.contracts.dead_letters import DeadLetterNote, encode_headers, letter_key
+from streams.contracts.dead_letters import DeadLetterRecord, encode_dead_letter
 from streams.contracts.records import Segment, encode
 from streams.contracts.topics import DEAD_LETTERS, SIGNALS, topic_name
 from streams.intake.core import InputRecord, admission_rules, admit
@@ -26,12 +26,14 @@ from streams.intake.limit import DeadLetterLimit
 from streams.intake.packing import pack
 from streams.intake.settings import IntakeSettings
 from streams.intake.stats import IntakeStats
+from streams.runtime.clock import monotonic_seconds
 from streams.runtime.ports import DeadLetter
 
 EXIT_CODE = 70
 """EX_SOFTWARE of sysexits.h: the supervisor restarts the worker, which reads again from what was committed."""
 STAGE = "intake"
 MAX_FAILED_COMMITS = 20
+_UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 Fetched = Mapping[TopicPartition, Sequence[ConsumerRecord]]
 
@@ -170,15 +172,16 @@ class Intake:
         if value is not None and len(value) > self._settings.max_letter_bytes:
             # The whole of it still stands at its origin, which the note names.
             value, cut_from = value[: self._settings.max_letter_bytes], len(value)
-        note = DeadLetterNote(
+        written = DeadLetterRecord(
             reason=letter.reason, field=letter.field, detail=letter.detail, stage=STAGE, topic=record.topic,
-            partition=record.partition, offset=record.offset, index=letter.index, cut_from=cut_from,
+            partition=record.partition, offset=record.offset, index=letter.index, cut_from=cut_from, value=value,
+            key=letter.key, headers=[(name, content or b"") for name, content in letter.headers],
+            recorded_at=record.received_at or _UNKNOWN_TIME,
         )  # fmt: skip
-        headers = [*encode_headers(note, letter.headers), ("original-key", letter.key or b"")]
-        await self._producer.send_and_wait(self._letters, value, key=letter_key(note), headers=headers)
+        await self._producer.send_and_wait(self._letters, encode_dead_letter(written), key=written.origin)
 
     async def _commit_when_due(self) -> None:
-        if self._done and time.monotonic() - self._committed_at >= self._settings.commit_interval.total_seconds():
+        if self._done and monotonic_seconds() - self._committed_at >= self._settings.commit_interval.total_seconds():
             await self._commit()
 
     async def _commit(self) -> None:
@@ -196,7 +199,7 @@ class Intake:
             return
         self._failed_commits = 0
         self._stats.commits += 1
-        self._committed_at = time.monotonic()
+        self._committed_at = monotonic_seconds()
         self._done.clear()
 
 

@@ -92,14 +92,15 @@ def price_history() -> list[Event]:
     for row, (material, form, grade, basis, unit), amount in sorted(_rows(), key=lambda each: each[0]["year"]):
         if amount is None:
             continue
-        estimated = "Estimated by the USGS." if row["estimated"] == "True" else ""
+        estimated = "Estimated by the USGS. " if row["estimated"] == "True" else ""
+        note = f"Annual mean. {estimated}{row['notes'].removeprefix('Estimated. -- ')}".strip()
         fields: dict[str, Any] = {
             "material": material, "form": form, "grade": grade, "basis": basis, "assessor": "usgs", "amount": amount,
             "currency": "USD", "per_unit": unit, "reference_period": row["year"],
             "content": "contained" if unit == "mtu" else "gross",
             "provenance": provenance_of(
                 MCS_2026, row=f"{_TABLE}.csv#{row['chapter']}/{row['statistic']}/{row['year']}"[:400],
-                note=f"Annual mean. {estimated} {row['notes'].removeprefix('Estimated. -- ')}".replace("  ", " ").strip(),
+                note=note,
             ),
         }  # fmt: skip
         place = re.sub(r"[^a-z0-9]+", "-", basis.lower()).strip("-")

@@ -53,35 +53,37 @@ def _traded(
 
 def trade_history() -> list[Event]:
     """Return the export figures of periods our contracts can name; sums such as "2025-01..07" make no event."""
-    events = []
-    table = "china_magnet_exports_monthly"
-    for row in load_table(table):
-        if _PERIOD.fullmatch(row["period"]):
-            events.append(
-                _traded(
-                    table=table, material="rare-earth-magnets", period=row["period"], tonnes=row["tonnes"],
-                    importer=None, note=row["kind"], source=row["source"], address=row["address"],
-                )
-            )  # fmt: skip
-    table = "china_magnet_exports_by_destination"
-    for row in load_table(table):
-        events.append(
+    months, flows, elements = (
+        [(table, row) for row in load_table(table) if _PERIOD.fullmatch(row["period"])]
+        for table in (
+            "china_magnet_exports_monthly",
+            "china_magnet_exports_by_destination",
+            "china_ree_exports_monthly",
+        )
+    )
+    return [
+        *(
+            _traded(
+                table=table, material="rare-earth-magnets", period=row["period"], tonnes=row["tonnes"],
+                importer=None, note=row["kind"], source=row["source"], address=row["address"],
+            )
+            for table, row in months
+        ),
+        *(
             _traded(
                 table=table, material="rare-earth-magnets", period=row["period"], tonnes=row["tonnes"],
                 importer=country_code(row["destination"]), note=row["note"] or "", source=row["source"], address="",
             )
-        )  # fmt: skip
-    table = "china_ree_exports_monthly"
-    for row in load_table(table):
-        if _PERIOD.fullmatch(row["period"]):
-            events.append(
-                _traded(
-                    table=table, material="rare-earths", period=row["period"], tonnes=row["tonnes_all_17_elements"],
-                    importer=None, note=row["source_or_derivation"], source="Press on General Administration of Customs",
-                    address="",
-                )
-            )  # fmt: skip
-    return events
+            for table, row in flows
+        ),
+        *(
+            _traded(
+                table=table, material="rare-earths", period=row["period"], tonnes=row["tonnes_all_17_elements"],
+                importer=None, note=row["source_or_derivation"], source="Press on customs data", address="",
+            )
+            for table, row in elements
+        ),
+    ]  # fmt: skip
 
 
 _PRODUCTS = MappingProxyType(

@@ -5,40 +5,8 @@ beyond a ratio or a run the worker stops loudly, as in getsentry/arroyo.
 """
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
-
-import msgspec
-
-
-class DeadLetterRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One refused record or event on the dead-letter topic, enough to inspect and to replay it.
-
-    `topic`, `partition` and `offset` say which source record it came from; `index` the place of the event within its
-    input record, `None` when the whole record is meant. `field` is a JSON pointer into the value. `attempt` counts
-    replays from 1, `version` is the version of this frame. Bytes are Base64 on the wire.
-    """
-
-    reason: str
-    stage: str
-    topic: str
-    partition: int
-    offset: int
-    recorded_at: datetime
-    value: bytes | None
-    key: bytes | None = None
-    headers: Sequence[tuple[str, bytes]] = ()
-    index: int | None = None
-    field: str = ""
-    detail: str = ""
-    attempt: int = 1
-    version: int = 1
-
-
-encode_dead_letter = msgspec.json.Encoder().encode
-decode_dead_letter = msgspec.json.Decoder(DeadLetterRecord).decode
 
 
 class DeadLetterVerdict(StrEnum):

@@ -11,18 +11,14 @@ from typing import Any
 import msgspec
 import structlog
 
+from streams.contracts.dead_letters import DeadLetterRecord, encode_dead_letter
 from streams.contracts.reasons import RejectReason
 from streams.contracts.records import LinkedRecord
 from streams.contracts.records import encode as encode_record
 from streams.runtime.admission import Admission, AdmissionResult, admit
 from streams.runtime.checkpoint import decide_checkpoint
 from streams.runtime.clock import monotonic_seconds
-from streams.runtime.dead_letters import (
-    DeadLetterGauge,
-    DeadLetterRecord,
-    DeadLetterVerdict,
-    encode_dead_letter,
-)
+from streams.runtime.dead_letters import DeadLetterGauge, DeadLetterVerdict
 from streams.runtime.exits import fatal
 from streams.runtime.marks import Marks
 from streams.runtime.ports import Admitted, DeadLetter, Outcome
@@ -136,7 +132,7 @@ class StageLoop:
                 _log.warning("dead letter without a topic", reason=letter.reason, detail=letter.detail)
                 continue
             record = dead_letter_record(letter, stage=self._spec.name, message=message)
-            await self._send(topic, None, encode_dead_letter(record), None, state.partition)
+            await self._send(topic, record.origin, encode_dead_letter(record), None, state.partition)
 
     async def _send(
         self, topic: str, key: bytes | None, value: bytes, partition: int | None, group: int | None = None

@@ -72,7 +72,8 @@ def test_import_layers_hold() -> None:
 
 def test_no_committed_file_names_a_package_index_or_a_machine_path() -> None:
     """A lock file or a note that names one machine's index is useless, and unwanted, on another."""
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = done.stdout.split("\n")
     index = re.compile(r"index-url|--index\b|extra-index|registry\s*=\s*.{0,3}http", re.IGNORECASE)
     paths = re.compile(r"(?<![\w.])/(work|farm|root)/[\w.-]+")
     found = []
@@ -88,6 +89,10 @@ def test_no_committed_file_names_a_package_index_or_a_machine_path() -> None:
     assert not found
 
 
+def _has_files(folder: Path) -> bool:
+    return any(q.is_file() for q in folder.rglob("*") if "__pycache__" not in q.parts)
+
+
 def test_the_tree_in_the_readme_is_the_real_one() -> None:
     """A newcomer trusts the map; a map that lies is worse than none."""
     readme = (ROOT / "README.md").read_text()
@@ -98,6 +103,6 @@ def test_the_tree_in_the_readme_is_the_real_one() -> None:
         str(p.relative_to(ROOT))
         for name in (*PACKAGES, "bench", "tests")
         for p in (ROOT / name, *(ROOT / name).iterdir())
-        if p.is_dir() and p.name != "__pycache__" and any(q.is_file() for q in p.rglob("*") if "__pycache__" not in q.parts)
+        if p.is_dir() and p.name != "__pycache__" and _has_files(p)
     }
     assert named == real

@@ -15,11 +15,12 @@ import pytest
 from alerts.backtest import backtest
 from alerts.rules.loader import shipped_rules
 from producers.replay import ReplaySettings, replay
-from streams.reference.history import load_history, history_directory
+from streams.reference import load_history
 from tests.support.brokers import EmbeddedBroker, KafkaCluster, on_node
 from tests.support.provisioning import provision
-from tests.support.road import Road, alert_changes, canonical, read_alerts
+from tests.support.road import ROOT, Road, alert_changes, canonical, read_alerts
 
+HISTORY = ROOT / "streams/reference/history"
 UNTIL = date(2026, 11, 23)
 END = datetime(2026, 11, 23, 23, 59, 59, tzinfo=UTC)
 pytestmark = [pytest.mark.integration, pytest.mark.e2e]
@@ -39,7 +40,9 @@ class Disturbance:
     do: Callable[[Road], object]
 
 
-def run_road(road: Road, *, scoring: int = 1, batch: int = 500, disturbances: tuple[Disturbance, ...] = ()) -> list[str]:
+def run_road(
+    road: Road, *, scoring: int = 1, batch: int = 500, disturbances: tuple[Disturbance, ...] = ()
+) -> list[str]:
     """Replay the history through a road, disturb it on the way, and return its alert log."""
     pending = list(disturbances)
 
@@ -51,7 +54,8 @@ def run_road(road: Road, *, scoring: int = 1, batch: int = 500, disturbances: tu
         road.start_all(scoring=scoring)
         replay(
             ReplaySettings(
-                directory=history_directory(), until=UNTIL, bootstrap=road.bootstrap, prefix=road.prefix, batch_size=batch,
+                directory=HISTORY, until=UNTIL, bootstrap=road.bootstrap, prefix=road.prefix, batch_size=batch,
+                idempotent=road.broker_kind == "kafka",
             ),
             progress=progress,
         )  # fmt: skip

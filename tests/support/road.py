@@ -86,7 +86,8 @@ class Road:
         if command == ("work", "scoring") and self.tick_seconds:
             argv += ["--tick-seconds", str(self.tick_seconds)]
         with log.open("ab") as out:
-            process = subprocess.Popen(argv, cwd=ROOT, stdout=out, stderr=out, env={**os.environ, "PYTHONPATH": str(ROOT)})
+            environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+            process = subprocess.Popen(argv, cwd=ROOT, stdout=out, stderr=out, env=environment)
         worker = Worker(name, process, port, log)
         self.workers.append(worker)
         return worker
@@ -133,7 +134,9 @@ class Road:
         self.stop()
 
 
-def read_alerts(bootstrap: str, prefix: str, *, until: datetime, partitions: int = 4, seconds: float = 60) -> list[Event]:
+def read_alerts(
+    bootstrap: str, prefix: str, *, until: datetime, partitions: int = 4, seconds: float = 60
+) -> list[Event]:
     """Read the alerts log up to the forwarded tick `until` in every partition, dropping repeats by position."""
     topic = topic_name(ALERTS, prefix=prefix)
     consumer = KafkaConsumer(bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False)

@@ -1,0 +1,129 @@
+"""What both kinds of rule share: identity, `where`, and the texts of an alert."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from alerts.rules.expressions import Condition, ExpressionError, Truth
+from alerts.rules.facts import CATALOGUE, TEXT_NAMES, key_labels, measure_facts, risk_facts
+from alerts.rules.specification import AnnotationSpec, DeadlineSpec, ThresholdSpec
+from alerts.rules.texts import Text, TextError
+from streams.contracts.assessments import ClaimedEnd, Fact, MeasureAssessed, RiskAssessed
+from streams.contracts.policy import Targets
+
+Assessed = MeasureAssessed | RiskAssessed
+
+
+class RuleError(ValueError):
+    """A rule that is refused at load: the `field` within the rule, and what to do."""
+
+    def __init__(self, *, field: str, detail: str) -> None:
+        super().__init__(f"{field} {detail}")
+        self.field = field
+        self.detail = detail
+
+
+def content_hash(spec: DeadlineSpec | ThresholdSpec) -> str:
+    """Hash everything a rule says; 16 hexadecimal digits."""
+    canonical = msgspec.json.encode(spec.model_dump(mode="json", by_alias=True), order="sorted")
+    return hashlib.sha256(canonical).hexdigest()[:16]
+
+
+def fingerprint_of(rule: str, labels: Mapping[str, str]) -> str:
+    """Identify an alert by rule id and key labels; 16 hexadecimal digits."""
+    identity = "\0".join([rule, *(f"{name}={labels[name]}" for name in sorted(labels))])
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]
+
+
+def build_condition(text: str | None, *, on: str, field: str) -> Condition | None:
+    """Compile a condition of a rule on an entity kind. Raise `RuleError` where it is refused."""
+    if text is None:
+        return None
+    try:
+        return Condition(text, CATALOGUE[on])
+    except ExpressionError as error:
+        raise RuleError(field=field, detail=str(error)) from error
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Texts:
+    """The checked texts of a rule."""
+
+    summary: Text
+    description: Text
+    resolved: Text | None
+    runbook: str | None
+
+    def render(self, values: Mapping[str, Any]) -> dict[str, str]:
+        """Fill the firing texts."""
+        return {"summary": self.summary.render(values), "description": self.description.render(values)}
+
+
+def build_texts(spec: AnnotationSpec, *, on: str) -> Texts:
+    """Check the texts of a rule. Raise `RuleError` where a name does not exist."""
+    known = [*CATALOGUE[on], *TEXT_NAMES]
+    made: dict[str, Text] = {}
+    for name in ("summary", "description", "resolved"):
+        try:
+            made[name] = Text(getattr(spec, name), known=known)
+        except TextError as error:
+            raise RuleError(field=f"annotations.{name}", detail=str(error)) from error
+    resolved = made["resolved"] if spec.resolved else None
+    return Texts(summary=made["summary"], description=made["description"], resolved=resolved, runbook=spec.runbook)
+
+
+def claims_in_words(claims: tuple[ClaimedEnd, ...]) -> str:
+    """Say who claims which end, and that a claim is no law; empty where nobody claims any."""
+    if not claims:
+        return ""
+    said = "; ".join(f"{c.day.isoformat()} by {c.speaker} ({c.legal_force})" for c in claims)
+    return f"Claimed end, no instrument seen: {said}. A claim does not change the legal end."
+
+
+def targets_in_words(targets: Targets | None) -> str:
+    """Say whom a measure aims at."""
+    if targets is None:
+        return "targets the source does not name"
+    if targets.scope == "all":
+        return "all destinations"
+    named = ", ".join((*targets.countries, *targets.entities[:3])) or "not named"
+    return f"{targets.scope.replace('_', ' ')}: {named}"
+
+
+def text_values(assessed: Assessed, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything a text may name, for one assessment and one step."""
+    if isinstance(assessed, MeasureAssessed):
+        words = {"claims": claims_in_words(assessed.claimed_ends), "targets": targets_in_words(assessed.targets)}
+        return {**measure_facts(assessed), "data": "", "labels": assessed.measure, **words, **extra}
+    labels = ", ".join(f"{k} {v}" for k, v in sorted(assessed.labels.items()) if v not in ("unknown", "all"))
+    data = "Synthetic data." if assessed.synthetic else ""
+    words = {"data": data, "labels": labels, "claims": "", "targets": ""}
+    return {**risk_facts(assessed), **words, **extra}
+
+
+def facts_of(assessed: Assessed) -> dict[str, Any]:
+    """Read the facts of an assessment."""
+    return measure_facts(assessed) if isinstance(assessed, MeasureAssessed) else risk_facts(assessed)
+
+
+def materials_of(assessed: Assessed) -> tuple[str, ...]:
+    """Return the materials an assessment is about."""
+    return assessed.materials if isinstance(assessed, MeasureAssessed) else (assessed.material,)
+
+
+def as_fact(value: Any) -> Fact:
+    """Turn a list into text, so that it fits a fact."""
+    return ", ".join(value) if isinstance(value, list) else value
+
+
+def matches(where: Condition | None, assessed: Assessed) -> Truth:
+    """Evaluate `where`; no condition matches everything."""
+    return Truth.TRUE if where is None else where.evaluate(facts_of(assessed))
+
+
+def labels_of(assessed: Assessed) -> dict[str, str]:
+    """Return the key labels of an assessment."""
+    return key_labels(assessed)

@@ -1,0 +1,1 @@
+"""The HTTP gateway: events from outside systems, answered only when the broker has them."""

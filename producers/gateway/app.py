@@ -1,0 +1,252 @@
+"""`POST /v1/events` and its neighbours. 202 means: the broker has the events, on all replicas."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from limits import RateLimitItemPerSecond
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+from prometheus_client import CollectorRegistry
+from prometheus_client import Counter as MetricCounter
+from prometheus_client.exposition import choose_encoder
+from starlette.concurrency import run_in_threadpool
+
+from producers.gateway.admission import EventResult, EventStatus, examine, mark_duplicates
+from producers.gateway.keys import KeyFile, KeyVerdict, decide_access
+from producers.gateway.seen import SeenWindow
+from streams.contracts.codec import BATCH_TYPE, split_record
+from streams.contracts.dead_letters import NO_POSITION, DeadLetterRecord
+from streams.contracts.events import Event
+from streams.contracts.reasons import DecodeError
+
+SCOPE = "events:write"
+MAX_BODY_BYTES = 1024 * 1024
+REQUESTS_PER_SECOND = 200
+_log = structlog.get_logger(__name__)
+
+
+class EventPublisher(Protocol):
+    """What the gateway needs of a publisher; both calls return only when the broker has the records."""
+
+    def publish_batch(self, events: Sequence[Event]) -> Sequence[object]:
+        """Publish events to their topics."""
+
+    def publish_dead_letter(self, letter: DeadLetterRecord) -> object:
+        """Publish what was refused, with the reason."""
+
+
+class ProblemError(Exception):
+    """A request that is refused as a whole (RFC 9457)."""
+
+    def __init__(self, status: HTTPStatus, title: str, detail: str, **more: Any) -> None:
+        super().__init__(title)
+        self.status = status
+        self.document = {"type": "about:blank", "status": int(status), "title": title, "detail": detail, **more}
+
+
+class Gateway:
+    """The decisions of the gateway around its parts."""
+
+    def __init__(
+        self, *, publisher: EventPublisher, seen: SeenWindow, keys: KeyFile, clock: Callable[[], datetime],
+        registry: CollectorRegistry,
+    ) -> None:  # fmt: skip
+        self._publisher, self._seen, self._keys, self._clock = publisher, seen, keys, clock
+        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._rate = RateLimitItemPerSecond(REQUESTS_PER_SECOND)
+        self._events = MetricCounter(
+            "monazite_gateway_events_total", "Events sent to the gateway, by what became of them.", ["status"],
+            registry=registry,
+        )  # fmt: skip
+        for status in EventStatus:
+            self._events.labels(status.value)
+
+    def authorise(self, request: Request) -> None:
+        """Refuse a request without a valid key, or too many of them."""
+        verdict = decide_access(
+            request.headers.get("authorization"), self._keys.records(), scope=SCOPE, at=self._clock()
+        )
+        if verdict is KeyVerdict.WRONG_SCOPE:
+            raise ProblemError(
+                HTTPStatus.FORBIDDEN, "Forbidden", f"the key lacks the scope {SCOPE}", reason=verdict.value
+            )
+        if verdict is not KeyVerdict.GRANTED:
+            raise ProblemError(
+                HTTPStatus.UNAUTHORIZED, "Unauthorized",
+                "send `Authorization: Bearer <key>`; `monazite keys create --scope events:write` makes one",
+                reason=verdict.value,
+            )  # fmt: skip
+        if not self._limiter.hit(self._rate, request.headers.get("authorization", "")):
+            raise ProblemError(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                "Too many requests",
+                f"at most {REQUESTS_PER_SECOND} requests a second a key",
+            )
+
+    def take(self, raws: Sequence[bytes | msgspec.Raw]) -> list[EventResult]:
+        """Examine, publish and remember the events of one request; blocking, run in a thread."""
+        at = self._clock()
+        pairs = [examine(raw, index=index, at=at) for index, raw in enumerate(raws)]
+        results, events = [r for r, _ in pairs], [e for _, e in pairs]
+        known = iter(self._seen.already([(e.source, e.id) for e in events if e is not None]))
+        fresh = mark_duplicates(results, events, seen=[e is not None and next(known) for e in events])
+        if fresh:
+            self._publisher.publish_batch(fresh)
+            self._seen.mark([(e.source, e.id) for e in fresh])
+        for result, raw in zip(results, raws, strict=True):
+            if result.status is EventStatus.INVALID:
+                self._refuse(bytes(raw), result)
+        for status, count in Counter(result.status for result in results).items():
+            self._events.labels(status.value).inc(count)
+        return results
+
+    def refuse_body(self, body: bytes, error: DecodeError) -> None:
+        """Keep a body that as a whole is no events."""
+        self._refuse(body, EventResult(index=0, status=EventStatus.INVALID, reason=error.reason.value,
+                                       pointer=error.field, detail=error.detail))  # fmt: skip
+        self._events.labels(EventStatus.INVALID.value).inc()
+
+    def _refuse(self, value: bytes, result: EventResult) -> None:
+        letter = DeadLetterRecord(
+            reason=result.reason or "internal", stage="gateway", topic="http", partition=NO_POSITION,
+            offset=NO_POSITION, recorded_at=self._clock(), value=value, index=result.index,
+            field=result.pointer or "", detail=result.detail or "",
+        )  # fmt: skip
+        self._publisher.publish_dead_letter(letter)
+
+
+def create_app(gateway: Gateway, *, registry: CollectorRegistry, close: Callable[[], None] = lambda: None) -> FastAPI:
+    """Build the HTTP application around a gateway."""
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await run_in_threadpool(close)
+
+    app = FastAPI(title="Monazite gateway", version="1", lifespan=life, docs_url=None, redoc_url=None)
+    app.add_exception_handler(ProblemError, _problem)
+
+    @app.post("/v1/events", status_code=HTTPStatus.ACCEPTED)
+    async def events(request: Request) -> Response:
+        """Take CloudEvents: structured (one), batch (a JSON array), or binary mode (`ce-` headers)."""
+        gateway.authorise(request)
+        body = await _bounded_body(request)
+        try:
+            raws = _split(request, body)
+        except DecodeError as error:
+            await run_in_threadpool(gateway.refuse_body, body, error)
+            raise ProblemError(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                "No events",
+                error.detail,
+                reason=error.reason.value,
+                pointer=error.field,
+            ) from error
+        try:
+            results = await run_in_threadpool(gateway.take, raws)
+        except Exception as error:
+            _log.error("broker did not take the events", error=repr(error)[:300])
+            raise ProblemError(
+                HTTPStatus.SERVICE_UNAVAILABLE, "Not stored", "the broker did not take the events; send them again"
+            ) from error
+        refused = all(result.status is EventStatus.INVALID for result in results)
+        status = HTTPStatus.UNPROCESSABLE_ENTITY if refused else HTTPStatus.ACCEPTED
+        return _json({"results": results}, status)
+
+    @app.get("/healthz")
+    @app.get("/readyz")
+    def health() -> Response:
+        return _json({"alive": True, "ready": True}, HTTPStatus.OK)
+
+    @app.get("/metrics")
+    def metrics(request: Request) -> Response:
+        encode, kind = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(registry), headers={"Content-Type": kind})
+
+    return app
+
+
+def _split(request: Request, body: bytes) -> Sequence[bytes | msgspec.Raw]:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if "ce-specversion" in request.headers:
+        headers = [
+            (f"ce_{name.removeprefix('ce-')}", value.encode())
+            for name, value in request.headers.items()
+            if name.startswith("ce-")
+        ]
+        return split_record(body, headers, max_bytes=MAX_BODY_BYTES)
+    if kind != BATCH_TYPE and body.lstrip()[:1] == b"[":
+        raise ProblemError(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            "Unsupported media type",
+            f"a JSON array needs the content type {BATCH_TYPE}",
+        )
+    return split_record(body, max_bytes=MAX_BODY_BYTES)
+
+
+async def _bounded_body(request: Request) -> bytes:
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > MAX_BODY_BYTES:
+            raise ProblemError(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Too large", f"at most {MAX_BODY_BYTES} bytes a request"
+            )
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _json(document: Any, status: HTTPStatus, kind: str = "application/json") -> Response:
+    return Response(msgspec.json.encode(document), status_code=int(status), media_type=kind)
+
+
+async def _problem(_: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemError)
+    return _json(error.document, error.status, "application/problem+json")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GatewaySettings:
+    """Where the gateway listens and what it talks to."""
+
+    bootstrap: str
+    prefix: str
+    partitions: int
+    key_file: Path
+    redis_url: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8320
+    idempotent: bool = True
+
+
+def run_gateway(settings: GatewaySettings) -> None:
+    """Serve until SIGTERM or SIGINT; requests under way are finished first."""
+    from producers.publisher import Publisher
+    from streams.runtime.clock import utc_now
+
+    registry = CollectorRegistry()
+    publisher = Publisher(
+        settings.bootstrap, prefix=settings.prefix, partitions=settings.partitions, idempotent=settings.idempotent
+    )
+    seen = SeenWindow(settings.redis_url, prefix=settings.prefix)
+    gateway = Gateway(publisher=publisher, seen=seen, keys=KeyFile(settings.key_file), clock=utc_now, registry=registry)
+
+    def close() -> None:
+        publisher.close()
+        seen.close()
+
+    app = create_app(gateway, registry=registry, close=close)
+    config = uvicorn.Config(
+        app, host=settings.host, port=settings.port, log_level="warning", access_log=False, timeout_graceful_shutdown=10
+    )
+    uvicorn.Server(config).run()
