@@ -2,7 +2,7 @@
 
 import typer
 
-from deploy.commands import keys, measures, produce, serve, stack, topics, work
+from deploy.commands import demo, keys, measures, produce, serve, stack, topics, work
 
 app = typer.Typer(
     name="monazite",
@@ -17,6 +17,7 @@ app = typer.Typer(
         "Exit codes: 0 ok, 1 a finding or failure, 2 wrong usage."
     ),
 )
+app.command("demo")(demo.demo)
 app.add_typer(stack.app, name="stack")
 app.add_typer(topics.app, name="topics")
 app.add_typer(produce.app, name="produce")

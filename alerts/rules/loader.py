@@ -110,7 +110,10 @@ def _rule_name(data: Any, path: _Path) -> str:
 
 
 def _shape_faults(error: ValidationError, data: Any, lines: dict[_Path, int], file: str) -> Iterator[RuleFault]:
-    for found in error.errors(include_url=False):
+    errors = error.errors(include_url=False)
+    # a list whose every item failed is also reported as too short: only its items are faults
+    told = [e for e in errors if e["type"] != "too_short" or len(errors) == 1]
+    for found in told:
         # the tag of the union (the kind) stands in pydantic's path, not in the file
         path = tuple(part for n, part in enumerate(found["loc"]) if not (n == 4 and part in ("deadline", "threshold")))
         field = ".".join(str(part) for part in path[4:]) if len(path) > 4 else ".".join(str(part) for part in path)

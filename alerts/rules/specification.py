@@ -9,7 +9,7 @@ from streams.contracts.alert import Severity
 
 Duration = Annotated[str, Field(pattern=r"^\d{1,5}(d|h|m|s)$", examples=["12h"])]
 LeadText = Annotated[str, Field(pattern=r"^\d{1,3}(d|bd)$", examples=["90d", "45bd"])]
-RuleId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,60}$")]
+RuleId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,60}$")]
 Cel = Annotated[str, Field(min_length=1, max_length=2_000)]
 DateName = Literal["legal_end", "claimed_end", "effective_on", "due_on"]
 

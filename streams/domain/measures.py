@@ -188,14 +188,20 @@ class MeasureBook:
         own = [act for act in page.own if self._admits(act)]
         if any(act.action in _LIFE_GIVING for act in own):
             return True
-        return not page.acts_on and bool(own or any(self._admits(act) for act in page.acting))
+        if any(act.measure == measure and self._admits(act) for m in page.acts_on for act in self.page(m).acting):
+            return False
+        return bool(own) or any(self._admits(act) for act in page.acting)
 
     def next_change_after(self, measure: str, at: datetime) -> datetime | None:
         """Return the next instant at which the assessment changes by itself, `None` where none is known."""
-        instants = [point.at for point in timeline(self.bearings(measure)) if point.at > at]
+        bearings = self.bearings(measure)
+        instants = [point.at for point in timeline(bearings)]
+        instants += [
+            instant for b in bearings for instant in (b.act.published_instant, b.act.effective_instant) if instant
+        ]
         for name in self.page(measure).claims:
-            instants += [c.occurred_at for c in self._shelf.get(_claim_key(name)).events if c.occurred_at > at]
-        return min(instants, default=None)
+            instants += [c.occurred_at for c in self._shelf.get(_claim_key(name)).events]
+        return min((instant for instant in instants if instant > at), default=None)
 
     def assess(self, measure: str, *, at: datetime) -> MeasureAssessed | None:
         """Return the state of a measure at an instant; `None` where it has no life of its own or none yet."""
@@ -204,7 +210,7 @@ class MeasureBook:
         bearings = self.bearings(measure)
         points = [point for point in timeline(bearings) if point.at <= at]
         point = point_at(points, at)
-        if point is None:
+        if point is None or not any(b.through is None and _begun(b.act, at) for b in bearings):
             return None
         claims, ends = self.claims_about(measure, at=at)
         causes = list(dict.fromkeys(p.act.id for p in points if p.act is not None))

@@ -143,7 +143,11 @@ class _Walk:
             ends.append((self.suspension.lapse_at, Trigger.SUSPENSION_PASSED))
         if self.term is not None and self.state not in (LegalState.REPEALED, LegalState.EXPIRED):
             ends.append((self.term.lapse_at, Trigger.TERM_PASSED))
-        return min(ends, default=None)
+        if not ends:
+            return None
+        # An end that had passed before the act that names it lets the measure lapse with that act, not before it.
+        lapse_at, trigger = min(ends)
+        return max(lapse_at, self.points[-1].at), trigger
 
     def _move(self, *, at: datetime, trigger: Trigger, act: Act | None) -> None:
         self.state = next_state(self.state, trigger)

@@ -80,9 +80,7 @@ def test_a_zone_names_the_calendar_of_its_law() -> None:
         ("2026-11-10T00:00", True, date(2026, 11, 9), datetime(2026, 11, 9, 16, tzinfo=UTC)),
     ],
 )
-def test_until_has_a_last_day_and_a_lapse(
-    ends_at: str, inclusive: bool | None, last: date, lapse: datetime
-) -> None:
+def test_until_has_a_last_day_and_a_lapse(ends_at: str, inclusive: bool | None, last: date, lapse: datetime) -> None:
     """Inclusive, exclusive, not said, and to the minute are four different ends."""
     assert last_day(ends_at, ends_inclusive=inclusive) == last
     assert lapse_instant(ends_at, ends_inclusive=inclusive, zone="Asia/Shanghai") == lapse

@@ -1,0 +1,111 @@
+"""The deliver core: the ledger of one partition in, the deliveries still open as state. It sends nothing itself."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import msgspec
+
+from alerts.delivery.ledger import DeliveryRequest, read_request
+from streams.contracts.alert import DeliveryChanged
+from streams.contracts.codec import decode_event
+from streams.contracts.reasons import DecodeError, RejectReason
+from streams.runtime.ports import Admitted, DeadLetter, Outcome, StateStore
+
+_PREFIX = b"delivery/"
+
+
+class OpenDelivery(msgspec.Struct, frozen=True, kw_only=True, tag="open", omit_defaults=True):
+    """A delivery that is neither delivered nor given up; `attempt` is the last one made, 0 for none."""
+
+    delivery: str
+    alert: str
+    subscription: str
+    channel: str
+    request: DeliveryRequest
+    next_attempt_at: datetime
+    attempt: int = 0
+
+
+class ClosedDelivery(msgspec.Struct, frozen=True, kw_only=True, tag="closed"):
+    """A delivery that ended; kept so that a repeated request does not open it again."""
+
+    delivery: str
+    state: str
+    attempt: int
+
+
+DeliverStateValue: TypeAlias = OpenDelivery | ClosedDelivery
+STATE_TYPES = DeliverStateValue
+_json_encode = msgspec.json.Encoder().encode
+_json_decode = msgspec.json.Decoder(DeliverStateValue).decode
+
+
+def encode_state(value: Any) -> bytes:
+    """Encode one value of the state as JSON, because the body of a notice is JSON already."""
+    return _json_encode(value)
+
+
+def decode_state(raw: bytes) -> DeliverStateValue:
+    """Decode one value of the state; raises `msgspec.ValidationError` for what is none."""
+    return _json_decode(raw)
+
+
+class DeliverCore:
+    """Fold the ledger of one partition."""
+
+    def __init__(self, *, partition: int, store: StateStore) -> None:
+        self.partition = partition
+        self._store = store
+        self._open = {v.delivery: v for _, v in store.items() if isinstance(v, OpenDelivery)}
+
+    def process(self, admitted: Admitted) -> Outcome:
+        """Take entries of the ledger; an entry not newer than what is known of its delivery changes nothing."""
+        dead: list[DeadLetter] = []
+        for index, raw in enumerate(admitted.items):
+            try:
+                event = decode_event(raw)
+                if not isinstance(event.data, DeliveryChanged):
+                    raise DecodeError(
+                        reason=RejectReason.WRONG_TOPIC, field="/type", detail=f"{event.type} is no delivery"
+                    )
+                self._fold(event.data)
+            except (DecodeError, msgspec.ValidationError) as error:
+                refused = error if isinstance(error, DecodeError) else None
+                dead.append(
+                    DeadLetter(
+                        value=bytes(raw), reason=(refused.reason if refused else RejectReason.WRONG_TYPE).value,
+                        field=refused.field if refused else "/data/payload", detail=str(error)[:200], index=index,
+                    )
+                )  # fmt: skip
+        return Outcome(dead_letters=dead)
+
+    def open_deliveries(self, *, due_at: datetime | None = None) -> Sequence[OpenDelivery]:
+        """Return the open deliveries, soonest first; with `due_at` only those whose next attempt is due by then."""
+        found = [d for d in self._open.values() if due_at is None or d.next_attempt_at <= due_at]
+        return sorted(found, key=lambda d: (d.next_attempt_at, d.delivery))
+
+    def _fold(self, entry: DeliveryChanged) -> None:
+        key = _PREFIX + entry.delivery.encode()
+        known: OpenDelivery | ClosedDelivery | None = self._store.get(key)
+        if isinstance(known, ClosedDelivery):
+            return
+        if entry.state == "requested":
+            request = read_request(entry)
+            if known is None and request is not None:
+                self._keep(key, OpenDelivery(
+                    delivery=entry.delivery, alert=entry.alert, subscription=entry.subscription,
+                    channel=entry.channel, request=request, next_attempt_at=entry.at,
+                ))  # fmt: skip
+            return
+        if entry.state == "attempted":
+            if known is not None and entry.attempt > known.attempt:
+                due = entry.next_attempt_at or entry.at
+                self._keep(key, msgspec.structs.replace(known, attempt=entry.attempt, next_attempt_at=due))
+            return
+        self._open.pop(entry.delivery, None)
+        self._store.put(key, ClosedDelivery(delivery=entry.delivery, state=entry.state, attempt=entry.attempt))
+
+    def _keep(self, key: bytes, delivery: OpenDelivery) -> None:
+        self._store.put(key, delivery)
+        self._open[delivery.delivery] = delivery

@@ -1,0 +1,88 @@
+"""Entries of the delivery ledger: how they are named, and what a request carries."""
+
+from typing import Any
+
+import msgspec
+
+from streams.contracts.alert import AlertChanged, DeliveryChanged
+from streams.contracts.codec import encode_event
+from streams.contracts.directive import Subscription
+from streams.contracts.events import Event
+
+SOURCE = "monazite/notify"
+
+
+class DeliveryRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a channel needs: the body, and for a webhook the address and the name of its secret, never the secret."""
+
+    body: msgspec.Raw
+    url: str | None = None
+    secret_ref: str | None = None
+
+
+_decode_request = msgspec.json.Decoder(DeliveryRequest).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def alert_row(alert: AlertChanged) -> dict[str, Any]:
+    """Return the public row of a change: `at, rule, labels, from, to, severity, summary, values` (DESIGN section 4)."""
+    return {
+        "at": alert.at,
+        "rule": alert.rule,
+        "labels": alert.labels,
+        "from": alert.from_state.value,
+        "to": alert.to_state.value,
+        "severity": alert.severity,
+        "summary": alert.summary,
+        "values": alert.values,
+        "alert": alert.alert,
+        "fingerprint": alert.fingerprint,
+        "step": alert.step,
+        "occasion": alert.occasion,
+        "materials": list(alert.materials),
+        "thresholds": alert.thresholds,
+        "causes": list(alert.causes),
+        "runbook": alert.runbook,
+        "synthetic": alert.synthetic,
+    }
+
+
+def notice_body(alert: AlertChanged, *, reason: str) -> msgspec.Raw:
+    """Return the body of a notice, in the shape Standard Webhooks recommends: `type`, `timestamp`, `data`."""
+    data = {**alert_row(alert), "description": alert.description}
+    return msgspec.Raw(_encode({"type": f"alert.{reason}", "timestamp": alert.at, "data": data}))
+
+
+def delivery_id(alert: str, subscription: str) -> str:
+    """Name a delivery: the change and the subscription, so that asking twice is asking once."""
+    return f"{alert}.{subscription}"
+
+
+def request_delivery(alert: AlertChanged, *, target: str, subscription: Subscription, reason: str) -> DeliveryChanged:
+    """Make the entry `requested`, which is in the ledger before anything is sent."""
+    request = DeliveryRequest(
+        body=notice_body(alert, reason=reason), url=subscription.url, secret_ref=subscription.secret_ref or target
+    )
+    return DeliveryChanged(
+        delivery=delivery_id(alert.alert, target), alert=alert.alert, subscription=target,
+        channel=subscription.channel, state="requested", at=alert.at, reason=reason,
+        payload=msgspec.Raw(_encode(request)),
+    )  # fmt: skip
+
+
+def read_request(entry: DeliveryChanged) -> DeliveryRequest | None:
+    """Read what a `requested` entry carries, `None` for the other states."""
+    return _decode_request(entry.payload) if entry.payload is not None else None
+
+
+def ledger_event(entry: DeliveryChanged) -> Event:
+    """Wrap an entry as an event; its id is made of delivery, attempt and state."""
+    return Event(
+        id=f"{entry.delivery}/{entry.attempt}/{entry.state}", source=SOURCE, subject=entry.delivery,
+        occurred_at=entry.at, recorded_at=entry.at, data=entry,
+    )  # fmt: skip
+
+
+def encode_entry(entry: DeliveryChanged) -> bytes:
+    """Encode an entry for the ledger topic."""
+    return encode_event(ledger_event(entry))

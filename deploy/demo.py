@@ -1,0 +1,139 @@
+"""The demonstration: a stack of its own, the history through it, and what it said, as plain data."""
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+
+from deploy.road_logs import read_alert_changes, read_deliveries
+from deploy.stack.children import plan_stack
+from deploy.stack.control import down, up
+from deploy.stack.plan import StackPlan, free_ports
+from deploy.stack.waiting import wait_until
+from producers.log_watch import NotAdmittedError
+from producers.replay import ReplayReport, ReplaySettings, replay
+from streams.contracts.alert import AlertChanged, DeliveryChanged
+from streams.reference.loaders import load_history
+
+HISTORY = Path(__file__).parents[1] / "streams" / "reference" / "history"
+KNOWN_UNTIL = date(2026, 10, 8)
+NOTE = (
+    f"The shipped history ends on {KNOWN_UNTIL}: what happened after it is not known, and states after it are what the "
+    "law says when nothing new is seen. Annual prices and supply figures are statistics of USGS and the registers."
+)
+Progress = Callable[[str, float], None]
+
+
+class DemoFailedError(RuntimeError):
+    """The demonstration could not be completed; the message says where the logs are."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DemoSettings:
+    """What to show. `run_directory` `None` uses a folder that is removed at the end."""
+
+    until: date
+    broker: str = "embedded"
+    run_directory: Path | None = None
+
+
+def run_demo(settings: DemoSettings, *, progress: Progress) -> dict[str, Any]:
+    """Run the demonstration and return measures, alerts, deliveries and figures; everything started is ended."""
+    folder = settings.run_directory or Path(tempfile.mkdtemp(prefix="monazite-demo-"))
+    try:
+        plan = plan_stack(run_directory=folder, ports=free_ports(), broker=settings.broker, tick_seconds=0)
+        progress("starting the stack", 0.0)
+        up(folder, plan)
+        try:
+            return _play(plan, settings, progress)
+        finally:
+            down(folder)
+    except (NotAdmittedError, TimeoutError, httpx.HTTPError, RuntimeError, OSError) as error:
+        raise DemoFailedError(f"{type(error).__name__}: {error}") from error
+    finally:
+        if settings.run_directory is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _play(plan: StackPlan, settings: DemoSettings, progress: Progress) -> dict[str, Any]:
+    assert plan.bootstrap is not None and plan.ports is not None
+    first = min(event.recorded_at for event in load_history())
+    replay_settings = ReplaySettings(
+        directory=HISTORY, until=settings.until, bootstrap=plan.bootstrap, idempotent=settings.broker != "embedded",
+        prefix=plan.topic_prefix or "monazite",
+    )  # fmt: skip
+    span = (replay_settings.end - first).total_seconds()
+    report = replay(
+        replay_settings,
+        progress=lambda at: progress(f"replaying {at:%Y-%m}", max(0.0, (at - first).total_seconds() / span)),
+    )
+    progress("reading what it said", 1.0)
+    measures = _measures(f"http://127.0.0.1:{plan.ports.console}", until=replay_settings.end)
+    prefix = plan.topic_prefix or "monazite"
+    alerts, _ = read_alert_changes(plan.bootstrap, prefix=prefix)
+    deliveries = _settled_deliveries(plan.bootstrap, prefix=prefix)
+    return _result(report, measures, alerts, deliveries)
+
+
+def _measures(console_url: str, *, until: datetime) -> list[dict[str, Any]]:
+    """Read the measures from the console once its view has reached the end of the replay."""
+    found: dict[str, Any] = {}
+
+    def reached() -> bool:
+        answer = httpx.get(f"{console_url}/v1/measures", timeout=5.0)
+        if answer.status_code != httpx.codes.OK:
+            return False
+        found.update(answer.json())
+        clock = found.get("view", {}).get("clock_at")
+        return clock is not None and datetime.fromisoformat(clock) >= until
+
+    wait_until(reached, timeout_seconds=30, what="the read view to reach the end of the replay")
+    return list(found["measures"])
+
+
+def _settled_deliveries(bootstrap: str, *, prefix: str) -> list[DeliveryChanged]:
+    entries: list[DeliveryChanged] = []
+
+    def settled() -> bool:
+        entries[:] = read_deliveries(bootstrap, prefix=prefix)
+        ended = {e.delivery for e in entries if e.state in ("delivered", "gave_up")}
+        return {e.delivery for e in entries} == ended
+
+    wait_until(settled, timeout_seconds=30, what="every delivery to end")
+    return entries
+
+
+def _result(
+    report: ReplayReport, measures: list[dict[str, Any]], alerts: list[AlertChanged], entries: list[DeliveryChanged]
+) -> dict[str, Any]:
+    states = Counter(entry.state for entry in entries)
+    delivered = Counter(entry.channel for entry in entries if entry.state == "delivered")
+    return {
+        "until": report.until.astimezone(UTC).date(),
+        "known_until": KNOWN_UNTIL,
+        "note": NOTE,
+        "measures": measures,
+        "alerts": [alert_line(alert) for alert in alerts],
+        "deliveries": {
+            "requested": states["requested"], "delivered": states["delivered"], "gave_up": states["gave_up"],
+            "by_channel": dict(delivered),
+        },
+        "replay": {"events": report.events, "ticks": report.ticks, "seconds": round(report.seconds, 2)},
+    }  # fmt: skip
+
+
+def alert_line(alert: AlertChanged) -> dict[str, Any]:
+    """Return an alert change in the shape of `rules backtest`."""
+    row: dict[str, Any] = msgspec.to_builtins(alert)
+    return {
+        "at": row["at"], "rule": alert.rule, "labels": alert.labels, "from": alert.from_state.value,
+        "to": alert.to_state.value, "severity": alert.severity, "summary": alert.summary,
+        "values": row.get("values", {}),
+    }  # fmt: skip

@@ -1,0 +1,85 @@
+"""Reading the logs of a running road from outside: alert changes and the delivery ledger."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from kafka import KafkaConsumer, TopicPartition
+
+from streams.contracts.alert import AlertChanged, DeliveryChanged
+from streams.contracts.codec import decode_event
+from streams.contracts.dead_letters import DeadLetterRecord, decode_dead_letter
+from streams.contracts.events import Tick
+from streams.contracts.reasons import DecodeError
+from streams.contracts.records import decode_linked
+from streams.contracts.topics import ALERTS, DEAD_LETTERS, DELIVERIES, topic_name
+
+IDLE_POLLS = 15
+"""Empty polls of 100 ms after which a log counts as read: the embedded broker cannot say where its end is."""
+
+
+def _records(bootstrap: str, topic: str, *, partitions: int) -> Iterator[tuple[int, bytes]]:
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False)
+    try:
+        tps = [TopicPartition(topic, p) for p in range(partitions)]
+        consumer.assign(tps)
+        consumer.seek_to_beginning(*tps)
+        idle = 0
+        while idle < IDLE_POLLS:
+            batches = consumer.poll(timeout_ms=100, max_records=5000)
+            idle = 0 if batches else idle + 1
+            for tp, records in batches.items():
+                for record in records:
+                    yield tp.partition, record.value
+    finally:
+        consumer.close()
+
+
+def read_alert_changes(
+    bootstrap: str, *, prefix: str, partitions: int = 4
+) -> tuple[list[AlertChanged], datetime | None]:
+    """Return the alert changes in order of their instants, and the last tick that every partition has forwarded."""
+    seen: dict[int, int] = {}
+    ticks: dict[int, datetime] = {}
+    alerts: list[AlertChanged] = []
+    for partition, value in _records(bootstrap, topic_name(ALERTS, prefix=prefix), partitions=partitions):
+        record = decode_linked(value)
+        if record.o <= seen.get(partition, -1):
+            continue
+        seen[partition] = record.o
+        for item in record.x:
+            event = decode_event(item)
+            if isinstance(event.data, AlertChanged):
+                alerts.append(event.data)
+            elif isinstance(event.data, Tick):
+                ticks[partition] = event.occurred_at
+    alerts.sort(key=lambda alert: (alert.at, alert.alert))
+    return alerts, min(ticks.values()) if len(ticks) == partitions else None
+
+
+def read_deliveries(bootstrap: str, *, prefix: str, partitions: int = 4) -> list[DeliveryChanged]:
+    """Return the entries of the delivery ledger, repeats of one attempt once, in order of their instants."""
+    entries: dict[tuple[str, str, int], DeliveryChanged] = {}
+    for _, value in _records(bootstrap, topic_name(DELIVERIES, prefix=prefix), partitions=partitions):
+        for entry in _delivery_entries(value):
+            entries.setdefault((entry.delivery, entry.state, entry.attempt), entry)
+    return sorted(entries.values(), key=lambda entry: (entry.at, entry.delivery, entry.attempt))
+
+
+def _delivery_entries(value: bytes) -> Iterator[DeliveryChanged]:
+    try:
+        items = decode_linked(value).x
+    except ValueError:
+        items = (value,)  # type: ignore[assignment]
+    for item in items:
+        try:
+            data = decode_event(item).data
+        except DecodeError:
+            continue
+        if isinstance(data, DeliveryChanged):
+            yield data
+
+
+def read_dead_letters(bootstrap: str, *, prefix: str, partitions: int = 4) -> list[DeadLetterRecord]:
+    """Return the dead letters in the order of their partitions."""
+    topic = topic_name(DEAD_LETTERS, prefix=prefix)
+    return [decode_dead_letter(value) for _, value in _records(bootstrap, topic, partitions=partitions)]

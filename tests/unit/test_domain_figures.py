@@ -1,0 +1,235 @@
+"""Series of prices and trade, and plants: facts that know what they do not know."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from streams.contracts.capacity import CapacityReported, TradeObserved
+from streams.contracts.price import PriceQuoted
+from streams.contracts.provenance import Provenance
+from streams.domain.capacity import PlantState, month_of, next_plant, plant_facts, plant_key, plant_labels
+from streams.domain.observations import Observation, Ring, observation, period_kind, ring_with
+from streams.domain.prices import PriceSeries, next_series, price_facts, series_key, series_labels
+from streams.domain.trade import TradeSeries, next_flow, trade_facts, trade_key, trade_labels
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+BY_TEST = Provenance(source="test")
+
+
+def quote(day: int = 0, amount: float = 100.0, **fields: Any) -> PriceQuoted:
+    period = (T0 + timedelta(days=day)).date().isoformat()
+    given = {
+        "material": "dysprosium", "form": "oxide", "basis": "FOB China", "assessor": "a", "currency": "USD",
+        "per_unit": "kg", "reference_period": period, **fields,
+    }  # fmt: skip
+    return PriceQuoted(amount=amount, provenance=BY_TEST, **given)
+
+
+def seen(q: PriceQuoted, *, recorded: int = 0, digest: int = 1) -> Observation:
+    return observation(
+        period=q.reference_period, value=q.amount, recorded_at=T0 + timedelta(days=recorded), digest=digest
+    )
+
+
+def series(*quotes: PriceQuoted) -> PriceSeries:
+    held: PriceSeries | None = None
+    for each in quotes:
+        held = next_series(held, each, seen(each)) or held
+    assert held is not None
+    return held
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("form", "metal"), ("grade", "99.5%"), ("basis", "CIF Rotterdam"), ("currency", "EUR"), ("per_unit", "lb"),
+        ("content", "contained"), ("vat_included", True), ("vat_included", False), ("assessor", "b"),
+        ("reference_period", "2026"), ("material", "terbium"),
+    ],
+)  # fmt: skip
+def test_prices_of_another_basis_are_another_series(field: str, value: Any) -> None:
+    """Refuse to compare across bases (DOMAIN section 4)."""
+    assert series_key(quote(**dict[str, Any]({field: value}))) != series_key(quote())
+    if field != "material":
+        assert series_labels(quote(**dict[str, Any]({field: value}))) != series_labels(quote())
+
+
+def test_too_few_observations_leave_the_change_unknown() -> None:
+    """Two quotes are no trend of thirty."""
+    facts, missing = price_facts(series(quote(0), quote(1, 110)))
+    assert facts["change_previous_ratio"] == pytest.approx(0.1)
+    assert facts["change_30_observations_ratio"] is None
+    assert "change_30_observations_ratio" in missing
+    assert price_facts(series(quote(0)))[0]["change_previous_ratio"] is None
+
+
+def test_the_change_is_over_thirty_observations() -> None:
+    """The 31st quote against the first, then a sliding ring."""
+    held = series(*(quote(day, 100 + day) for day in range(31)))
+    assert price_facts(held)[0]["change_30_observations_ratio"] == pytest.approx(0.3)
+    slid = series(*(quote(day, 100 + day) for day in range(40)))
+    facts, _ = price_facts(slid)
+    assert facts["observations_count"] == 31
+    assert facts["change_30_observations_ratio"] == pytest.approx(139 / 109 - 1)
+
+
+def test_a_repeat_and_a_superseded_quote_change_nothing() -> None:
+    """The later recorded figure of a period counts, whichever comes first."""
+    held = series(quote(0))
+    assert next_series(held, quote(0), seen(quote(0))) is None
+    newer = next_series(held, quote(0, 120), seen(quote(0, 120), recorded=1))
+    assert newer is not None
+    assert price_facts(newer)[0]["last_amount"] == 120
+    assert next_series(newer, quote(0), seen(quote(0))) is None
+
+
+def test_a_late_quote_takes_its_place_in_the_series() -> None:
+    """Out of order gives the same ring; older than a full ring it is dropped."""
+    assert series(quote(0), quote(2), quote(1)).ring == series(quote(0), quote(1), quote(2)).ring
+    assert series(quote(1), quote(0)).ring == series(quote(0), quote(1)).ring
+    held = series(*(quote(day) for day in range(1, 32)))
+    assert next_series(held, quote(0), seen(quote(0))) is None
+
+
+def test_the_share_of_volume_is_that_of_the_latest_quote() -> None:
+    """A late quote must not make an old share look new."""
+    held = series(quote(1, volume_share_ratio=0.5), quote(0, volume_share_ratio=0.01))
+    assert price_facts(held)[0]["volume_share_ratio"] == 0.5
+
+
+def test_a_middle_insertion_keeps_the_limit() -> None:
+    """The ring never grows."""
+    ring: Ring = ()
+    for period in ("2020", "2022", "2021"):
+        ring = ring_with(ring, Observation(period, 1.0, 1.0, 1), limit=2)
+    assert [each.period for each in ring] == ["2021", "2022"]
+
+
+@pytest.mark.parametrize(
+    ("period", "kind"),
+    [("2025", "year"), ("2025-H1", "half"), ("2025-Q3", "quarter"), ("2025-04", "month"), ("2025-04-09", "day")],
+)
+def test_the_length_of_a_period_is_read_from_it(period: str, kind: str) -> None:
+    """Means of a year and quotes of a day never share a series."""
+    assert period_kind(period) == kind
+
+
+def flow(*months: tuple[str, float]) -> TradeSeries:
+    held: TradeSeries | None = None
+    for period, tonnes in months:
+        held = next_flow(held, Observation(period, tonnes, 1.0, 1)) or held
+    assert held is not None
+    return held
+
+
+def test_april_and_may_2025_fall_by_half_and_february_2026_does_not() -> None:
+    """The figures of the table (DOMAIN section 5): -40% on the month must fire twice, not for -21%."""
+    april = trade_facts(flow(("2025-03", 5323), ("2025-04", 2625)))[0]["month_on_month_ratio"]
+    may = trade_facts(flow(("2025-04", 2625), ("2025-05", 1238)))[0]["month_on_month_ratio"]
+    february = trade_facts(flow(("2026-01", 6023), ("2026-02", 4740)))[0]["month_on_month_ratio"]
+    assert april == pytest.approx(-0.507, abs=0.001)
+    assert may == pytest.approx(-0.528, abs=0.001)
+    assert february == pytest.approx(-0.213, abs=0.001)
+
+
+def test_a_gap_leaves_the_month_on_month_change_unknown() -> None:
+    """The month before is not the last month known."""
+    facts, missing = trade_facts(flow(("2024-07", 5278), ("2024-10", 4725)))
+    assert facts["month_on_month_ratio"] is None
+    assert set(missing) == {"month_on_month_ratio", "to_trailing_median_ratio"}
+
+
+def test_the_median_needs_half_of_the_trailing_months() -> None:
+    """Six of twelve are enough, five are not, and a month of two years ago does not count."""
+    months = [(f"2025-{month:02}", 100.0) for month in range(1, 7)]
+    assert trade_facts(flow(*months))[0]["to_trailing_median_ratio"] is None
+    assert trade_facts(flow(*months, ("2025-07", 40.0)))[0]["to_trailing_median_ratio"] == pytest.approx(0.4)
+    old = [(f"2023-{month:02}", 100.0) for month in range(1, 8)]
+    assert trade_facts(flow(*old, ("2025-07", 40.0)))[0]["trailing_months_count"] == 0
+    empty = [(f"2025-{month:02}", 0.0) for month in range(1, 8)]
+    assert trade_facts(flow(*empty))[0]["to_trailing_median_ratio"] is None
+
+
+def test_a_year_has_no_month_before() -> None:
+    """Cumulative figures are shown, never compared with months."""
+    facts, _ = trade_facts(flow(("2024", 5.0), ("2025", 6.0)))
+    assert (facts["tonnes"], facts["month_on_month_ratio"]) == (6.0, None)
+    assert next_flow(flow(("2025", 6.0)), Observation("2025", 6.0, 1.0, 1)) is None
+
+
+def test_two_reporters_are_two_flows() -> None:
+    """280 t and 411.3 t stay beside each other."""
+
+    def trade(**fields: Any) -> TradeObserved:
+        given = {"reported_by": "a", "importer": "JP", **fields}
+        return TradeObserved(
+            material="neodymium-magnets", exporter="CN", reference_period="2025-12", tonnes=1.0, provenance=BY_TEST,
+            **given,
+        )  # fmt: skip
+
+    assert trade_key(trade()) != trade_key(trade(reported_by="b"))
+    assert trade_labels(trade(importer=None))["importer"] == "all"
+
+
+def report(**fields: Any) -> CapacityReported:
+    given = {
+        "plant": "p", "operator": "o", "country": "MY", "material": "dysprosium", "stage": "separation",
+        "status": "ramping", **fields,
+    }  # fmt: skip
+    return CapacityReported(provenance=BY_TEST, **given)
+
+
+def plant(*reports: CapacityReported) -> PlantState:
+    held: PlantState | None = None
+    for index, each in enumerate(reports):
+        held = next_plant(held, each, recorded=float(index), digest=index) or held
+    assert held is not None
+    return held
+
+
+def test_actual_against_nameplate_needs_a_whole_year() -> None:
+    """A quarter's output against a year's nameplate would look like an outage."""
+    both = {"nameplate_tonnes_per_year": 300.0, "actual_tonnes": 62.0}
+    yearly = plant_facts(plant(report(**both, actual_period="2026")))[0]
+    assert yearly["actual_to_nameplate_ratio"] == pytest.approx(0.2067, abs=0.0001)
+    for period in ({"actual_period": "2026-Q1"}, {}):
+        facts, missing = plant_facts(plant(report(**both, **period)))
+        assert facts["actual_to_nameplate_ratio"] is None
+        assert "actual_to_nameplate_ratio" in missing
+
+
+def test_an_actual_without_a_period_does_not_inherit_the_old_one() -> None:
+    """What was made and when belong together."""
+    first = report(nameplate_tonnes_per_year=300.0, actual_tonnes=62.0, actual_period="2026")
+    assert plant_facts(plant(first, report(actual_tonnes=10.0)))[0]["actual_to_nameplate_ratio"] is None
+
+
+def test_a_field_that_is_left_out_keeps_its_last_value() -> None:
+    """A report of an outage does not forget the nameplate; an older report does not undo a newer."""
+    first, second = report(nameplate_tonnes_per_year=300.0), report(status="outage", outage_tonnes_per_year=50.0)
+    held = plant(first, second)
+    facts, _ = plant_facts(held)
+    assert (facts["status"], facts["nameplate_tonnes_per_year"]) == ("outage", 300.0)
+    assert next_plant(held, first, recorded=0.0, digest=0) is None
+
+
+@pytest.mark.parametrize(
+    ("first", "current", "slip"),
+    [
+        ("mid-2026", "H2 2026", 6.0), ("2025", "2027", 24.0), ("late 2026", "late 2026 at risk", 0.0),
+        ("2025-04-08", "Q3 2025", 5.0), ("early CY2028", "end 2027", -4.0), ("2025", "early FY28", None),
+        (None, "operating", None), ("2026-13", "2027", None),
+    ],
+)  # fmt: skip
+def test_a_slip_is_read_from_promised_dates(first: str | None, current: str, slip: float | None) -> None:
+    """A promise that cannot be read as a month is an unknown slip, not none."""
+    fields = {"current_target": current} | ({"first_target": first} if first else {})
+    assert plant_facts(plant(report(**fields)))[0]["slip_months_count"] == slip
+    assert month_of("soon") is None
+
+
+def test_a_plant_is_known_by_plant_material_and_stage() -> None:
+    """One site separates many oxides."""
+    assert plant_key(report()) != plant_key(report(material="terbium"))
+    assert plant_labels(report())["plant"] == "p"
