@@ -126,9 +126,7 @@ def _read_jsonl(
             if not content.strip():
                 continue
             try:
-                yield line, _event_of_line(
-                    content, type_name=type_name, source=source, received_at=received_at
-                )
+                yield line, _event_of_line(content, type_name=type_name, source=source, received_at=received_at)
             except RowError as error:
                 yield line, _bad(path, line, error)
 

@@ -88,6 +88,10 @@ class Publisher:
         answer = sent.get(SEND_SECONDS)
         return Published(topic=answer.topic, partition=answer.partition, offset=answer.offset)
 
+    def is_connected(self) -> bool:
+        """Tell whether a broker can be reached."""
+        return bool(self._producer.bootstrap_connected())
+
     def close(self) -> None:
         """Flush and close."""
         self._producer.close(timeout=SEND_SECONDS)

@@ -34,9 +34,7 @@ def type_names() -> dict[str, str]:
     return {**{name.removeprefix(PREFIX).rsplit(".", 1)[0]: name for name in full}, **full}
 
 
-def event_from_columns(
-    row: Mapping[str, str | None], *, type_name: str, source: str, received_at: datetime
-) -> Event:
+def event_from_columns(row: Mapping[str, str | None], *, type_name: str, source: str, received_at: datetime) -> Event:
     """Make an event from a CSV row.
 
     Columns are the field names of the type; `provenance.source` and other dotted names reach into nested fields; lists

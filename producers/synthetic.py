@@ -1,17 +1,17 @@
 """`produce synthetic`: made-up price quotes, the same for the same seed, labelled as made up on every event.
 
-Annual means are those of USGS Mineral Commodity Summaries 2026 (doi 10.5066/P1WKQ63T), salient statistics, 2024 and
-2025 columns, in US dollars per kilogram of oxide or metal. Around a mean the logarithm of a price follows a
-mean-reverting walk; volatilities are a choice (1 to 3 percent a step), not a measurement.
+Annual means are those of USGS Mineral Commodity Summaries 2026 (doi 10.5066/P1WKQ63T), salient statistics, year 2025,
+in US dollars per kilogram of oxide or metal. Around a mean the logarithm of a price follows a mean-reverting walk;
+volatilities are a choice (1 to 3 percent a step), not a measurement.
 """
 
 import math
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import count, islice
 from typing import Protocol
 
 from streams.contracts.events import Event
@@ -31,7 +31,28 @@ class PriceSeries:
     step_volatility_ratio: float = 0.01
 
 
-SERIES: tuple[PriceSeries, ...] = ()
+SERIES = (
+    PriceSeries(material="dysprosium", form="oxide", mean_usd_per_kg=239.0, step_volatility_ratio=0.02),
+    PriceSeries(material="terbium", form="oxide", mean_usd_per_kg=1010.0, step_volatility_ratio=0.02),
+    PriceSeries(material="neodymium", form="oxide", mean_usd_per_kg=73.0),
+    PriceSeries(material="praseodymium", form="oxide", mean_usd_per_kg=74.0),
+    PriceSeries(material="neodymium-praseodymium", form="oxide", mean_usd_per_kg=69.0),
+    PriceSeries(material="samarium", form="oxide", mean_usd_per_kg=2.82),
+    PriceSeries(material="europium", form="oxide", mean_usd_per_kg=27.0),
+    PriceSeries(material="gadolinium", form="oxide", mean_usd_per_kg=30.0),
+    PriceSeries(material="holmium", form="oxide", mean_usd_per_kg=70.0),
+    PriceSeries(material="erbium", form="oxide", mean_usd_per_kg=46.0),
+    PriceSeries(material="ytterbium", form="oxide", mean_usd_per_kg=15.0),
+    PriceSeries(material="lutetium", form="oxide", mean_usd_per_kg=888.0),
+    PriceSeries(material="yttrium", form="oxide", mean_usd_per_kg=9.0, step_volatility_ratio=0.03),
+    PriceSeries(material="lanthanum", form="oxide", mean_usd_per_kg=1.0),
+    PriceSeries(material="cerium", form="oxide", mean_usd_per_kg=1.71),
+    PriceSeries(material="gallium", form="metal", mean_usd_per_kg=580.0, step_volatility_ratio=0.02),
+    PriceSeries(material="germanium", form="metal", mean_usd_per_kg=4100.0, step_volatility_ratio=0.02),
+    PriceSeries(material="indium", form="metal", mean_usd_per_kg=370.0),
+    PriceSeries(material="tellurium", form="metal", mean_usd_per_kg=120.0),
+)
+"""Means: 2025 column of the table."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +69,7 @@ class SyntheticSettings:
     count: int | None = None
     duration: timedelta | None = None
     batch_size: int = 500
-    series: Sequence[PriceSeries] = field(default_factory=lambda: SERIES)
+    series: Sequence[PriceSeries] = SERIES
 
     def limit(self) -> int | None:
         """Return how many events there are; `None` without end."""
@@ -72,8 +93,8 @@ def synthetic_events(settings: SyntheticSettings) -> Iterator[Event]:
     """Yield the events of the settings, numbered from 0 in their ids: `<seed>-<number>`."""
     dice = random.Random(settings.seed)
     levels = [0.0] * len(settings.series)
-    numbers = range(limit) if (limit := settings.limit()) is not None else iter(int, 1)
-    for number, _ in enumerate(numbers):
+    limit = settings.limit()
+    for number in count() if limit is None else range(limit):
         place = number % len(settings.series)
         series = settings.series[place]
         levels[place] += dice.gauss(0.0, series.step_volatility_ratio) - REVERSION_RATIO * levels[place]

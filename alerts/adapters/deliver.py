@@ -48,7 +48,8 @@ def encode_state(value: Any) -> bytes:
 
 def decode_state(raw: bytes) -> DeliverStateValue:
     """Decode one value of the state; raises `msgspec.ValidationError` for what is none."""
-    return _json_decode(raw)
+    value: DeliverStateValue = _json_decode(raw)
+    return value
 
 
 class DeliverCore:

@@ -48,7 +48,8 @@ def encode_state(value: Any) -> bytes:
 
 def decode_state(raw: bytes) -> NotifyStateValue:
     """Decode one value of the state; raises `msgspec.ValidationError` for what is none."""
-    return _decode(raw)
+    value: NotifyStateValue = _decode(raw)
+    return value
 
 
 class NotifyCore:

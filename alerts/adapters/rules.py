@@ -46,7 +46,7 @@ class RulesCore:
         self._fingerprints: dict[tuple[Any, ...], str] = {}
         clock: RulesClock | None = store.get(CLOCK_KEY)
         self._now = clock.now if clock else None
-        for _, value in store.items():
+        for _, value in store.items():  # noqa: PERF102 - a StateStore has no values()
             if isinstance(value, Alert) and value.due_at is not None and value.rule in rules.by_id:
                 heapq.heappush(self._due, (value.due_at, value.fingerprint))
 
@@ -138,14 +138,15 @@ class RulesCore:
                 prior = Alert(fingerprint=fingerprint, rule=rule.id, labels=labels_of(assessed))
                 if evaluation.verdict is Verdict.CLEAR and evaluation.next_at is None:
                     self._store.put(ALERT_PREFIX + fingerprint.encode(), prior)
-            elif evaluation.verdict is Verdict.CLEAR and prior.state is AlertState.OK and evaluation.next_at is None:
-                if prior.due_at is None:
-                    continue
+            elif (
+                evaluation.verdict is Verdict.CLEAR
+                and prior.state is AlertState.OK
+                and prior.due_at == evaluation.next_at
+            ):
+                continue  # by far the most assessments: nothing to say, nothing to change
             self._apply(rule, prior, evaluation, at=at, assessed=assessed)
 
-    def _apply(
-        self, rule: Rule, prior: Alert, now: Evaluation, *, at: datetime, assessed: Assessed | None
-    ) -> None:
+    def _apply(self, rule: Rule, prior: Alert, now: Evaluation, *, at: datetime, assessed: Assessed | None) -> None:
         advance = next_alert(prior, now, rule.timing, at=at)
         if advance.next != prior:
             self._store.put(ALERT_PREFIX + prior.fingerprint.encode(), advance.next)
@@ -187,7 +188,7 @@ def describe(
     summary, description = shown.texts.get("summary", ""), shown.texts.get("description", "")
     level = alert.level if alert.state in _FIRING else None
     if alert.state in (AlertState.OK, AlertState.NO_DATA):
-        summary = _over(rule, alert.state, reason, summary, assessed)
+        summary = _over(rule, prior.state, alert.state, reason, summary, assessed)
     causes = now.causes or (assessed.causes if assessed is not None else ()) or shown.causes
     occasion = now.occasion or prior.occasion
     if now.repeat:
@@ -198,7 +199,8 @@ def describe(
         fingerprint=alert.fingerprint, rule=rule.id, rule_hash=rule.hash, labels={**rule.labels, **alert.labels}, at=at,
         from_state=prior.state, to_state=alert.state, severity=level.severity if level else None, occasion=occasion,
         summary=summary, description=description, step=level.step if level else None,
-        materials=shown.materials or prior_materials(assessed), values=shown.values, thresholds=shown.thresholds,
+        materials=shown.materials or prior_materials(assessed), thresholds=shown.thresholds,
+        values=now.values or shown.values,
         causes=causes, runbook=rule.texts.runbook, synthetic=shown.synthetic,
     )  # fmt: skip
 
@@ -210,9 +212,15 @@ def prior_materials(assessed: Assessed | None) -> tuple[str, ...]:
     return assessed.materials if isinstance(assessed, MeasureAssessed) else (assessed.material,)
 
 
-def _over(rule: Rule, state: AlertState, reason: Reason, last: str, assessed: Assessed | None) -> str:
+def _over(  # the five things that decide the words
+    rule: Rule, before: AlertState, state: AlertState, reason: Reason, last: str, assessed: Assessed | None
+) -> str:
     if state is AlertState.NO_DATA:
         return f"No data: the facts that rule {rule.id} needs are unknown. Nothing is resolved by that."
+    if before is AlertState.NO_DATA:
+        return f"Data are back: rule {rule.id} does not hold."
+    if before is AlertState.PENDING:
+        return f"Did not last: {last}"
     if reason is Reason.NEWS_AGED:
         return f"Closed as old news: {last}"
     if rule.texts.resolved is not None and assessed is not None:

@@ -34,4 +34,5 @@ def encode_state(value: Any) -> bytes:
 
 def decode_state(raw: bytes) -> RulesStateValue:
     """Decode one value of the state; raises `msgspec.ValidationError` for what is none."""
-    return _decode(raw)
+    value: RulesStateValue = _decode(raw)
+    return value

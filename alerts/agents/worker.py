@@ -2,8 +2,18 @@
 
 from functools import partial
 
+import httpx
+
+from alerts.adapters import deliver, notify
+from alerts.adapters.notify import NotifyCore
 from alerts.adapters.rules import RulesCore, decode_state, encode_state
-from alerts.agents import alert_view
+from alerts.agents import alert_view, delivering
+from alerts.agents.delivering import DeliveryService, LedgerCore
+from alerts.channels.channel import Channel
+from alerts.channels.secrets import SecretsFile
+from alerts.channels.structured_log import StructuredLogChannel
+from alerts.channels.webhook import WebhookChannel
+from alerts.delivery.sender import Sender
 from alerts.rules.loader import shipped_rules
 from alerts.rules.ruleset import Rules
 from streams.adapters.metrics.worker import WorkerMetrics
@@ -11,7 +21,7 @@ from streams.adapters.read_view import ReadViewWriter
 from streams.agents.endpoint import WorkerEndpoint
 from streams.agents.settings import VERSION, RoadSettings
 from streams.agents.view_service import ReadViewService, slice_reader
-from streams.contracts.topics import ALERTS, ASSESSMENTS
+from streams.contracts.topics import ALERTS, ASSESSMENTS, DELIVERIES
 from streams.runtime.app import SafeApp, WorkerService, build_worker
 from streams.runtime.clock import utc_now
 from streams.runtime.ports import PartitionCore, StateStore
@@ -31,10 +41,35 @@ def rules_stage(settings: RoadSettings, rules: Rules) -> StageSpec:
     )  # fmt: skip
 
 
+def notify_stage(settings: RoadSettings) -> StageSpec:
+    """Declare the stage that decides who is told; what it asks for is in the ledger before anything is sent."""
+
+    def make_core(partition: int, store: StateStore) -> PartitionCore:
+        return NotifyCore(partition=partition, store=store)
+
+    return StageSpec(
+        name="notify", source_topic=settings.topic(ALERTS), source_kind=SourceKind.LINKED,
+        output_topic=settings.topic(DELIVERIES), make_core=make_core,
+        encode_value=notify.encode_state, decode_value=notify.decode_state,
+    )  # fmt: skip
+
+
+def deliver_stage(settings: RoadSettings) -> StageSpec:
+    """Declare the stage that keeps the open deliveries of the ledger."""
+
+    def make_core(partition: int, store: StateStore) -> PartitionCore:
+        return LedgerCore(partition=partition, store=store)
+
+    return StageSpec(
+        name=delivering.STAGE, source_topic=settings.topic(DELIVERIES), source_kind=SourceKind.PLAIN,
+        make_core=make_core, encode_value=deliver.encode_state, decode_value=deliver.decode_state,
+    )  # fmt: skip
+
+
 def build_alerts(settings: RoadSettings) -> SafeApp:
     """Build the app of an alerts worker with the shipped rules; nothing is started."""
     rules = shipped_rules()
-    stages = [rules_stage(settings, rules)]
+    stages = [rules_stage(settings, rules), notify_stage(settings), deliver_stage(settings)]
     metrics = WorkerMetrics(
         process="alerts", version=VERSION, topics=[stage.source_topic for stage in stages], rules=tuple(rules.by_id)
     )
@@ -43,7 +78,16 @@ def build_alerts(settings: RoadSettings) -> SafeApp:
         enrich=partial(alert_view.with_alerts, rules=rules),
     )  # fmt: skip
     observers: list[CheckpointObserver] = []
-    services: list[WorkerService] = [endpoint]
+    client = httpx.AsyncClient(follow_redirects=False)
+    secrets = SecretsFile(settings.secrets_file)
+    channels: dict[str, Channel] = {
+        "log": StructuredLogChannel(),
+        "webhook": WebhookChannel(client, find_secret=secrets.find),
+    }
+    delivery = DeliveryService(
+        sender=Sender(channels, clock=utc_now), topic=settings.topic(DELIVERIES), metrics=metrics
+    )
+    services: list[WorkerService] = [endpoint, delivery]
     if settings.redis_url is not None:
         reader = slice_reader(alert_view.STAGE, partial(alert_view.view_slice, rules=rules))
         writer = ReadViewWriter(

@@ -16,7 +16,7 @@ from alerts.rules.ruleset import Rules
 from streams.adapters.assess import AssessCore
 from streams.contracts.alert import AlertChanged
 from streams.contracts.codec import decode_event, encode_event
-from streams.contracts.events import Event
+from streams.contracts.events import Event, family_of
 from streams.contracts.records import Segment
 from streams.runtime.ports import Admitted, InMemoryStateStore
 
@@ -25,6 +25,12 @@ _BATCH = 500
 
 class BacktestError(RuntimeError):
     """A recorded event that the road would refuse; the message says which and why."""
+
+
+def _in_order(event: Event) -> tuple[datetime, int, str, str, str]:
+    """Order of admission, the same as that of a replay: policy and directives of an instant before its figures."""
+    first = {"policy": 0, "directive": 1}.get(family_of(event.type), 2)
+    return event.recorded_at, first, event.type, event.source, event.id
 
 
 class _Road:
@@ -37,7 +43,9 @@ class _Road:
 
     def take(self, events: list[Event]) -> Iterator[AlertChanged]:
         raws = [msgspec.Raw(encode_event(event)) for event in events]
-        segment = Segment(topic="recorded", partition=0, offset=self._position + 1, indexes=range(len(raws)), events=raws)
+        segment = Segment(
+            topic="recorded", partition=0, offset=self._position + 1, indexes=range(len(raws)), events=raws
+        )
         yield from self._pass(segments=[segment])
 
     def tick(self, at: datetime) -> Iterator[AlertChanged]:
@@ -99,7 +107,7 @@ def backtest(
     `tick` puts ticks between the events; time is cadence-invariant, so none but the last changes the log. Raises
     `BacktestError` for an event that the road would refuse.
     """
-    known = sorted((e for e in events if e.recorded_at <= until), key=lambda e: e.recorded_at)
+    known = sorted((e for e in events if e.recorded_at <= until), key=_in_order)
     yield from _ordered(_run(known, until=until, rules=rules, tick=tick))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from alerts.channels.channel import Sent, SendResult
+from alerts.channels.channel import SendResult, Sent
 from alerts.delivery.ledger import DeliveryRequest
 
 _LEVELS = {"info": "info", "warning": "warning", "critical": "error"}

@@ -97,7 +97,9 @@ class WebhookChannel:
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             return PermanentFailure(reason=SendReason.INVALID_ADDRESS, detail=str(error)[:300])
         except httpx.HTTPError as error:
-            return TemporaryFailure(reason=SendReason.CONNECTION_FAILED, detail=f"{type(error).__name__}: {error}"[:300])
+            return TemporaryFailure(
+                reason=SendReason.CONNECTION_FAILED, detail=f"{type(error).__name__}: {error}"[:300]
+            )
 
 
 async def _bounded(response: httpx.Response) -> str:

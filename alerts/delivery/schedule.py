@@ -24,6 +24,6 @@ class RetrySchedule:
         """
         if attempt >= self.attempts:
             return None
-        wait = min(self.first * 2 ** min(attempt - 1, 30), self.longest)
+        wait = min(self.first * (1 << min(attempt - 1, 30)), self.longest)
         wait += wait / 4 * (zlib.crc32(f"{delivery}/{attempt}".encode()) % 1000 / 1000)
         return max(wait, timedelta(seconds=asked_seconds or 0))

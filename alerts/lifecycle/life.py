@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 import msgspec
@@ -28,8 +28,8 @@ def _rank(prior: Alert) -> int:
     return prior.level.rank if prior.level else -1
 
 
-def _waited(prior: Alert, at: datetime, needed: object) -> bool:
-    return prior.waiting_since is not None and at - prior.waiting_since >= needed  # type: ignore[operator]
+def _waited(prior: Alert, at: datetime, needed: timedelta) -> bool:
+    return prior.waiting_since is not None and at - prior.waiting_since >= needed
 
 
 def _lower(prior: Alert, now: Evaluation) -> bool:
@@ -91,23 +91,45 @@ def next_alert(prior: Alert, now: Evaluation, timing: Timing, *, at: datetime) -
     """
     row = next(r for r in ROWS_OF[prior.state, now.verdict] if _GUARDS[r.guard](prior, now, timing, at))
     changed = row.to is not prior.state or row.reason in _TOLD_IN_PLACE
-    alert = msgspec.structs.replace(
-        prior, state=row.to, waiting_since=_waiting_since(prior, row.to, row.reason, at)
-    )
+    alert = msgspec.structs.replace(prior, state=row.to, waiting_since=_waiting_since(prior, row.to, row.reason, at))
     if row.to in _SETTLED:
         alert = msgspec.structs.replace(
             alert, level=None, occasion="", repeat=0, fired_at=None, acknowledged_by=None, evaluation=None
         )
-    elif changed and now.verdict is Verdict.MET and row.reason is not Reason.MET_AGAIN:
-        alert = _told(alert, now, starts=row.to is not prior.state or row.reason is Reason.OCCASION_CHANGED, at=at)
-    elif now.verdict is Verdict.MET and now.level is not None and row.reason is Reason.MET_AGAIN:
-        higher = now.level.rank >= _rank(prior)
-        alert = _told(alert, now, starts=False, at=at) if higher else alert
-    if row.to not in _SETTLED and (alert.waiting_since is not None or alert.evaluation is None):
-        alert = msgspec.structs.replace(alert, evaluation=now)
-    if now.verdict is not Verdict.UNKNOWN or row.to is not prior.state:
-        alert = msgspec.structs.replace(alert, due_at=_due_at(alert, now, timing))
-    return Advance(next=alert, changed=changed, reason=row.reason)
+    elif _tells(prior, now, changed=changed, reason=row.reason):
+        starts = row.reason is not Reason.MET_AGAIN and (
+            row.to is not prior.state or row.reason is Reason.OCCASION_CHANGED
+        )
+        alert = _told(alert, now, starts=starts, at=at)
+    else:
+        alert = msgspec.structs.replace(alert, evaluation=_remembered(alert, now))
+    kept = alert.evaluation or now
+    return Advance(
+        next=msgspec.structs.replace(alert, due_at=_due_at(alert, kept if row.to not in _SETTLED else now, timing)),
+        changed=changed,
+        reason=row.reason,
+    )
+
+
+def _tells(prior: Alert, now: Evaluation, *, changed: bool, reason: Reason) -> bool:
+    """Tell whether the level and occasion of this evaluation become those of the alert."""
+    if not changed or now.verdict is not Verdict.MET or now.level is None:
+        return False
+    return reason is not Reason.MET_AGAIN or now.level.rank >= _rank(prior)
+
+
+def _remembered(alert: Alert, now: Evaluation) -> Evaluation:
+    """Return what to evaluate again when only time passes.
+
+    Unknown facts are remembered as "neither met nor over", so that a timer which runs out in a gap resolves nothing.
+    What is over keeps the texts and values of the time when it was met.
+    """
+    before = alert.evaluation or now
+    if now.verdict is Verdict.MET:
+        waits = alert.waiting_since is not None or before.verdict is not Verdict.MET
+        return now if waits or now.next_at != before.next_at else before
+    verdict = Verdict.HOLD if now.verdict is Verdict.UNKNOWN else now.verdict
+    return msgspec.structs.replace(before, verdict=verdict, next_at=now.next_at)
 
 
 def _told(alert: Alert, now: Evaluation, *, starts: bool, at: datetime) -> Alert:
@@ -127,4 +149,6 @@ def acknowledge(prior: Alert, timing: Timing, *, by: str | None) -> Alert:
     if prior.state is not AlertState.FIRING or prior.acknowledged_by == by:
         return prior
     alert = msgspec.structs.replace(prior, acknowledged_by=by)
-    return msgspec.structs.replace(alert, due_at=_due_at(alert, alert.evaluation or Evaluation(verdict=Verdict.MET), timing))
+    return msgspec.structs.replace(
+        alert, due_at=_due_at(alert, alert.evaluation or Evaluation(verdict=Verdict.MET), timing)
+    )

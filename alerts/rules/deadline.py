@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 
+import msgspec
+
 from alerts.lifecycle.evaluation import Evaluation, Level, Timing, Verdict
 from alerts.rules.durations import Lead, parse_duration, parse_lead
 from alerts.rules.expressions import Condition, Truth
@@ -23,7 +25,7 @@ from alerts.rules.wording import (
     matches,
     text_values,
 )
-from streams.contracts.assessments import MeasureAssessed
+from streams.contracts.assessments import Fact, MeasureAssessed
 from streams.contracts.calendars import calendar_of
 from streams.contracts.dates import days_left, instant_at
 from streams.contracts.identifiers import zone_of
@@ -50,42 +52,40 @@ class DeadlineRule:
     id: str
     hash: str
     on: str
-    date: str
+    date_name: str
     where: Condition | None
     ladder: tuple[tuple[Lead, Level], ...]
     passed: Passed | None
     labels: dict[str, str]
     texts: Texts
-    timing: Timing = Timing()
+    timing: Timing
 
     def evaluate(self, assessed: Assessed, *, at: datetime, firing: bool) -> Evaluation:
         """Say which step an assessed measure is in at an instant, and when that changes by time alone."""
         assert isinstance(assessed, MeasureAssessed)
         match matches(self.where, assessed):
             case Truth.FALSE:
-                return _CLEAR
+                return over(assessed, firing=firing)
             case Truth.UNKNOWN:
                 return _UNKNOWN
-        day = day_of(assessed, self.date)
+        day = day_of(assessed, self.date_name)
         if day is None:
-            return _CLEAR
-        over_at = end_instant(assessed, self.date, day)
+            return over(assessed, firing=firing)
+        over_at = end_instant(assessed, self.date_name, day)
         if at >= over_at:
             return self._after(assessed, day=day, over_at=over_at, at=at)
-        begins = [
-            (step_instant(lead, day=day, zone=assessed.zone), lead, level) for lead, level in self.ladder
-        ]
+        begins = [(step_instant(lead, day=day, zone=assessed.zone), lead, level) for lead, level in self.ladder]
         later = [instant for instant, _, _ in begins if instant > at]
         next_at = min([*later, over_at])
         current = [(level.rank, lead, level) for instant, lead, level in begins if instant <= at]
         if not current:
-            return Evaluation(verdict=Verdict.CLEAR, next_at=next_at)
+            return msgspec.structs.replace(over(assessed, firing=firing), next_at=next_at)
         _, lead, level = max(current, key=lambda c: c[0])
         return self._met(assessed, level, day=day, at=at, next_at=next_at, threshold=str(lead))
 
     def _after(self, assessed: MeasureAssessed, *, day: date, over_at: datetime, at: datetime) -> Evaluation:
         if self.passed is None:
-            return _CLEAR
+            return over(assessed, firing=True)
         holds = matches(self.passed.when, assessed)
         if holds is not Truth.TRUE:
             # the assessment that says what became of it carries the same instant; until it comes, the last step holds
@@ -94,9 +94,7 @@ class DeadlineRule:
         repeat, next_at = 0, None
         if self.passed.repeat is not None:
             repeat, next_at = repeats(over_at, every=self.passed.repeat, zone=assessed.zone, at=at)
-        return self._met(
-            assessed, self.passed.level, day=day, at=at, next_at=next_at, threshold=PASSED, repeat=repeat
-        )
+        return self._met(assessed, self.passed.level, day=day, at=at, next_at=next_at, threshold=PASSED, repeat=repeat)
 
     def _met(
         self, assessed: MeasureAssessed, level: Level, *, day: date, at: datetime, next_at: datetime | None,
@@ -104,15 +102,23 @@ class DeadlineRule:
     ) -> Evaluation:  # fmt: skip
         left = days_left(day, at=at, zone=assessed.zone)
         extra = {"days_left": float(left), "deadline": day.isoformat(), "step": level.step, "severity": level.severity,
-                 "value": float(left), "threshold": threshold}  # fmt: skip
-        facts = facts_of(assessed)
-        shown = {name: facts[name] for name in ("state", "legal_end", "claimed_end", "instrument", "operated")}
+                 "days_past": float(-left), "value": float(left), "threshold": threshold}  # fmt: skip
         return Evaluation(
-            verdict=Verdict.MET, level=level, occasion=f"{self.date} {day.isoformat()}", repeat=repeat, next_at=next_at,
-            values={**shown, "days_left": float(left), self.date: day.isoformat()},
+            verdict=Verdict.MET, level=level, occasion=f"{self.date_name} {day.isoformat()}", repeat=repeat, next_at=next_at,
+            values={**_shown(assessed), "days_left": float(left), self.date_name: day.isoformat()},
             thresholds={"step": threshold}, materials=assessed.materials, causes=assessed.causes,
-            texts=self.texts.render(text_values(assessed, extra)),
+            texts=self.texts.render(text_values(assessed, extra), passed=threshold == PASSED),
         )  # fmt: skip
+
+
+def _shown(assessed: MeasureAssessed) -> dict[str, Fact]:
+    facts = facts_of(assessed)
+    return {name: facts[name] for name in ("state", "legal_end", "claimed_end", "instrument", "operated")}
+
+
+def over(assessed: MeasureAssessed, *, firing: bool) -> Evaluation:
+    """Say that nothing is due; for an alert that fires with the facts that end it."""
+    return Evaluation(verdict=Verdict.CLEAR, values=_shown(assessed), causes=assessed.causes) if firing else _CLEAR
 
 
 def day_of(assessed: MeasureAssessed, name: str) -> date | None:
@@ -183,7 +189,7 @@ def build_deadline(spec: DeadlineSpec) -> DeadlineRule:
         if passed.repeat is not None and passed.repeat < timedelta(hours=1):
             raise RuleError(field="passed.repeat", detail="is under an hour: write 1d, or at least 1h")
     return DeadlineRule(
-        id=spec.id, hash=content_hash(spec), on=spec.on, date=spec.date, ladder=ladder, passed=passed,
-        where=build_condition(spec.where, on=spec.on, field="where"), labels=dict(spec.labels),
+        id=spec.id, hash=content_hash(spec), on=spec.on, date_name=spec.date, ladder=ladder, passed=passed,
+        where=build_condition(spec.where, on=spec.on, field="where"), labels=dict(spec.labels), timing=Timing(),
         texts=build_texts(spec.annotations, on=spec.on),
     )  # fmt: skip

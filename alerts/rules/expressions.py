@@ -95,7 +95,9 @@ def _check_choices(text: str, catalogue: Mapping[str, FactSpec]) -> None:
     for name, literal in pairs:
         choices = catalogue[name].choices if name in catalogue else ()
         if choices and literal[1:-1] not in choices:
-            raise ExpressionError(f"compares {name} with {literal}, which it never is; it is one of {', '.join(choices)}")
+            raise ExpressionError(
+                f"compares {name} with {literal}, which it never is; it is one of {', '.join(choices)}"
+            )
 
 
 class Condition:

@@ -108,6 +108,7 @@ CATALOGUE: Mapping[str, Mapping[str, FactSpec]] = MappingProxyType(
 TEXT_NAMES: Mapping[str, str] = MappingProxyType(
     {
         "days_left": "whole days from the local date to the day of the deadline",
+        "days_past": "whole days since the day of the deadline",
         "deadline": "the day of the deadline",
         "step": "step of the ladder",
         "severity": "severity of the step",

@@ -72,7 +72,7 @@ def _read_node(node: yaml.Node, path: _Path, lines: dict[_Path, int], depth: int
 
 
 def _scalar(node: yaml.Node) -> Any:
-    made = yaml.SafeLoader("").construct_object(node)  # type: ignore[no-untyped-call]
+    made = yaml.SafeLoader("").construct_object(node)
     return made if isinstance(made, str | int | float | bool) or made is None else str(node.value)
 
 
@@ -82,7 +82,9 @@ def _compose(text: str) -> tuple[Any, dict[_Path, int]]:
     try:
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
             if isinstance(event, yaml.AliasEvent):
-                raise _Refused(event.start_mark.line + 1, "uses an alias (*name): write the value out")
+                raise _Refused(
+                    event.start_mark.line + 1 if event.start_mark else 1, "uses an alias (*name): write the value out"
+                )
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)

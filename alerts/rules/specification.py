@@ -42,11 +42,13 @@ class LimitSpec(_Strict):
 
 
 class AnnotationSpec(_Strict):
-    """Texts for people; `{name}` and `{name:format}` are facts. `resolved` is the summary once it is over."""
+    """Texts for people; `{name}` and `{name:format}` are facts. `resolved` is the summary once it is over,
+    `passed` the one after a deadline."""
 
     summary: str = Field(min_length=1, max_length=600)
     description: str = Field(default="", max_length=2_000)
     resolved: str = Field(default="", max_length=600)
+    passed: str = Field(default="", max_length=600, description="summary after a deadline has passed")
     runbook: str | None = Field(default=None, max_length=200)
 
 

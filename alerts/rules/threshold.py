@@ -3,8 +3,10 @@
 An unknown fact gives an unknown verdict: it never fires and never resolves.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from alerts.lifecycle.evaluation import Evaluation, Level, Timing, Verdict
@@ -21,8 +23,8 @@ from alerts.rules.wording import (
     build_texts,
     content_hash,
     facts_of,
-    materials_of,
     matches,
+    materials_of,
     text_values,
 )
 from streams.contracts.assessments import Fact, MeasureAssessed
@@ -72,7 +74,7 @@ class ThresholdRule:
         if self.where is not None:
             match matches(self.where, assessed):
                 case Truth.FALSE:
-                    return _CLEAR
+                    return self._over(assessed) if firing else _CLEAR
                 case Truth.UNKNOWN:
                     return _UNKNOWN
         threshold: Fact = None
@@ -99,15 +101,24 @@ class ThresholdRule:
         return self._met(assessed, level, value=value, threshold=threshold, at=at)
 
     def _not_met(self, assessed: Assessed, *, firing: bool) -> Evaluation:
-        if not firing or self.resolve_when is None:
+        if not firing:
             return _CLEAR
+        if self.resolve_when is None:
+            return self._over(assessed)
         match self.resolve_when.evaluate(facts_of(assessed)):
             case Truth.TRUE:
-                return _CLEAR
+                return self._over(assessed)
             case Truth.FALSE:
                 return _HOLD
             case Truth.UNKNOWN:
                 return _UNKNOWN
+
+    def _over(self, assessed: Assessed) -> Evaluation:
+        return Evaluation(verdict=Verdict.CLEAR, values=self._values(facts_of(assessed)), causes=assessed.causes)
+
+    def _values(self, facts: Mapping[str, Any]) -> dict[str, Fact]:
+        names = set(self.occasion) | ({self.limits.fact} if self.limits else set(self.when.names if self.when else ()))
+        return {name: as_fact(facts.get(name)) for name in sorted(names)}
 
     def _met(self, assessed: Assessed, level: Level, *, value: Fact, threshold: Fact, at: datetime) -> Evaluation:
         facts = facts_of(assessed)
@@ -115,14 +126,13 @@ class ThresholdRule:
         if isinstance(assessed, MeasureAssessed):
             left = assessed.legal_end and days_left(assessed.legal_end, at=at, zone=assessed.zone)
             extra |= {"days_left": left, "deadline": facts["legal_end"]}
-        names = set(self.occasion) | ({self.limits.fact} if self.limits else set(self.when.names if self.when else ()))
         thresholds: dict[str, Fact] = {self.limits.fact: threshold} if self.limits else {}
         if self.when is not None:
             thresholds["when"] = self.when.text
         occasion = ", ".join(f"{name} {facts.get(name)}" for name in self.occasion)
         return Evaluation(
             verdict=Verdict.MET, level=level, occasion=occasion,
-            values={name: as_fact(facts.get(name)) for name in sorted(names)},
+            values=self._values(facts),
             thresholds=thresholds, materials=materials_of(assessed), causes=assessed.causes,
             texts=self.texts.render(text_values(assessed, extra)),
             synthetic=not isinstance(assessed, MeasureAssessed) and assessed.synthetic,
@@ -144,13 +154,14 @@ def _limits(spec: ThresholdSpec) -> Limits | None:
     else:
         assert given is not None and spec.severity is not None
         steps = (LimitSpec(value=given, severity=spec.severity),)
-    if any((b.value - a.value) * sign <= 0 for a, b in zip(steps, steps[1:], strict=False)):
+    if any((b.value - a.value) * sign <= 0 for a, b in pairwise(steps)):
         raise RuleError(field=field, detail="must go from the mildest limit to the worst")
     return Limits(
         fact=spec.fact,
         sign=sign,
         steps=tuple(
-            (s.value, Level(step=f"{field} {s.value:g}", severity=s.severity, rank=rank)) for rank, s in enumerate(steps)
+            (s.value, Level(step=f"{field} {s.value:g}", severity=s.severity, rank=rank))
+            for rank, s in enumerate(steps)
         ),
     )
 

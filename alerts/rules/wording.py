@@ -55,24 +55,28 @@ class Texts:
     summary: Text
     description: Text
     resolved: Text | None
+    passed: Text | None
     runbook: str | None
 
-    def render(self, values: Mapping[str, Any]) -> dict[str, str]:
-        """Fill the firing texts."""
-        return {"summary": self.summary.render(values), "description": self.description.render(values)}
+    def render(self, values: Mapping[str, Any], *, passed: bool = False) -> dict[str, str]:
+        """Fill the firing texts; after a deadline with its own summary, where there is one."""
+        summary = self.passed if passed and self.passed is not None else self.summary
+        return {"summary": summary.render(values), "description": self.description.render(values)}
 
 
 def build_texts(spec: AnnotationSpec, *, on: str) -> Texts:
     """Check the texts of a rule. Raise `RuleError` where a name does not exist."""
     known = [*CATALOGUE[on], *TEXT_NAMES]
     made: dict[str, Text] = {}
-    for name in ("summary", "description", "resolved"):
+    for name in ("summary", "description", "resolved", "passed"):
         try:
             made[name] = Text(getattr(spec, name), known=known)
         except TextError as error:
             raise RuleError(field=f"annotations.{name}", detail=str(error)) from error
-    resolved = made["resolved"] if spec.resolved else None
-    return Texts(summary=made["summary"], description=made["description"], resolved=resolved, runbook=spec.runbook)
+    return Texts(
+        summary=made["summary"], description=made["description"], runbook=spec.runbook,
+        resolved=made["resolved"] if spec.resolved else None, passed=made["passed"] if spec.passed else None,
+    )  # fmt: skip
 
 
 def claims_in_words(claims: tuple[ClaimedEnd, ...]) -> str:

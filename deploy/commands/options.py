@@ -19,6 +19,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 DEFAULT_BOOTSTRAP = "127.0.0.1:9092"
 DEFAULT_PREFIX = "monazite"
 DEFAULT_RUN_DIRECTORY = Path(".monazite")
+DEFAULT_SECRETS_FILE = DEFAULT_RUN_DIRECTORY / "secrets.json"
 DEFAULT_KEY_FILE = DEFAULT_RUN_DIRECTORY / "keys.json"
 
 

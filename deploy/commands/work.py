@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from deploy.commands.options import DEFAULT_BOOTSTRAP, DEFAULT_PREFIX, Bootstrap, Partitions, Prefix, Redis
+from deploy.commands.options import (
+    DEFAULT_BOOTSTRAP,
+    DEFAULT_PREFIX,
+    DEFAULT_SECRETS_FILE,
+    Bootstrap,
+    Partitions,
+    Prefix,
+    Redis,
+)
 from streams.agents.settings import RoadSettings
 
 app = typer.Typer(help="Run one worker of the road in the foreground: intake, scoring or alerts.")
@@ -22,16 +30,18 @@ class BrokerFlavour(StrEnum):
 Port = Annotated[int, typer.Option(min=0, max=65535, help="port of /metrics, /healthz and /readyz on loopback")]
 Kind = Annotated[BrokerFlavour, typer.Option(help="session times for this kind of broker")]
 DataDirectory = Annotated[Path | None, typer.Option("--data-dir", help="local copy of the state; none: memory only")]
+Secrets = Annotated[Path, typer.Option(envvar="MONAZITE_SECRETS_FILE", help="signing secrets of webhooks")]
 Ticks = Annotated[float, typer.Option(min=0, help="seconds between live ticks; 0: none, a replay sends its own")]
 
 
 def _settings(
     bootstrap: str, prefix: str, partitions: int, redis: str | None, port: int, kind: BrokerFlavour,
-    data: Path | None, ticks: float,
+    data: Path | None, ticks: float, secrets: Path = DEFAULT_SECRETS_FILE,
 ) -> RoadSettings:  # fmt: skip
     return RoadSettings(
         bootstrap=bootstrap, prefix=prefix, partitions=partitions, redis_url=redis, metrics_port=port,
         embedded=kind is BrokerFlavour.EMBEDDED, data_directory=data, tick_seconds=ticks or None,
+        secrets_file=secrets,
     )  # fmt: skip
 
 
@@ -67,12 +77,13 @@ def scoring(
 def alerts(
     bootstrap: Bootstrap = DEFAULT_BOOTSTRAP, prefix: Prefix = DEFAULT_PREFIX, partitions: Partitions = 4,
     redis: Redis = None, metrics_port: Port = 9330, broker_kind: Kind = BrokerFlavour.KAFKA,
-    data_dir: DataDirectory = None, tick_seconds: Ticks = 0.0,
+    data_dir: DataDirectory = None, tick_seconds: Ticks = 0.0, secrets_file: Secrets = DEFAULT_SECRETS_FILE,
 ) -> None:  # fmt: skip
     """Decide alerts by rules, decide who is told, and deliver."""
     from alerts.agents.worker import build_alerts
-
     from streams.runtime.worker import run_worker
 
-    settings = _settings(bootstrap, prefix, partitions, redis, metrics_port, broker_kind, data_dir, tick_seconds)
+    settings = _settings(
+        bootstrap, prefix, partitions, redis, metrics_port, broker_kind, data_dir, tick_seconds, secrets_file
+    )
     run_worker(build_alerts(settings))

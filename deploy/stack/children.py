@@ -48,7 +48,10 @@ def monazite_children(
         return child(name, ["work", role], group=role, metrics_port=metrics_port, more=more)
 
     def server(role: str, port: int) -> ChildSpec:
-        return child(role, ["serve", role], group=role, metrics_port=port, more=["--port", str(port)])
+        more = ["--port", str(port)]
+        if role == "gateway" and kind == "embedded":
+            more.append("--no-idempotent")
+        return child(role, ["serve", role], group=role, metrics_port=port, more=more)
 
     return (
         worker("intake", "intake", ports.intake),
@@ -87,7 +90,11 @@ def plan_stack(
         tick_seconds=tick_seconds,
         prefix=prefix,
         partitions=partitions,
-        extra_env=extra_env,
+        extra_env={
+            "MONAZITE_KEY_FILE": str((run_directory / "keys.json").resolve()),
+            "MONAZITE_SECRETS_FILE": str((run_directory / "secrets.json").resolve()),
+            **(extra_env or {}),
+        },
     )
     return StackPlan(
         broker_kind=kind,

@@ -1,1 +1,1 @@
-"""The HTTP way in: CloudEvents from other systems, with a key, an answer for each event, and nothing lost."""
+"""The HTTP gateway: events from outside systems, answered only when the broker has them."""

@@ -1,263 +1,290 @@
-"""The gateway as a FastAPI application; every part it needs is handed in.
+"""`POST /v1/events` and its neighbours. 202 means: the broker has the events, on all replicas."""
 
-A request in which at least one event is valid is answered with 202 and a result for each event (a 207 says no more,
-and many clients take it for a failure); one in which none is, with 422 and the same results.
-"""
-
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import unquote_to_bytes
 
+import msgspec
 import structlog
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response
-from limits import RateLimitItemPerMinute
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from limits import RateLimitItemPerSecond
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
+from prometheus_client import Counter as MetricCounter
+from prometheus_client.exposition import choose_encoder
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
+from producers.gateway.admission import EventResult, EventStatus, examine, mark_duplicates
 from producers.gateway.asyncapi import asyncapi_document
-from producers.gateway.decisions import Limits, Result, Status, evaluate_events, is_to_publish, marked_duplicates
-from producers.gateway.keys import KeyChecker, Scope, StoredKey
-from producers.gateway.metrics import GatewayMetrics
+from producers.gateway.keys import KeyFile, KeyVerdict, decide_access
 from producers.gateway.openapi import EVENTS_DOCUMENTATION
-from producers.gateway.problems import ProblemError, problem_response
-from producers.gateway.requests import mode_of, receive
-from producers.gateway.seen import SeenIdentities
-from producers.gateway.settings import GatewaySettings
-from producers.gateway.sink import EventSink, SinkUnavailableError
-from streams.contracts.codec import BATCH_TYPE, STRUCTURED_TYPE
+from producers.gateway.seen import SeenWindow
+from streams.contracts.codec import BATCH_TYPE, split_record
 from streams.contracts.dead_letters import NO_POSITION, DeadLetterRecord
-from streams.contracts.reasons import DecodeError, RejectReason
+from streams.contracts.events import Event
+from streams.contracts.reasons import DecodeError
+from streams.contracts.topics import DEFAULT_PREFIX
 
-VERSION = "1"
-STAGE = "gateway"
-ORIGIN = "http"
-BROKER_RETRY_SECONDS = 5
+SCOPE = "events:write"
+MAX_BODY_BYTES = 1024 * 1024
+REQUESTS_PER_SECOND = 200
+_log = structlog.get_logger(__name__)
+
+
+class EventPublisher(Protocol):
+    """What the gateway needs of a publisher; both calls return only when the broker has the records."""
+
+    def publish_batch(self, events: Sequence[Event]) -> Sequence[object]:
+        """Publish events to their topics."""
+
+    def publish_dead_letter(self, letter: DeadLetterRecord) -> object:
+        """Publish what was refused, with the reason."""
+
+    def is_connected(self) -> bool:
+        """Tell whether the broker can be reached."""
+
+
+class ProblemError(Exception):
+    """A request that is refused as a whole (RFC 9457)."""
+
+    def __init__(self, status: HTTPStatus, title: str, detail: str, **more: Any) -> None:
+        super().__init__(title)
+        self.status = status
+        self.document = {"type": "about:blank", "status": int(status), "title": title, "detail": detail, **more}
 
 
 class Gateway:
-    """Takes requests through authentication, limits, decoding, the window of identities and the broker."""
+    """The decisions of the gateway around its parts."""
 
     def __init__(
-        self, settings: GatewaySettings, *, sink: EventSink, seen: SeenIdentities, keys: KeyChecker,
-        clock: Callable[[], datetime], metrics: GatewayMetrics,
+        self, *, publisher: EventPublisher, seen: SeenWindow, keys: KeyFile, clock: Callable[[], datetime],
+        registry: CollectorRegistry,
     ) -> None:  # fmt: skip
-        self._settings = settings
-        self._sink = sink
-        self._seen = seen
-        self._keys = keys
-        self._clock = clock
-        self._metrics = metrics
+        self._publisher, self._seen, self._keys, self._clock = publisher, seen, keys, clock
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
-        self._rate = RateLimitItemPerMinute(settings.events_per_minute)
-
-    async def take(self, request: Request) -> Response:
-        """Answer `POST /v1/events`."""
-        key = self._authenticated(request)
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        mode = mode_of(headers)
-        if mode is None:
-            raise ProblemError(
-                status=415, kind="content-type", title="Not a CloudEvent",
-                detail=f"send {STRUCTURED_TYPE}, {BATCH_TYPE}, or binary mode with ce- headers",
-            )  # fmt: skip
-        body = await self._body(request)
-        received_at = self._clock()
-        try:
-            received = receive(body, headers=headers, mode=mode, max_bytes=self._settings.max_body_bytes)
-        except DecodeError as error:
-            await self._refuse([_letter_of_body(body, error, headers=headers, at=received_at)])
-            self._metrics.count([Result(index=0, status=Status.INVALID, raw=body, reason=error.reason.value)])
-            raise _whole_body_problem(error) from error
-        self._spend(key, events=max(len(received.events), 1))
-        limits = Limits(
-            scopes=frozenset(key.scopes), late_after=self._settings.late_after, max_ahead=self._settings.max_ahead
-        )
-        results = evaluate_events(received.events, received_at=received_at, limits=limits)
-        results = await self._published(results, headers=headers, at=received_at)
-        self._metrics.count(results)
-        return _answer(results)
-
-    async def _published(self, results: Sequence[Result], *, headers: Mapping[str, str], at: datetime) -> list[Result]:
-        new = [r.event for r in results if is_to_publish(r) and r.event is not None]
-        known = await self._seen.known([(event.source, event.id) for event in new])
-        marked = marked_duplicates(results, known=known)
-        events = [r.event for r in marked if is_to_publish(r) and r.event is not None]
-        try:
-            await asyncio.to_thread(self._sink.publish, events)
-        except SinkUnavailableError as error:
-            raise _broker_problem(error) from error
-        # Only now: noted before, a failure would turn the sender's retry into a duplicate that nobody has.
-        await self._seen.note([(event.source, event.id) for event in events])
-        self._metrics.seen_window.set(self._seen.available)
-        await self._refuse([_letter(r, headers=headers, at=at) for r in marked if r.status is Status.INVALID])
-        return marked
-
-    async def _refuse(self, letters: Sequence[DeadLetterRecord]) -> None:
-        if not letters:
-            return
-        try:
-            await asyncio.to_thread(self._sink.refuse, letters)
-        except SinkUnavailableError as error:
-            raise _broker_problem(error) from error
-
-    def _authenticated(self, request: Request) -> StoredKey:
-        found = self._keys.check(request.headers.get("authorization"), at=self._clock())
-        if isinstance(found, StoredKey):
-            if not {Scope.EVENTS, Scope.DIRECTIVES} & set(found.scopes):
-                raise ProblemError(
-                    status=403, kind="scope", title="Not allowed", detail="the key has no scope for sending events"
-                )
-            return found
-        raise ProblemError(
-            status=401, kind="key", title="No valid key",
-            detail=f"send `Authorization: Bearer mzk_...`; the key is {found.value}",
-            headers={"WWW-Authenticate": "Bearer"},
+        self._rate = RateLimitItemPerSecond(REQUESTS_PER_SECOND)
+        self._events = MetricCounter(
+            "monazite_gateway_events_total", "Events sent to the gateway, by what became of them.", ["status"],
+            registry=registry,
         )  # fmt: skip
+        for status in EventStatus:
+            self._events.labels(status.value)
 
-    async def _body(self, request: Request) -> bytes:
-        limit = self._settings.max_body_bytes
-        chunks, size = [], 0
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > limit:
-                raise ProblemError(
-                    status=413, kind="too-large", title="Too large", detail=f"at most {limit} bytes in a request"
-                )
-            chunks.append(chunk)
-        return b"".join(chunks)
-
-    def _spend(self, key: StoredKey, *, events: int) -> None:
-        if not self._limiter.hit(self._rate, key.id, cost=events):
+    def authorise(self, request: Request) -> None:
+        """Refuse a request without a valid key, or too many of them."""
+        verdict = decide_access(
+            request.headers.get("authorization"), self._keys.records(), scope=SCOPE, at=self._clock()
+        )
+        if verdict is KeyVerdict.WRONG_SCOPE:
             raise ProblemError(
-                status=429, kind="rate", title="Too many events",
-                detail=f"at most {self._settings.events_per_minute} events a minute for a key",
-                headers={"Retry-After": "60"},
+                HTTPStatus.FORBIDDEN, "Forbidden", f"the key lacks the scope {SCOPE}", reason=verdict.value
+            )
+        if verdict is not KeyVerdict.GRANTED:
+            raise ProblemError(
+                HTTPStatus.UNAUTHORIZED, "Unauthorized",
+                "send `Authorization: Bearer <key>`; `monazite keys create --scope events:write` makes one",
+                reason=verdict.value,
             )  # fmt: skip
+        if not self._limiter.hit(self._rate, request.headers.get("authorization", "")):
+            raise ProblemError(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                "Too many requests",
+                f"at most {REQUESTS_PER_SECOND} requests a second a key",
+            )
+
+    def take(self, raws: Sequence[bytes | msgspec.Raw]) -> list[EventResult]:
+        """Examine, publish and remember the events of one request; blocking, run in a thread."""
+        at = self._clock()
+        pairs = [examine(raw, index=index, at=at) for index, raw in enumerate(raws)]
+        results, events = [r for r, _ in pairs], [e for _, e in pairs]
+        known = iter(self._seen.already([(e.source, e.id) for e in events if e is not None]))
+        fresh = mark_duplicates(results, events, seen=[e is not None and next(known) for e in events])
+        if fresh:
+            self._publisher.publish_batch(fresh)
+            self._seen.mark([(e.source, e.id) for e in fresh])
+        for result, raw in zip(results, raws, strict=True):
+            if result.status is EventStatus.INVALID:
+                self._refuse(bytes(raw), result)
+        for status, count in Counter(result.status for result in results).items():
+            self._events.labels(status.value).inc(count)
+        return results
+
+    def refuse_body(self, body: bytes, error: DecodeError) -> None:
+        """Keep a body that as a whole is no events."""
+        self._refuse(body, EventResult(index=0, status=EventStatus.INVALID, reason=error.reason.value,
+                                       pointer=error.field, detail=error.detail))  # fmt: skip
+        self._events.labels(EventStatus.INVALID.value).inc()
+
+    def is_ready(self) -> bool:
+        """Tell whether events can be taken."""
+        return self._publisher.is_connected()
+
+    def _refuse(self, value: bytes, result: EventResult) -> None:
+        letter = DeadLetterRecord(
+            reason=result.reason or "internal", stage="gateway", topic="http", partition=NO_POSITION,
+            offset=NO_POSITION, recorded_at=self._clock(), value=value, index=result.index,
+            field=result.pointer or "", detail=result.detail or "",
+        )  # fmt: skip
+        self._publisher.publish_dead_letter(letter)
 
 
 def create_app(
-    settings: GatewaySettings, *, publisher: EventSink, seen: SeenIdentities, keys: KeyChecker,
-    clock: Callable[[], datetime], registry: CollectorRegistry | None = None,
+    gateway: Gateway, *, registry: CollectorRegistry, prefix: str = DEFAULT_PREFIX,
+    close: Callable[[], None] = lambda: None,
 ) -> FastAPI:  # fmt: skip
-    """Return the application. `registry` is where its metrics go (`None`: one of its own)."""
-    registry = registry or CollectorRegistry()
-    metrics = GatewayMetrics(registry, prefix=settings.prefix)
-    metrics.seen_window.set(seen.available)
-    gateway = Gateway(settings, sink=publisher, seen=seen, keys=keys, clock=clock, metrics=metrics)
+    """Build the HTTP application around a gateway."""
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> Any:
+    async def life(_: FastAPI) -> AsyncIterator[None]:
         yield
-        await asyncio.to_thread(publisher.close)
-        await seen.close()
+        await run_in_threadpool(close)
 
-    app = FastAPI(title="Monazite gateway", version=VERSION, docs_url=None, redoc_url=None, lifespan=lifespan)
-    app.add_api_route(
-        "/v1/events", gateway.take, methods=["POST"], status_code=202, response_class=JSONResponse,
-        summary="Send CloudEvents", openapi_extra=EVENTS_DOCUMENTATION, response_model=None,
-    )  # fmt: skip
-    _add_probes(app, sink=publisher, registry=registry)
-    app.add_api_route(
-        "/asyncapi.json", lambda: asyncapi_document(prefix=settings.prefix, version=VERSION), methods=["GET"]
-    )
-    app.add_exception_handler(ProblemError, _on_problem)
-    app.add_exception_handler(HTTPException, _on_http_error)
-    app.add_exception_handler(Exception, _on_defect)
+    app = FastAPI(title="Monazite gateway", version="1", lifespan=life, docs_url=None, redoc_url=None)
+    app.add_exception_handler(ProblemError, _problem)
+    app.add_exception_handler(HTTPException, _http_problem)
+
+    @app.post("/v1/events", status_code=HTTPStatus.ACCEPTED, openapi_extra=EVENTS_DOCUMENTATION)
+    async def events(request: Request) -> Response:
+        """Take CloudEvents: structured (one), batch (a JSON array), or binary mode (`ce-` headers)."""
+        gateway.authorise(request)
+        body = await _bounded_body(request)
+        try:
+            raws = _split(request, body)
+        except DecodeError as error:
+            await run_in_threadpool(gateway.refuse_body, body, error)
+            raise ProblemError(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                "No events",
+                error.detail,
+                reason=error.reason.value,
+                pointer=error.field,
+            ) from error
+        try:
+            results = await run_in_threadpool(gateway.take, raws)
+        except Exception as error:
+            _log.error("broker did not take the events", error=repr(error)[:300])
+            raise ProblemError(
+                HTTPStatus.SERVICE_UNAVAILABLE, "Not stored", "the broker did not take the events; send them again"
+            ) from error
+        if all(result.status is EventStatus.INVALID for result in results):
+            raise ProblemError(
+                HTTPStatus.UNPROCESSABLE_ENTITY, "No valid events",
+                "every event was refused; all are kept in the dead letters", results=results,
+            )  # fmt: skip
+        return _json({"results": results}, HTTPStatus.ACCEPTED)
+
+    @app.get("/healthz")
+    def health() -> Response:
+        """Answer while the process lives."""
+        return _json({"alive": True}, HTTPStatus.OK)
+
+    @app.get("/readyz")
+    def readiness() -> Response:
+        """Answer 200 while the broker can be reached."""
+        ready = gateway.is_ready()
+        return _json({"ready": ready}, HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)
+
+    @app.get("/asyncapi.json")
+    def asyncapi() -> Response:
+        """Describe the input topics and every event type they take."""
+        return _json(asyncapi_document(prefix=prefix, version=app.version), HTTPStatus.OK)
+
+    @app.get("/metrics")
+    def metrics(request: Request) -> Response:
+        encode, kind = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(registry), headers={"Content-Type": kind})
+
     return app
 
 
-def _add_probes(app: FastAPI, *, sink: EventSink, registry: CollectorRegistry) -> None:
-    def healthz() -> dict[str, str]:
-        """Answer while the process lives."""
-        return {"status": "alive"}
-
-    def readyz() -> JSONResponse:
-        """Answer 200 while events can be taken."""
-        ready = sink.ready()
-        return JSONResponse({"ready": ready}, status_code=200 if ready else 503)
-
-    def metrics() -> Response:
-        """Answer with the metrics in the Prometheus text format."""
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
-
-    app.add_api_route("/healthz", healthz, methods=["GET"])
-    app.add_api_route("/readyz", readyz, methods=["GET"], response_model=None)
-    app.add_api_route("/metrics", metrics, methods=["GET"], response_model=None)
-
-
-def _answer(results: Sequence[Result]) -> Response:
-    shown = [result.shown() for result in results]
-    counts = {status.value: sum(r.status is status for r in results) for status in Status}
-    if results and counts[Status.INVALID.value] == len(results):
+def _split(request: Request, body: bytes) -> Sequence[bytes | msgspec.Raw]:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if "ce-specversion" in request.headers:
+        headers = [
+            (f"ce_{name.removeprefix('ce-')}", unquote_to_bytes(value))
+            for name, value in request.headers.items()
+            if name.startswith("ce-")
+        ]
+        return split_record(body, headers, max_bytes=MAX_BODY_BYTES)
+    if kind != BATCH_TYPE and body.lstrip()[:1] == b"[":
         raise ProblemError(
-            status=422, kind="invalid", title="No valid event",
-            detail="every event of the request was refused; they are kept in the dead letters", results=shown,
-        )  # fmt: skip
-    return JSONResponse({**counts, "results": shown}, status_code=202)
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            "Unsupported media type",
+            f"a JSON array needs the content type {BATCH_TYPE}",
+        )
+    return split_record(body, max_bytes=MAX_BODY_BYTES)
 
 
-def _letter(result: Result, *, headers: Mapping[str, str], at: datetime) -> DeadLetterRecord:
-    return DeadLetterRecord(
-        reason=result.reason or RejectReason.INTERNAL.value, stage=STAGE, topic=ORIGIN, partition=NO_POSITION,
-        offset=NO_POSITION, recorded_at=at, value=result.raw, headers=_kept(headers), index=result.index,
-        field=result.field or "", detail=result.detail or "",
-    )  # fmt: skip
+async def _bounded_body(request: Request) -> bytes:
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > MAX_BODY_BYTES:
+            raise ProblemError(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Too large", f"at most {MAX_BODY_BYTES} bytes a request"
+            )
+        parts.append(part)
+    return b"".join(parts)
 
 
-def _letter_of_body(body: bytes, error: DecodeError, *, headers: Mapping[str, str], at: datetime) -> DeadLetterRecord:
-    return DeadLetterRecord(
-        reason=error.reason.value, stage=STAGE, topic=ORIGIN, partition=NO_POSITION, offset=NO_POSITION,
-        recorded_at=at, value=body, headers=_kept(headers), field=error.field, detail=error.detail,
-    )  # fmt: skip
+def _json(document: Any, status: HTTPStatus, kind: str = "application/json") -> Response:
+    return Response(msgspec.json.encode(document), status_code=int(status), media_type=kind)
 
 
-def _kept(headers: Mapping[str, str]) -> list[tuple[str, bytes]]:
-    """Return the headers that say what the body is; never the key."""
-    return [(n, v.encode()) for n, v in headers.items() if n == "content-type" or n.startswith("ce-")]
-
-
-def _whole_body_problem(error: DecodeError) -> ProblemError:
-    status = 413 if error.reason is RejectReason.TOO_LARGE else 400
-    return ProblemError(
-        status=status, kind=error.reason.value.replace("_", "-"), title="Not readable as CloudEvents",
-        detail=error.detail, reason=error.reason.value, field=error.field,
-    )  # fmt: skip
-
-
-def _broker_problem(error: SinkUnavailableError) -> ProblemError:
-    structlog.get_logger().warning("gateway_broker_unavailable", error=str(error))
-    return ProblemError(
-        status=503, kind="broker", title="The broker does not answer",
-        detail="not everything was taken; send the request again, repeats do no harm",
-        headers={"Retry-After": str(BROKER_RETRY_SECONDS)},
-    )  # fmt: skip
-
-
-async def _on_problem(_: Request, error: Exception) -> Response:
+async def _problem(_: Request, error: Exception) -> Response:
     assert isinstance(error, ProblemError)
-    return problem_response(error)
+    return _json(error.document, error.status, "application/problem+json")
 
 
-async def _on_http_error(_: Request, error: Exception) -> Response:
+async def _http_problem(_: Request, error: Exception) -> Response:
+    """Answer what the framework refuses (no such path, wrong method) in the same shape."""
     assert isinstance(error, HTTPException)
-    return problem_response(
-        ProblemError(
-            status=error.status_code,
-            kind="http",
-            title=str(error.detail),
-            detail=str(error.detail),
-            headers=error.headers,
-        )  # fmt: skip
-    )
+    status = HTTPStatus(error.status_code)
+    document = {"type": "about:blank", "status": int(status), "title": status.phrase, "detail": str(error.detail)}
+    return _json(document, status, "application/problem+json")
 
 
-async def _on_defect(request: Request, error: Exception) -> Response:
-    structlog.get_logger().error("gateway_defect", path=request.url.path, error=repr(error))
-    return problem_response(
-        ProblemError(status=500, kind="internal", title="Internal error", detail="a defect of ours; it was logged")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GatewaySettings:
+    """Where the gateway listens and what it talks to."""
+
+    bootstrap: str
+    prefix: str
+    partitions: int
+    key_file: Path
+    redis_url: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8320
+    idempotent: bool = True
+
+
+def run_gateway(settings: GatewaySettings) -> None:
+    """Serve until SIGTERM or SIGINT; requests under way are finished first."""
+    from producers.publisher import Publisher
+    from streams.runtime.clock import utc_now
+
+    registry = CollectorRegistry()
+    publisher = Publisher(
+        settings.bootstrap, prefix=settings.prefix, partitions=settings.partitions, idempotent=settings.idempotent
     )
+    seen = SeenWindow(settings.redis_url, prefix=settings.prefix)
+    gateway = Gateway(publisher=publisher, seen=seen, keys=KeyFile(settings.key_file), clock=utc_now, registry=registry)
+
+    def close() -> None:
+        publisher.close()
+        seen.close()
+
+    app = create_app(gateway, registry=registry, prefix=settings.prefix, close=close)
+    config = uvicorn.Config(
+        app, host=settings.host, port=settings.port, log_level="warning", access_log=False, timeout_graceful_shutdown=10
+    )
+    uvicorn.Server(config).run()

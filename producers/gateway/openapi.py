@@ -27,17 +27,14 @@ _RESULT = {
         "source": {"type": "string"},
         "id": {"type": "string"},
         "reason": {"type": "string", "description": "reason code of an invalid event"},
-        "field": {"type": "string", "description": "JSON pointer into the event"},
+        "pointer": {"type": "string", "description": "JSON pointer into the event"},
         "detail": {"type": "string"},
     },
 }
 _RESULTS = {
     "type": "object",
-    "required": ["accepted", "late", "duplicate", "invalid", "results"],
-    "properties": {
-        **{name: {"type": "integer"} for name in ("accepted", "late", "duplicate", "invalid")},
-        "results": {"type": "array", "items": _RESULT},
-    },
+    "required": ["results"],
+    "properties": {"results": {"type": "array", "items": _RESULT}},
 }
 _PROBLEM = {
     "type": "object",
@@ -51,8 +48,9 @@ _PROBLEM = {
     },
 }
 _PROBLEMS = {
-    "400": "the body as a whole cannot be read", "401": "no valid key", "403": "the key has no scope for events",
-    "413": "too large", "415": "not a CloudEvent", "422": "no event of the request is valid",
+    "401": "no valid key", "403": "the key has no scope for events",
+    "413": "too large", "415": "not a CloudEvent",
+    "422": "no valid event; all are kept in the dead letters",
     "429": "too many events", "503": "the broker does not answer; send again",
 }  # fmt: skip
 

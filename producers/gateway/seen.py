@@ -1,124 +1,76 @@
-"""The window of seen identities: tells a sender that an event came before. A courtesy, not the guarantee.
+"""The window of identities seen lately, in Redis; without Redis every event passes, and the in-stream check decides.
 
-The road itself drops repeats by (source, id). An identity is noted only after the broker has the event, so a failure
-never turns a retry into a false duplicate; without Redis every event goes through and the road's check decides.
+An identity is marked only after the broker has the event: marked before, a failure would turn the sender's retry into a
+false duplicate, and the event would be lost.
 """
 
-import hashlib
 from collections.abc import Sequence
-from datetime import timedelta
-from typing import Protocol
+from hashlib import sha256
 
 import redis
-import redis.asyncio
 import structlog
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+WINDOW_SECONDS = 24 * 3600
+_TIMEOUT_SECONDS = 0.5
+_log = structlog.get_logger(__name__)
 
 Identity = tuple[str, str]
-"""Source and id of an event."""
+"""CloudEvents `source` and `id`."""
 
 
-class SeenIdentities(Protocol):
-    """Remembers identities for a while."""
+class SeenWindow:
+    """Remembers identities for a day. `available` is false while Redis does not answer."""
 
-    available: bool
-
-    async def known(self, identities: Sequence[Identity]) -> list[bool]:
-        """Say for each identity whether it was noted; all `False` where that cannot be known."""
-
-    async def note(self, identities: Sequence[Identity]) -> None:
-        """Remember identities; failing to is no error."""
-
-    async def close(self) -> None:
-        """Let go of connections."""
-
-
-class InMemorySeen:
-    """Remembers without end; for tests and for a gateway without Redis in a demonstration."""
-
-    def __init__(self) -> None:
-        self.available = True
-        self._identities: set[Identity] = set()
-
-    async def known(self, identities: Sequence[Identity]) -> list[bool]:
-        """Say for each identity whether it was noted."""
-        return [identity in self._identities for identity in identities]
-
-    async def note(self, identities: Sequence[Identity]) -> None:
-        """Remember identities."""
-        self._identities.update(identities)
-
-    async def close(self) -> None:
-        """Do nothing."""
-
-
-class NoWindow:
-    """Remembers nothing: the road's own check decides."""
-
-    available = False
-
-    async def known(self, identities: Sequence[Identity]) -> list[bool]:
-        """Say that none is known."""
-        return [False] * len(identities)
-
-    async def note(self, identities: Sequence[Identity]) -> None:
-        """Do nothing."""
-
-    async def close(self) -> None:
-        """Do nothing."""
-
-
-class RedisSeen:
-    """Remembers in Redis for `seen_for`; while Redis is gone it knows nothing, and says so once."""
-
-    def __init__(self, url: str, *, prefix: str, seen_for: timedelta) -> None:
-        self._client = redis.asyncio.Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5)
+    def __init__(self, url: str | None, *, prefix: str) -> None:
         self._prefix = prefix
-        self._seconds = int(seen_for.total_seconds())
-        self.available = True
-
-    async def known(self, identities: Sequence[Identity]) -> list[bool]:
-        """Say for each identity whether it was noted."""
-        if not identities:
-            return []
-        try:
-            values = await self._client.mget([self._key(identity) for identity in identities])
-        except (redis.RedisError, OSError) as error:
-            self._lost(error)
-            return [False] * len(identities)
-        self._found()
-        return [value is not None for value in values]
-
-    async def note(self, identities: Sequence[Identity]) -> None:
-        """Remember identities."""
-        if not identities:
-            return
-        try:
-            async with self._client.pipeline(transaction=False) as pipeline:
-                for identity in identities:
-                    pipeline.set(self._key(identity), b"1", nx=True, ex=self._seconds)
-                await pipeline.execute()
-        except (redis.RedisError, OSError) as error:
-            self._lost(error)
-            return
-        self._found()
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._client.aclose()
-
-    def _key(self, identity: Identity) -> str:
-        source, event_id = identity
-        digest = hashlib.blake2b(f"{len(source)}:{source}{event_id}".encode(), digest_size=16).hexdigest()
-        return f"{self._prefix}:seen:{digest}"
-
-    def _lost(self, error: Exception) -> None:
-        if self.available:
-            structlog.get_logger().warning(
-                "seen_window_lost", error=repr(error), meaning="repeats are dropped by the road itself until it is back"
+        self._client = (
+            redis.Redis.from_url(
+                url,
+                socket_timeout=_TIMEOUT_SECONDS,
+                socket_connect_timeout=_TIMEOUT_SECONDS,
+                retry=Retry(NoBackoff(), 0),
             )
+            if url
+            else None
+        )
+        self.available = self._client is not None
+
+    def already(self, identities: Sequence[Identity]) -> list[bool]:
+        """Tell which identities were marked; none where Redis is away."""
+        if self._client is None or not identities:
+            return [False] * len(identities)
+        try:
+            found: list[bytes | None] = self._client.mget([self._key(i) for i in identities])  # type: ignore[assignment]
+        except (redis.RedisError, OSError) as error:
+            self._away(error)
+            return [False] * len(identities)
+        self.available = True
+        return [value is not None for value in found]
+
+    def mark(self, identities: Sequence[Identity]) -> None:
+        """Remember identities that the broker has."""
+        if self._client is None or not identities:
+            return
+        try:
+            with self._client.pipeline(transaction=False) as pipeline:
+                for identity in identities:
+                    pipeline.set(self._key(identity), b"1", ex=WINDOW_SECONDS)
+                pipeline.execute()
+        except (redis.RedisError, OSError) as error:
+            self._away(error)
+
+    def _away(self, error: Exception) -> None:
+        if self.available:
+            _log.warning("seen window away, duplicates are found in the stream", error=type(error).__name__)
         self.available = False
 
-    def _found(self) -> None:
-        if not self.available:
-            structlog.get_logger().info("seen_window_back")
-        self.available = True
+    def _key(self, identity: Identity) -> str:
+        digest = sha256("\0".join(identity).encode()).hexdigest()
+        return f"{self._prefix}:seen:{digest}"
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._client is not None:
+            self._client.close()

@@ -15,7 +15,7 @@ class RoadSettings:
 
     `redis_url` `None` writes no read view. `tick_seconds` `None` sends no live ticks (a replay sends its own).
     `data_directory` `None` keeps state in memory only; the embedded broker forgets everything at a stop, so there a
-    local copy would be ahead of the log and is never used.
+    local copy would be ahead of the log and is never used. `secrets_file` holds the signing secrets of webhooks.
     """
 
     bootstrap: str
@@ -26,6 +26,7 @@ class RoadSettings:
     embedded: bool = False
     data_directory: Path | None = None
     tick_seconds: float | None = None
+    secrets_file: Path = Path(".monazite/secrets.json")
 
     def topic(self, topic: str) -> str:
         """Return the full name of a topic."""

@@ -17,7 +17,7 @@ from streams.contracts.events import Event
 from streams.contracts.materials import expand
 from streams.contracts.policy import ClaimMade, MeasureChanged
 from streams.domain.acts import Act, Claim, act_of, claim_of, claimed_day
-from streams.domain.timeline import Bearing, Point, point_at, timeline
+from streams.domain.timeline import Bearing, Point, timeline
 
 _LIFE_GIVING = frozenset({"announce", "impose", "licence", "suspend"})
 
@@ -209,13 +209,12 @@ class MeasureBook:
             return None
         bearings = self.bearings(measure)
         points = [point for point in timeline(bearings) if point.at <= at]
-        point = point_at(points, at)
-        if point is None or not any(b.through is None and _begun(b.act, at) for b in bearings):
+        if not points or not any(b.through is None and _begun(b.act, at) for b in bearings):
             return None
         claims, ends = self.claims_about(measure, at=at)
         causes = list(dict.fromkeys(p.act.id for p in points if p.act is not None))
         return _assessment(
-            measure, point=point, at=at, bearings=bearings, ends=ends, causes=(*causes, *(c.id for c in claims))
+            measure, point=points[-1], at=at, bearings=bearings, ends=ends, causes=(*causes, *(c.id for c in claims))
         )
 
 

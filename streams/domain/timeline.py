@@ -1,6 +1,6 @@
 """The timeline of one measure: a function of the set of acts upon it, so order, repeats and lateness cannot matter."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -173,13 +173,3 @@ def timeline(bearings: Iterable[Bearing]) -> tuple[Point, ...]:
         walk.take(step)
     walk.let_ends_pass(before=_FOREVER)
     return tuple(walk.points)
-
-
-def point_at(points: Sequence[Point], at: datetime) -> Point | None:
-    """Return the point that holds at an instant, `None` before the first."""
-    held = None
-    for point in points:
-        if point.at > at:
-            break
-        held = point
-    return held

@@ -1,0 +1,106 @@
+"""Delivery as a service of the alerts worker: takes what is open in the ledger, sends it, writes what became of it.
+
+Nothing is sent that the ledger does not hold, and what is written comes back through the ledger before it counts: a
+worker killed between the two sends once more, under the same delivery id.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import timedelta
+
+import msgspec
+import structlog
+
+from alerts.adapters.deliver import DeliverCore, OpenDelivery
+from alerts.delivery.ledger import encode_entry
+from alerts.delivery.sender import Sender
+from streams.adapters.metrics.catalogue import NotificationOutcome
+from streams.adapters.metrics.worker import WorkerMetrics
+from streams.contracts.alert import DeliveryChanged
+from streams.contracts.records import decode_linked
+from streams.runtime.app import SafeApp
+from streams.runtime.clock import utc_now
+from streams.runtime.exits import fatal
+from streams.runtime.ports import Admitted, Outcome, StateStore
+from streams.runtime.view import owned_partitions
+
+STAGE = "deliver"
+LOOK_SECONDS = 0.1
+RESEND_AFTER = timedelta(seconds=60)
+"""How long the ledger may take to give an entry back before an attempt counts as lost; far above its usual 10 ms."""
+_OUTCOMES = {
+    "delivered": NotificationOutcome.DELIVERED,
+    "attempted": NotificationOutcome.RETRIED,
+    "gave_up": NotificationOutcome.GAVE_UP,
+}
+_log = structlog.get_logger(__name__)
+
+
+class LedgerCore:
+    """The deliver core over the ledger as it lies on the topic: linked records of notify, single entries of senders."""
+
+    def __init__(self, *, partition: int, store: StateStore) -> None:
+        self._core = DeliverCore(partition=partition, store=store)
+
+    def process(self, admitted: Admitted) -> Outcome:
+        """Unfold the records and fold their entries."""
+        items: list[msgspec.Raw] = []
+        for raw in admitted.items:
+            linked = bytes(raw[:5]) == b'{"o":'
+            items.extend(decode_linked(raw).x if linked else (raw,))
+        return self._core.process(Admitted(position=admitted.position, items=items, recorded_at=admitted.recorded_at))
+
+
+class DeliveryService:
+    """Sends what is due in the owned partitions and writes the attempts to the ledger."""
+
+    def __init__(self, *, sender: Sender, topic: str, metrics: WorkerMetrics) -> None:
+        self._sender = sender
+        self._topic = topic
+        self._metrics = metrics
+        self._under_way: dict[tuple[str, int], float] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self, app: SafeApp) -> None:
+        """Look for due deliveries until the worker stops."""
+        loop = asyncio.get_running_loop()
+        while True:
+            if not app.rebalancing:
+                for owned in owned_partitions(app, STAGE):
+                    due = self._due(
+                        (value for _, value in owned.state.items() if isinstance(value, OpenDelivery)), loop.time()
+                    )
+                    for delivery in due:  # each by itself: a receiver that hangs delays nobody else
+                        task = asyncio.create_task(self._deliver(app, owned.partition, delivery))
+                        self._tasks.add(task)
+                        task.add_done_callback(self._ended)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _due(self, found: Iterable[OpenDelivery], now_seconds: float) -> list[OpenDelivery]:
+        at, due = utc_now(), []
+        for delivery in found:
+            attempt = (delivery.delivery, delivery.attempt)
+            sent_seconds = self._under_way.get(attempt)
+            if sent_seconds is not None and now_seconds - sent_seconds < RESEND_AFTER.total_seconds():
+                continue
+            if delivery.next_attempt_at <= at:
+                self._under_way[attempt] = now_seconds
+                due.append(delivery)
+        return due
+
+    async def _deliver(self, app: SafeApp, partition: int, delivery: OpenDelivery) -> None:
+        (entry,) = await self._sender.send([delivery])
+        key = entry.delivery.encode()
+        await (await app.producer.send(self._topic, key, encode_entry(entry), partition, None, None))
+        self._under_way.pop((delivery.delivery, delivery.attempt - 1), None)
+        self._count(entry)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            fatal("a delivery could not be written to the ledger", error=error)
+
+    def _count(self, entry: DeliveryChanged) -> None:
+        self._metrics.count_notification(channel=entry.channel, outcome=_OUTCOMES[entry.state])
+        if entry.state == "gave_up":
+            _log.error("delivery given up", delivery=entry.delivery, reason=entry.reason, detail=entry.detail)
