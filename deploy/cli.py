@@ -2,7 +2,20 @@
 
 import typer
 
-from deploy.commands import demo, keys, measures, produce, serve, stack, topics, work
+from deploy.commands import (
+    alerts,
+    dead_letters,
+    demo,
+    keys,
+    measures,
+    produce,
+    rules,
+    serve,
+    stack,
+    subscriptions,
+    topics,
+    work,
+)
 
 app = typer.Typer(
     name="monazite",
@@ -25,6 +38,10 @@ app.add_typer(serve.app, name="serve")
 app.add_typer(work.app, name="work")
 app.add_typer(measures.app, name="measures")
 app.add_typer(keys.app, name="keys")
+app.add_typer(rules.app, name="rules")
+app.add_typer(alerts.app, name="alerts")
+app.add_typer(subscriptions.app, name="subscriptions")
+app.add_typer(dead_letters.app, name="dead-letters")
 
 
 def main() -> None:

@@ -46,7 +46,7 @@ class RulesCore:
         self._fingerprints: dict[tuple[Any, ...], str] = {}
         clock: RulesClock | None = store.get(CLOCK_KEY)
         self._now = clock.now if clock else None
-        for _, value in store.items():  # noqa: PERF102 - a StateStore has no values()
+        for _, value in store.items():
             if isinstance(value, Alert) and value.due_at is not None and value.rule in rules.by_id:
                 heapq.heappush(self._due, (value.due_at, value.fingerprint))
 
@@ -164,10 +164,13 @@ class RulesCore:
             return
         by = None if directive.withdrawn or directive.acknowledgement is None else directive.acknowledgement.by
         alert = acknowledge(prior, rule.timing, by=by)
-        if alert != prior:
-            self._store.put(key, alert)
-            if alert.due_at is not None:
-                heapq.heappush(self._due, (alert.due_at, fingerprint))
+        if alert == prior:
+            return
+        self._store.put(key, alert)
+        if by is None and isinstance(rule, DeadlineRule) and self._now is not None:
+            self._time_passed(alert, self._now)  # a repeat that fell due meanwhile is told now, once
+        elif alert.due_at is not None:
+            heapq.heappush(self._due, (alert.due_at, fingerprint))
 
     def _send(
         self, rule: Rule, prior: Alert, alert: Alert, now: Evaluation, *, reason: Reason, at: datetime,

@@ -46,7 +46,7 @@ class LedgerCore:
         """Unfold the records and fold their entries."""
         items: list[msgspec.Raw] = []
         for raw in admitted.items:
-            linked = bytes(raw[:5]) == b'{"o":'
+            linked = bytes(raw).startswith(b'{"o":')
             items.extend(decode_linked(raw).x if linked else (raw,))
         return self._core.process(Admitted(position=admitted.position, items=items, recorded_at=admitted.recorded_at))
 

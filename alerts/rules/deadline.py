@@ -104,7 +104,8 @@ class DeadlineRule:
         extra = {"days_left": float(left), "deadline": day.isoformat(), "step": level.step, "severity": level.severity,
                  "days_past": float(-left), "value": float(left), "threshold": threshold}  # fmt: skip
         return Evaluation(
-            verdict=Verdict.MET, level=level, occasion=f"{self.date_name} {day.isoformat()}", repeat=repeat, next_at=next_at,
+            verdict=Verdict.MET, level=level, repeat=repeat, next_at=next_at,
+            occasion=f"{self.date_name} {day.isoformat()}",
             values={**_shown(assessed), "days_left": float(left), self.date_name: day.isoformat()},
             thresholds={"step": threshold}, materials=assessed.materials, causes=assessed.causes,
             texts=self.texts.render(text_values(assessed, extra), passed=threshold == PASSED),

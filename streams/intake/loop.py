@@ -86,7 +86,7 @@ class Intake:
         self._signals = topic_name(SIGNALS, prefix=settings.prefix)
         self._letters = topic_name(DEAD_LETTERS, prefix=settings.prefix)
         self._working = asyncio.Lock()
-        self._epoch = 0
+        self._is_between_assignments = False
         self._done: dict[TopicPartition, int] = {}
         self._committed_at = 0.0
         self._failed_commits = 0
@@ -95,14 +95,15 @@ class Intake:
         """Work until `stop` is set; everything read is then written and committed."""
         poll_ms = int(self._settings.poll_timeout.total_seconds() * 1000)
         while not stop.is_set():
-            epoch = self._epoch
             fetched: Fetched = await self._consumer.getmany(
                 timeout_ms=poll_ms, max_records=self._settings.max_poll_records
             )
+            # Given up while the call waited: these are the old assignment's, and whoever has the partitions next reads
+            # them from the committed offset. Records of the new one cannot come before `take_over` (aiokafka asks for
+            # the committed offsets after it) and must never be dropped: their position has moved on.
+            if self._is_between_assignments:
+                continue
             async with self._working:
-                # Partitions went while the records waited: whoever has them now reads them from the committed offset.
-                if epoch != self._epoch:
-                    continue
                 if fetched:
                     await self._take(fetched)
                 await self._commit_when_due()
@@ -111,8 +112,8 @@ class Intake:
 
     async def give_up(self, revoked: Sequence[TopicPartition]) -> None:
         """Wait for the running batch and commit it; what was fetched and not begun is dropped."""
+        self._is_between_assignments = True
         async with self._working:
-            self._epoch += 1
             self._stats.rebalances += 1
             await self._commit()
             self._done.clear()
@@ -122,7 +123,7 @@ class Intake:
 
     def take_over(self, assigned: Sequence[TopicPartition]) -> None:
         """Note the partitions that are ours now."""
-        self._epoch += 1
+        self._is_between_assignments = False
         self._stats.assigned = frozenset((tp.topic, tp.partition) for tp in assigned)
         self._stats.ready = True
 

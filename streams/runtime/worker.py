@@ -13,6 +13,7 @@ import mode
 
 from streams.runtime.app import SafeApp, WorkerService
 from streams.runtime.exits import fatal
+from streams.runtime.logs import configure_logs
 
 _LOUD_LOGGERS = ("faust", "mode", "aiokafka", "kafka", "asyncio", "streams.runtime.recovery", "streams.runtime.store")
 
@@ -37,6 +38,7 @@ class _ServiceRunner(mode.Service):
 
 def run_worker(app: SafeApp) -> None:
     """Run the app until SIGTERM or SIGINT, then stop cleanly and leave the process; does not return."""
+    configure_logs()
     settings = app.settings
     if settings.use_uvloop:
         import uvloop

@@ -12,7 +12,7 @@ from functools import cache
 
 import pytest
 
-from alerts.backtest import backtest
+from alerts.backtest.run import backtest
 from alerts.rules.loader import shipped_rules
 from producers.replay import ReplaySettings, replay
 from streams.reference import load_history

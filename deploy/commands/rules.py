@@ -1,0 +1,74 @@
+"""`monazite rules`: check rule files, and run them over history."""
+
+from datetime import UTC, datetime, time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy.commands.measures import parse_day
+from deploy.commands.options import AsJson
+from deploy.output import fail, print_json, print_table
+
+app = typer.Typer(help="Rules: check files, and see what they would have said over history.")
+
+RulePaths = Annotated[
+    list[Path] | None, typer.Option("--rules", help="rule file or directory; repeat for several (default: shipped)")
+]
+
+
+@app.command()
+def check(paths: Annotated[list[Path] | None, typer.Argument(help="files or directories (default: shipped)")] = None,
+          as_json: AsJson = False) -> None:  # fmt: skip
+    """Load rule files and report every fault with file, line, rule, field and what to do; exit 1 on a fault."""
+    from alerts.rules.loader import RuleFileError, load_rules, shipped_rules
+
+    try:
+        rules = load_rules(paths) if paths else shipped_rules()
+    except RuleFileError as error:
+        if as_json:
+            print_json([{"file": f.file, "line": f.line, "rule": f.rule, "field": f.field, "detail": f.detail}
+                        for f in error.faults])  # fmt: skip
+            raise typer.Exit(1) from error
+        fail(str(error))
+    except OSError as error:
+        fail(str(error))
+    rows = [(rule.id, type(rule).__name__.removesuffix("Rule").lower(), rule.on, rule.hash) for rule in rules.rules]
+    if as_json:
+        print_json([dict(zip(("id", "kind", "on", "hash"), row, strict=True)) for row in rows])
+    else:
+        print_table(f"{len(rows)} rules, set {rules.content_hash}", ["id", "kind", "on", "hash"], rows)
+
+
+@app.command()
+def backtest(
+    until: Annotated[str | None, typer.Option(help="to the end of this day (default: today)")] = None,
+    origin: Annotated[str, typer.Option("--from", help="history, or a file of recorded events")] = "history",
+    rules: RulePaths = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what the rules would have said: every change of every alert, in order. Sends nothing, needs no stack."""
+    import sys
+
+    from alerts.backtest.run import BacktestError, as_json_line
+    from alerts.backtest.run import backtest as run
+    from alerts.rules.loader import RuleFileError, load_rules, shipped_rules
+    from deploy.recorded import load_events
+    from streams.runtime.clock import utc_now
+
+    day = parse_day(until, option="--until") or utc_now().date()
+    end = datetime.combine(day, time(23, 59, 59), UTC)
+    try:
+        loaded = load_rules(rules) if rules else shipped_rules()
+        changes = run(load_events(origin), until=end, rules=loaded)
+        if as_json:
+            for change in changes:
+                sys.stdout.write(as_json_line(change).decode() + "\n")
+            return
+        rows = [
+            (f"{c.at:%Y-%m-%d %H:%M}", c.rule, c.from_state.value, c.to_state.value, c.severity or "–", c.summary)
+            for c in changes
+        ]
+    except (RuleFileError, BacktestError, OSError) as error:
+        fail(str(error))
+    print_table(f"{len(rows)} alert changes until {day}", ["at (UTC)", "rule", "from", "to", "severity", "why"], rows)
