@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 from kafka import KafkaProducer
+from kafka.errors import KafkaError
 
 from streams.contracts.codec import BATCH_TYPE, MAX_BATCH_EVENTS, MAX_RECORD_BYTES, STRUCTURED_TYPE, encode_event
 from streams.contracts.dead_letters import DeadLetterRecord, encode_dead_letter
@@ -14,6 +15,7 @@ from streams.contracts.topics import (
     DEFAULT_PARTITIONS,
     DEFAULT_PREFIX,
     FAMILY_TOPICS,
+    POLICY,
     partition_of,
     topic_name,
 )
@@ -89,8 +91,11 @@ class Publisher:
         return Published(topic=answer.topic, partition=answer.partition, offset=answer.offset)
 
     def is_connected(self) -> bool:
-        """Tell whether a broker can be reached."""
-        return bool(self._producer.bootstrap_connected())
+        """Ask the broker for a topic's partitions; waits at most the metadata time-out of the client."""
+        try:
+            return bool(self._producer.partitions_for(topic_name(POLICY, prefix=self._prefix)))
+        except KafkaError:
+            return False
 
     def close(self) -> None:
         """Flush and close."""

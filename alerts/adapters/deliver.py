@@ -42,7 +42,7 @@ _json_decode = msgspec.json.Decoder(DeliverStateValue).decode
 
 
 def encode_state(value: Any) -> bytes:
-    """Encode one value of the state as JSON, because the body of a notice is JSON already."""
+    """Encode one value of the state as JSON: the body of a notice is JSON."""
     return _json_encode(value)
 
 

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-import msgspec
 import structlog
 
 from alerts.channels.channel import SendResult, Sent
@@ -20,11 +19,12 @@ class StructuredLogChannel:
 
     async def send(self, request: DeliveryRequest, *, delivery: str, at: datetime) -> SendResult:
         """Write one line; the severity is its level."""
-        body = msgspec.json.decode(request.body)
+        body = request.body
         data = body.get("data", {})
         write = getattr(self._logger, _LEVELS.get(data.get("severity") or "info", "info"))
         write(
-            body["type"], summary=data.get("summary"), rule=data.get("rule"), severity=data.get("severity"),
+            body.get("type", "alert"), summary=data.get("summary"),
+            rule=data.get("rule"), severity=data.get("severity"),
             labels=data.get("labels"), occurred_at=data.get("at"), fingerprint=data.get("fingerprint"),
             delivery=delivery,
         )  # fmt: skip

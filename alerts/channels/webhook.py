@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 import httpx
+import msgspec
 from standardwebhooks import Webhook
 
 from alerts.channels.channel import PermanentFailure, SendReason, SendResult, Sent, TemporaryFailure
@@ -69,7 +70,7 @@ class WebhookChannel:
         """Sign and post one notice; never raises for what the receiver, the network or the secrets file does."""
         if request.url is None:
             return PermanentFailure(reason=SendReason.NO_ADDRESS, detail="the subscription has no address")
-        body = bytes(request.body)
+        body = msgspec.json.encode(request.body)  # the same bytes at every attempt: a mapping keeps its order
         try:
             secret = self._find_secret(request.secret_ref) if request.secret_ref else None
             if secret is None:

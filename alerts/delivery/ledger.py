@@ -15,13 +15,9 @@ SOURCE = "monazite/notify"
 class DeliveryRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a channel needs: the body, and for a webhook the address and the name of its secret, never the secret."""
 
-    body: msgspec.Raw
+    body: dict[str, Any]
     url: str | None = None
     secret_ref: str | None = None
-
-
-_decode_request = msgspec.json.Decoder(DeliveryRequest).decode
-_encode = msgspec.json.Encoder().encode
 
 
 def alert_row(alert: AlertChanged) -> dict[str, Any]:
@@ -47,10 +43,11 @@ def alert_row(alert: AlertChanged) -> dict[str, Any]:
     }
 
 
-def notice_body(alert: AlertChanged, *, reason: str) -> msgspec.Raw:
+def notice_body(alert: AlertChanged, *, reason: str) -> dict[str, Any]:
     """Return the body of a notice, in the shape Standard Webhooks recommends: `type`, `timestamp`, `data`."""
     data = {**alert_row(alert), "description": alert.description}
-    return msgspec.Raw(_encode({"type": f"alert.{reason}", "timestamp": alert.at, "data": data}))
+    body: dict[str, Any] = msgspec.to_builtins({"type": f"alert.{reason}", "timestamp": alert.at, "data": data})
+    return body
 
 
 def delivery_id(alert: str, subscription: str) -> str:
@@ -66,13 +63,13 @@ def request_delivery(alert: AlertChanged, *, target: str, subscription: Subscrip
     return DeliveryChanged(
         delivery=delivery_id(alert.alert, target), alert=alert.alert, subscription=target,
         channel=subscription.channel, state="requested", at=alert.at, reason=reason,
-        payload=msgspec.Raw(_encode(request)),
+        payload=msgspec.to_builtins(request),
     )  # fmt: skip
 
 
 def read_request(entry: DeliveryChanged) -> DeliveryRequest | None:
-    """Read what a `requested` entry carries, `None` for the other states."""
-    return _decode_request(entry.payload) if entry.payload is not None else None
+    """Read what a `requested` entry carries, `None` for the other states; raises `msgspec.ValidationError`."""
+    return msgspec.convert(entry.payload, DeliveryRequest) if entry.payload is not None else None
 
 
 def ledger_event(entry: DeliveryChanged) -> Event:

@@ -50,14 +50,12 @@ class _Refused(Exception):  # noqa: N818 - never leaves this module
         self.detail = detail
 
 
-def _read_node(node: yaml.Node, path: _Path, lines: dict[_Path, int], depth: int = 0) -> Any:
+def _read_node(node: yaml.Node, path: _Path, lines: dict[_Path, int]) -> Any:
     """Turn a YAML node into data and note the line of every path; refuses what `safe_load` lets pass."""
     line = node.start_mark.line + 1
     lines[path] = line
-    if depth > MAX_DEPTH:
-        raise _Refused(line, f"is nested deeper than {MAX_DEPTH}: a rule file has groups, rules and their fields")
     if isinstance(node, yaml.SequenceNode):
-        return [_read_node(item, (*path, n), lines, depth + 1) for n, item in enumerate(node.value)]
+        return [_read_node(item, (*path, n), lines) for n, item in enumerate(node.value)]
     if not isinstance(node, yaml.MappingNode):
         return _scalar(node)
     made: dict[str, Any] = {}
@@ -66,7 +64,7 @@ def _read_node(node: yaml.Node, path: _Path, lines: dict[_Path, int], depth: int
         here = key_node.start_mark.line + 1
         if key in made:
             raise _Refused(here, f"has the key {key!r} twice: keep one of them")
-        made[key] = _read_node(value_node, (*path, key), lines, depth + 1)
+        made[key] = _read_node(value_node, (*path, key), lines)
         lines[*path, key] = here
     return made
 
@@ -76,15 +74,26 @@ def _scalar(node: yaml.Node) -> Any:
     return made if isinstance(made, str | int | float | bool) or made is None else str(node.value)
 
 
+def _check_events(text: str) -> None:
+    """Refuse aliases and deep nesting while the text is being read: whole, 5,000 brackets would take seconds."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        line = event.start_mark.line + 1 if event.start_mark else 1
+        if isinstance(event, yaml.AliasEvent):
+            raise _Refused(line, "uses an alias (*name): write the value out")
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            raise _Refused(line, f"is nested deeper than {MAX_DEPTH}: a rule file has groups, rules and their fields")
+
+
 def _compose(text: str) -> tuple[Any, dict[_Path, int]]:
     if len(text) > MAX_CHARACTERS:
         raise _Refused(1, f"has {len(text)} characters, at most {MAX_CHARACTERS}: split the file")
     try:
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent):
-                raise _Refused(
-                    event.start_mark.line + 1 if event.start_mark else 1, "uses an alias (*name): write the value out"
-                )
+        _check_events(text)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -96,6 +105,11 @@ def _compose(text: str) -> tuple[Any, dict[_Path, int]]:
         raise _Refused(1, "is empty: a rule file begins with `groups:`")
     lines: dict[_Path, int] = {}
     return _read_node(node, (), lines), lines
+
+
+def read_document(text: str) -> Any:
+    """Read a rule file as plain data, every key a text (YAML 1.1 would read the key `on` as true)."""
+    return _compose(text)[0]
 
 
 def _line(lines: dict[_Path, int], path: _Path) -> int:

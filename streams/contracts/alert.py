@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -56,6 +56,8 @@ class DeliveryChanged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 
     `state`: requested (before anything is sent), attempted (failed for now, next try at `next_attempt_at`),
     delivered, gave_up. `attempt` counts from 1, 0 for requested. `reason` is a named reason, `detail` bounded text.
+    `payload` is what the channel is to send, as JSON text, so that what is signed is what was asked for, to the byte.
+    `payload` is what a channel needs to send it, on `requested` only.
     """
 
     delivery: str
@@ -69,4 +71,4 @@ class DeliveryChanged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     detail: str | None = None
     status_code: int | None = None
     next_attempt_at: datetime | None = None
-    payload: msgspec.Raw | None = None
+    payload: dict[str, Any] | None = None

@@ -124,7 +124,10 @@ def watched(broker: Broker, prefix: str) -> Iterator[Watched]:
 
 
 def send(bootstrap: str, topic: str, values: Sequence[bytes | None], *, partition: int = 0) -> None:
-    producer = KafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=False, max_request_size=4_000_000)
+    producer = KafkaProducer(
+        bootstrap_servers=bootstrap, enable_idempotence=False, max_request_size=4_000_000,
+        max_in_flight_requests_per_connection=1,
+    )  # fmt: skip
     try:
         for future in [producer.send(topic, key=b"k", value=value, partition=partition) for value in values]:
             future.get(30)

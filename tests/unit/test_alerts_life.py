@@ -1,6 +1,7 @@
 """The life of an alert: `for`, `keep_firing_for`, hysteresis, ladders, news, and gaps that resolve nothing."""
 
 from datetime import timedelta
+from pathlib import Path
 
 from alerts.lifecycle.evaluation import Verdict
 from alerts.lifecycle.transitions import ROWS_OF, TRANSITIONS, Guard, mermaid
@@ -38,6 +39,8 @@ def test_firing_ends_only_for_facts_that_say_so_or_news_that_is_old() -> None:
 def test_the_diagram_names_every_state() -> None:
     """The README's picture is drawn from the table."""
     assert all(state.value in mermaid() for state in AlertState)
+    readme = Path(__file__).resolve().parents[2] / "alerts" / "README.md"
+    assert f"```mermaid\n{mermaid()}\n```" in readme.read_text()
 
 
 def test_without_for_it_fires_at_once_and_resolves_at_once() -> None:
