@@ -13,7 +13,7 @@ def write_report(results: dict[str, Any]) -> None:
         "# Benchmarks", "",
         "`make bench` writes this file and `results/road.json`. Figures are of one run on a shared machine: compare",
         "ratios within a run, not absolute figures between machines.", "",
-        f"Machine: {machine['cpu']}, {machine['cores']} cores, Python {machine['python']}; Apache Kafka on the same machine.",
+        f"Machine: {machine['cpu']}, {machine['cores']} cores, Python {machine['python']}; Apache Kafka on it too.",
         "", "| What | Events a record | Events/s | CPU µs an event | Share of the plain Faust reference |",
         "|---|---|---|---|---|",
         f"| {plain['stage']} | 1 | {plain['events_per_second']:,} | {plain['cpu_us_per_event']} | 1 |",
@@ -32,9 +32,10 @@ def write_report(results: dict[str, Any]) -> None:
         )
     lines += [
         "", f"Event to alert through the whole road at {latency['rate']:,} single events/s over {latency['seconds']} s "
-        f"({latency['alerts']} alerts): p50 {latency['p50_ms']} ms, p90 {latency['p90_ms']} ms, p99 {latency['p99_ms']} ms, "
-        f"max {latency['max_ms']} ms.", "",
-        "How: each stage runs alone over the same backlog, so it has the machine to itself; CPU is user and system time",
+        f"({latency['alerts']} alerts): p50 {latency['p50_ms']} ms, p90 {latency['p90_ms']} ms, "
+        f"p99 {latency['p99_ms']} ms, max {latency['max_ms']} ms.", "",
+        "How: each stage runs alone over the same backlog, so it has the machine to itself; CPU is user and system",
+        "time",
         "of its process less what the process uses to start. `plain_faust.py` is a Faust worker as its documentation",
         "teaches, doing the same price rule, one event a record. `job_r1.py` is job R1 on the runtime alone.",
     ]  # fmt: skip

@@ -11,6 +11,7 @@ import platform
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -303,13 +304,14 @@ def main() -> None:
         servers = KafkaServers(folder=folder / "kafka", die_with_parent=True)
         servers.start()
         try:
-            results = {"machine": machine()}
-            for key, run in (
+            results: dict[str, Any] = {"machine": machine()}
+            steps: list[tuple[str, Callable[[], dict[str, Any]]]] = [
                 ("plain", lambda: measure_plain(servers.bootstrap, folder, count=arguments.plain_events)),
                 ("batch_500", lambda: measure_batches(servers.bootstrap, folder, count=arguments.events, batch=500)),
                 ("batch_1", lambda: measure_batches(servers.bootstrap, folder, count=arguments.plain_events, batch=1)),
                 ("latency", lambda: measure_latency(servers.bootstrap, folder, rate=1000, seconds=arguments.seconds)),
-            ):
+            ]
+            for key, run in steps:
                 results[key] = run()
                 print(json.dumps({key: results[key]}), flush=True)
         finally:

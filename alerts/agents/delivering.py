@@ -65,6 +65,7 @@ class DeliveryService:
         """Look for due deliveries until the worker stops."""
         loop = asyncio.get_running_loop()
         while True:
+            self._forget_old(loop.time())
             if not app.rebalancing:
                 for owned in owned_partitions(app, STAGE):
                     due = self._due(
@@ -75,6 +76,11 @@ class DeliveryService:
                         self._tasks.add(task)
                         task.add_done_callback(self._ended)
             await asyncio.sleep(LOOK_SECONDS)
+
+    def _forget_old(self, now_seconds: float) -> None:
+        limit = RESEND_AFTER.total_seconds()
+        for attempt in [a for a, sent in self._under_way.items() if now_seconds - sent > limit]:
+            del self._under_way[attempt]
 
     def _due(self, found: Iterable[OpenDelivery], now_seconds: float) -> list[OpenDelivery]:
         at, due = utc_now(), []
@@ -92,7 +98,6 @@ class DeliveryService:
         (entry,) = await self._sender.send([delivery])
         key = entry.delivery.encode()
         await (await app.producer.send(self._topic, key, encode_entry(entry), partition, None, None))
-        self._under_way.pop((delivery.delivery, delivery.attempt - 1), None)
         self._count(entry)
 
     def _ended(self, task: "asyncio.Task[None]") -> None:

@@ -76,7 +76,7 @@ class AssessCore:
         self._now = clock.now if clock else None
         self._last_tick = clock.last_tick if clock else None
         if self._now is not None:
-            for key, _ in store.items():  # noqa: PERF102  the port has no keys()
+            for key, _ in store.items():
                 if key.startswith(MEASURE_PREFIX):
                     self._schedule(key.removeprefix(MEASURE_PREFIX).decode(), after=self._now)
         self._takers: dict[type[Payload], Callable[[Event, Any], None]] = {

@@ -106,3 +106,13 @@ def test_the_tree_in_the_readme_is_the_real_one() -> None:
         if p.is_dir() and p.name != "__pycache__" and _has_files(p)
     }
     assert named == real
+
+
+def test_the_diagram_of_legal_states_is_the_one_the_table_draws() -> None:
+    """The table in `streams.domain.transitions` decides; a diagram drawn by hand would drift from it."""
+    from streams.domain.transitions import mermaid_diagram
+
+    readme = (ROOT / "README.md").read_text()
+    block = re.search(r"<!-- states -->\n```mermaid\n(.*?)```", readme, re.DOTALL)
+    assert block, "README.md has no states block"
+    assert block.group(1).strip() == mermaid_diagram().strip()
