@@ -95,7 +95,12 @@ def _measures(console_url: str, *, until: datetime) -> list[dict[str, Any]]:
         return clock is not None and datetime.fromisoformat(clock) >= until
 
     wait_until(reached, timeout_seconds=30, what="the read view to reach the end of the replay")
-    return list(found["measures"])
+    return [{**row, "days_left": _days_left(row["legal_end"], day=until.date())} for row in found["measures"]]
+
+
+def _days_left(legal_end: str | None, *, day: date) -> int | None:
+    """Count from the day of the demonstration, not from the clock of the console."""
+    return None if legal_end is None else (date.fromisoformat(legal_end) - day).days
 
 
 def _settled_deliveries(bootstrap: str, *, prefix: str) -> list[DeliveryChanged]:

@@ -85,6 +85,8 @@ class EventPublisher(Protocol):
         """Publish events, the order of one key kept."""
 
 
+SHORTEST_PAUSE_SECONDS = 0.001
+"""A rounding error of a pause would never let the clock move on."""
 REVERSION_RATIO = 0.02
 """Share of the distance to the mean that a step goes back."""
 
@@ -123,7 +125,7 @@ def produce_synthetic(
     while not is_stopped():
         due = int((clock() - began) * settings.rate_per_second) + 1 - sent
         if due <= 0:
-            pause((sent / settings.rate_per_second) - (clock() - began))
+            pause(max(sent / settings.rate_per_second - (clock() - began), SHORTEST_PAUSE_SECONDS))
             continue
         batch = list(islice(events, min(due, settings.batch_size)))
         if not batch:

@@ -67,11 +67,11 @@ class Gateway:
 
     def __init__(
         self, *, publisher: EventPublisher, seen: SeenWindow, keys: KeyFile, clock: Callable[[], datetime],
-        registry: CollectorRegistry,
+        registry: CollectorRegistry, requests_per_second: int = REQUESTS_PER_SECOND,
     ) -> None:  # fmt: skip
         self._publisher, self._seen, self._keys, self._clock = publisher, seen, keys, clock
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
-        self._rate = RateLimitItemPerSecond(REQUESTS_PER_SECOND)
+        self._rate = RateLimitItemPerSecond(requests_per_second)
         self._events = MetricCounter(
             "monazite_gateway_events_total", "Events sent to the gateway, by what became of them.", ["status"],
             registry=registry,
@@ -98,7 +98,7 @@ class Gateway:
             raise ProblemError(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "Too many requests",
-                f"at most {REQUESTS_PER_SECOND} requests a second a key",
+                f"at most {self._rate.amount} requests a second a key",
             )
 
     def take(self, raws: Sequence[bytes | msgspec.Raw]) -> list[EventResult]:
@@ -160,7 +160,10 @@ def create_app(
         try:
             raws = _split(request, body)
         except DecodeError as error:
-            await run_in_threadpool(gateway.refuse_body, body, error)
+            try:
+                await run_in_threadpool(gateway.refuse_body, body, error)
+            except Exception as failure:
+                raise _not_stored(failure) from failure
             raise ProblemError(
                 HTTPStatus.UNPROCESSABLE_ENTITY,
                 "No events",
@@ -171,16 +174,20 @@ def create_app(
         try:
             results = await run_in_threadpool(gateway.take, raws)
         except Exception as error:
-            _log.error("broker did not take the events", error=repr(error)[:300])
-            raise ProblemError(
-                HTTPStatus.SERVICE_UNAVAILABLE, "Not stored", "the broker did not take the events; send them again"
-            ) from error
+            raise _not_stored(error) from error
         if all(result.status is EventStatus.INVALID for result in results):
             raise ProblemError(
                 HTTPStatus.UNPROCESSABLE_ENTITY, "No valid events",
                 "every event was refused; all are kept in the dead letters", results=results,
             )  # fmt: skip
         return _json({"results": results}, HTTPStatus.ACCEPTED)
+
+    _add_probes(app, gateway=gateway, registry=registry, prefix=prefix)
+    return app
+
+
+def _add_probes(app: FastAPI, *, gateway: Gateway, registry: CollectorRegistry, prefix: str) -> None:
+    """Add what supervisors, Prometheus and client generators ask for; none of it needs a key."""
 
     @app.get("/healthz")
     def health() -> Response:
@@ -203,7 +210,12 @@ def create_app(
         encode, kind = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(registry), headers={"Content-Type": kind})
 
-    return app
+
+def _not_stored(error: Exception) -> ProblemError:
+    _log.error("broker did not take the events", error=repr(error)[:300])
+    return ProblemError(
+        HTTPStatus.SERVICE_UNAVAILABLE, "Not stored", "the broker did not take the events; send them again"
+    )
 
 
 def _split(request: Request, body: bytes) -> Sequence[bytes | msgspec.Raw]:

@@ -98,7 +98,7 @@ def test_the_tree_in_the_readme_is_the_real_one() -> None:
     readme = (ROOT / "README.md").read_text()
     block = re.search(r"<!-- tree -->\n```text\n(.*?)```", readme, re.DOTALL)
     assert block, "README.md has no tree block"
-    named = set(re.findall(r"^([a-z.]+(?:/[a-z_]+)*)/", block.group(1), re.MULTILINE))
+    named = set(re.findall(r"^([a-z.]+(?:/[a-z0-9_]+)*)/", block.group(1), re.MULTILINE))
     real = {
         str(p.relative_to(ROOT))
         for name in (*PACKAGES, "bench", "tests")

@@ -147,7 +147,8 @@ def test_a_file_that_cannot_be_read_says_what_to_do(
 
 def test_rows_go_in_batches_and_progress_is_told(tmp_path: Path) -> None:
     """A long file must not be held in memory, nor be silent."""
-    path, publisher, lines = tmp_path / "p.csv", RecordingPublisher(), []
+    path, publisher = tmp_path / "p.csv", RecordingPublisher()
+    lines: list[int] = []
     path.write_text(HEADER + GOOD * 25)
     produce_file(
         path, publisher=publisher, type_name=PRICE, source="s", received_at=T0, batch_size=10, progress=lines.append
