@@ -32,7 +32,7 @@ demo: $(STAMP) ## play the real history through a local stack and show the alert
 	$(BIN)/python -m deploy.cli demo
 
 up: $(STAMP) ## run the stack live in this terminal until Ctrl-C
-	$(BIN)/python -m deploy.cli stack up --foreground
+	$(BIN)/python -m deploy.cli stack up --history --foreground
 
 down: $(STAMP) ## stop a stack that runs in the background
 	$(BIN)/python -m deploy.cli stack down

@@ -13,9 +13,9 @@ import httpx
 import msgspec
 
 from deploy.road_logs import read_alert_changes, read_deliveries
-from deploy.stack.children import plan_stack
-from deploy.stack.control import down, up
-from deploy.stack.plan import StackPlan, free_ports
+from deploy.stack.children import SCORING, plan_stack
+from deploy.stack.control import down, replace_group, up
+from deploy.stack.plan import BrokerKind, StackPlan, free_ports
 from deploy.stack.waiting import wait_until
 from producers.log_watch import NotAdmittedError
 from producers.replay import ReplayReport, ReplaySettings, replay
@@ -64,22 +64,43 @@ def run_demo(settings: DemoSettings, *, progress: Progress) -> dict[str, Any]:
 
 def _play(plan: StackPlan, settings: DemoSettings, progress: Progress) -> dict[str, Any]:
     assert plan.bootstrap is not None and plan.ports is not None
-    first = min(event.recorded_at for event in load_history())
-    replay_settings = ReplaySettings(
-        directory=HISTORY, until=settings.until, bootstrap=plan.bootstrap, idempotent=settings.broker != "embedded",
-        prefix=plan.topic_prefix or "monazite",
-    )  # fmt: skip
-    span = (replay_settings.end - first).total_seconds()
-    report = replay(
-        replay_settings,
-        progress=lambda at: progress(f"replaying {at:%Y-%m}", max(0.0, (at - first).total_seconds() / span)),
-    )
+    report = _replay_history(plan, until=settings.until, progress=progress)
     progress("reading what it said", 1.0)
-    measures = _measures(f"http://127.0.0.1:{plan.ports.console}", until=replay_settings.end)
+    measures = _measures(f"http://127.0.0.1:{plan.ports.console}", until=report.until)
     prefix = plan.topic_prefix or "monazite"
     alerts, _ = read_alert_changes(plan.bootstrap, prefix=prefix)
-    deliveries = _settled_deliveries(plan.bootstrap, prefix=prefix)
-    return _result(report, measures, alerts, deliveries)
+    return _result(report, measures, alerts, _settled_deliveries(plan.bootstrap, prefix=prefix))
+
+
+def _replay_history(plan: StackPlan, *, until: date, progress: Progress) -> ReplayReport:
+    assert plan.bootstrap is not None
+    first = min(event.recorded_at for event in load_history())
+    settings = ReplaySettings(
+        directory=HISTORY, until=until, bootstrap=plan.bootstrap, prefix=plan.topic_prefix or "monazite",
+        idempotent=plan.broker_kind is not BrokerKind.EMBEDDED,
+    )  # fmt: skip
+    span_seconds = (settings.end - first).total_seconds()
+
+    def moved(at: datetime) -> None:
+        progress(f"replaying {at:%Y-%m}", max(0.0, (at - first).total_seconds() / span_seconds))
+
+    return replay(settings, progress=moved)
+
+
+def live_on(folder: Path, plan: StackPlan, *, tick_seconds: float, until: date, progress: Progress) -> ReplayReport:
+    """Replay the history through a stack that has no ticks yet, then switch its live ticks on.
+
+    Ticks of the wall clock before that would move time past the history for good.
+    """
+    assert plan.ports is not None
+    report = _replay_history(plan, until=until, progress=progress)
+    ticking = plan_stack(run_directory=folder, ports=plan.ports, broker=_broker_of(plan), tick_seconds=tick_seconds)
+    replace_group(folder, group=SCORING, children=[child for child in ticking.children if child.group == SCORING])
+    return report
+
+
+def _broker_of(plan: StackPlan) -> str:
+    return str(plan.bootstrap) if plan.broker_kind is BrokerKind.EXTERNAL else plan.broker_kind.value
 
 
 def _measures(console_url: str, *, until: datetime) -> list[dict[str, Any]]:

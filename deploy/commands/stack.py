@@ -1,11 +1,15 @@
 """`monazite stack`: broker, Redis, workers, gateway and console on this machine."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deploy.commands.options import DEFAULT_RUN_DIRECTORY, AsJson, RunDirectory
 from deploy.output import EXIT_FINDING, EXIT_USAGE, fail, print_json, print_table
+
+if TYPE_CHECKING:
+    from deploy.stack.plan import StackPlan
 
 app = typer.Typer(help="The local stack: start it, look at it, stop it. Nothing is left behind.")
 
@@ -17,6 +21,7 @@ def up(
     tick_seconds: Annotated[float, typer.Option(min=0, help="seconds between live ticks; 0: none")] = 1.0,
     free: Annotated[bool, typer.Option("--free-ports", help="take free ports instead of the usual ones")] = False,
     foreground: Annotated[bool, typer.Option(help="stay until Ctrl-C")] = False,
+    history: Annotated[bool, typer.Option(help="replay the shipped history first, then tick live")] = False,
     run_dir: RunDirectory = DEFAULT_RUN_DIRECTORY,
     as_json: AsJson = False,
 ) -> None:
@@ -30,7 +35,12 @@ def up(
 
     try:
         ports = (free_ports if free else usual_ports)(scoring_workers=scoring_workers)
-        plan = plan_stack(run_directory=run_dir, ports=ports, broker=broker, tick_seconds=tick_seconds)
+        plan = plan_stack(
+            run_directory=run_dir, ports=ports, broker=broker, tick_seconds=0 if history else tick_seconds
+        )
+        if history:
+            _up_with_history(run_dir, plan, tick_seconds=tick_seconds, stay=foreground)
+            return
         if foreground:
             raise typer.Exit(up_foreground(run_dir, plan, on_ready=lambda _: typer.echo("ready; Ctrl-C stops it")))
         start(run_dir, plan)
@@ -39,6 +49,40 @@ def up(
     except ValueError as error:
         fail(str(error), code=EXIT_USAGE)
     status(run_dir=run_dir, as_json=as_json)
+
+
+def _up_with_history(run_dir: Path, plan: "StackPlan", *, tick_seconds: float, stay: bool) -> None:
+    import signal
+    from datetime import timedelta
+
+    from deploy.demo import live_on
+    from deploy.stack.control import down as stop
+    from deploy.stack.control import up as start
+    from streams.runtime.clock import utc_now
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    shown: set[str] = set()
+
+    def progress(what: str, _: float) -> None:
+        if what[:14] not in shown:
+            shown.add(what[:14])
+            typer.echo(f"{what[:14]} ...")
+
+    start(run_dir, plan)
+    try:
+        yesterday = utc_now().date() - timedelta(days=1)
+        report = live_on(run_dir, plan, tick_seconds=tick_seconds, until=yesterday, progress=progress)
+        typer.echo(f"{report.events} events of history in {report.seconds:.0f} s; live from here on")
+        if stay:
+            ports = plan.ports
+            typer.echo(f"console on :{ports.console if ports else '?'}, gateway on :{ports.gateway if ports else '?'};"
+                       " Ctrl-C stops everything")  # fmt: skip
+            signal.pause()
+    except BaseException as error:
+        stop(run_dir)
+        if not isinstance(error, KeyboardInterrupt):
+            raise
+        typer.echo("stopped")
 
 
 @app.command()
