@@ -60,13 +60,15 @@ series = app.Table("series", default=list, partitions=4)
 
 @app.agent(quotes)
 async def watch(stream: faust.Stream[PriceEvent]) -> None:
-    """Keep the last 31 amounts of each series and alert on a rise of 25%."""
+    """Keep the last 31 amounts of each series and alert when the rise over them reaches 25%."""
     async for event in stream:
         quote = event.data
         name = f"{quote.material}|{quote.form}|{quote.basis}|{quote.assessor}|{quote.currency}|{quote.per_unit}"
-        amounts = [*series[name], quote.amount][-31:]
-        series[name] = amounts
-        if len(amounts) == 31 and amounts[-1] / amounts[0] - 1 >= 0.25:
+        before = series[name]
+        amounts = [*(before[0] if before else []), quote.amount][-31:]
+        above = len(amounts) == 31 and amounts[-1] / amounts[0] - 1 >= 0.25
+        series[name] = [amounts, above]
+        if above and not (before and before[1]):
             await alerts.send(
                 value=PriceAlert(
                     material=quote.material, series=name, change_ratio=amounts[-1] / amounts[0] - 1, event=event.id

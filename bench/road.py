@@ -12,11 +12,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import KafkaAdminClient
 
 from bench.events import price_events
 from bench.processes import Measured, start_plain, start_worker, wait_for
@@ -199,6 +201,9 @@ def measure_plain(bootstrap: str, folder: Path, *, count: int) -> dict[str, Any]
     """Measure the plain Faust worker over the same events, one a record, as its documentation does."""
     bench = Bench(bootstrap, folder, prefix="bplain")
     bench.produce(count, batch=1)
+    # Faust does not create plain topics, and a send to one that is not there waits for ever.
+    with closing(KafkaAdminClient(bootstrap_servers=bootstrap)) as admin:
+        admin.create_topics({f"{bench.prefix}.plain-alerts": {"num_partitions": PARTITIONS, "replication_factor": 1}})
     worker = start_plain(bootstrap=bootstrap, prefix=bench.prefix, folder=folder)
     changelog = f"{bench.prefix}-plain-series-changelog"
     started, first_seen, done_at = time.monotonic(), 0.0, 0.0
