@@ -1,6 +1,7 @@
 """The whole road as real processes for tests: start, kill, join, leave, replay, and the alert log it left behind."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -130,8 +131,10 @@ class Road:
     def __enter__(self) -> "Road":
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         self.stop()
+        if kind is None:  # the logs of a failure are kept
+            shutil.rmtree(self.directory, ignore_errors=True)
 
 
 def read_alerts(
