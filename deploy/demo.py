@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from alerts.delivery.ledger import alert_row
 from deploy.road_logs import read_alert_changes, read_deliveries
 from deploy.stack.children import SCORING, plan_stack
 from deploy.stack.control import down, replace_group, up
@@ -146,20 +147,10 @@ def _result(
         "known_until": KNOWN_UNTIL,
         "note": NOTE,
         "measures": measures,
-        "alerts": [alert_line(alert) for alert in alerts],
+        "alerts": [msgspec.to_builtins(alert_row(alert)) for alert in alerts],
         "deliveries": {
             "requested": states["requested"], "delivered": states["delivered"], "gave_up": states["gave_up"],
             "by_channel": dict(delivered),
         },
         "replay": {"events": report.events, "ticks": report.ticks, "seconds": round(report.seconds, 2)},
-    }  # fmt: skip
-
-
-def alert_line(alert: AlertChanged) -> dict[str, Any]:
-    """Return an alert change in the shape of `rules backtest`."""
-    row: dict[str, Any] = msgspec.to_builtins(alert)
-    return {
-        "at": row["at"], "rule": alert.rule, "labels": alert.labels, "from": alert.from_state.value,
-        "to": alert.to_state.value, "severity": alert.severity, "summary": alert.summary,
-        "values": row.get("values", {}),
     }  # fmt: skip

@@ -1,7 +1,7 @@
 """How commands speak: JSON for machines, tables for people, errors that say what, where and what to do."""
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 import msgspec
@@ -48,8 +48,3 @@ def fail(message: str, *, code: int = EXIT_FINDING, hint: str | None = None) -> 
     if hint:
         err.print(f"  {hint}", markup=False)
     raise typer.Exit(code)
-
-
-def flatten(mapping: Mapping[str, Any]) -> str:
-    """Show a small mapping in one cell."""
-    return ", ".join(f"{key}={value}" for key, value in mapping.items())
