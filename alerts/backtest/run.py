@@ -1,68 +1,23 @@
-"""Backtest: recorded events through the same assess and rules cores that run live, in event time.
-
-The cores run as one partition. Alerts about an entity depend on that entity's assessments alone, so the log is the
-same for any number of partitions once the changes of one instant are put in order of rule and fingerprint.
-"""
+"""Backtest: recorded events through the same assess and rules cores that run live, in event time."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import msgspec
 
-from alerts.adapters.rules import RulesCore
+from alerts.backtest.road import PureRoad
 from alerts.delivery.ledger import alert_row
 from alerts.rules.ruleset import Rules
-from streams.adapters.assess import AssessCore
 from streams.contracts.alert import AlertChanged
-from streams.contracts.codec import decode_event, encode_event
 from streams.contracts.events import Event, family_of
-from streams.contracts.records import Segment
-from streams.runtime.ports import Admitted, InMemoryStateStore
 
 _BATCH = 500
-
-
-class BacktestError(RuntimeError):
-    """A recorded event that the road would refuse; the message says which and why."""
 
 
 def _in_order(event: Event) -> tuple[datetime, int, str, str, str]:
     """Order of admission, the same as that of a replay: policy and directives of an instant before its figures."""
     first = {"policy": 0, "directive": 1}.get(family_of(event.type), 2)
     return event.recorded_at, first, event.type, event.source, event.id
-
-
-class _Road:
-    """The two cores in line."""
-
-    def __init__(self, rules: Rules) -> None:
-        self._assess = AssessCore(partition=0, partitions=1, store=InMemoryStateStore())
-        self._rules = RulesCore(partition=0, rules=rules, store=InMemoryStateStore())
-        self._position = -1
-
-    def take(self, events: list[Event]) -> Iterator[AlertChanged]:
-        raws = [msgspec.Raw(encode_event(event)) for event in events]
-        segment = Segment(
-            topic="recorded", partition=0, offset=self._position + 1, indexes=range(len(raws)), events=raws
-        )
-        yield from self._pass(segments=[segment])
-
-    def tick(self, at: datetime) -> Iterator[AlertChanged]:
-        yield from self._pass(ticks=[at])
-
-    def _pass(self, **source: Any) -> Iterator[AlertChanged]:
-        self._position += 1
-        assessed = self._assess.process(Admitted(position=self._position, **source))
-        items = [msgspec.Raw(raw) for raw in assessed.outputs]
-        ruled = self._rules.process(Admitted(position=self._position, items=items))
-        if refused := [*assessed.dead_letters, *ruled.dead_letters]:
-            first = refused[0]
-            raise BacktestError(f"{first.reason} at {first.field}: {first.detail}: {(first.value or b'')[:200]!r}")
-        for raw in ruled.outputs:
-            data = decode_event(raw).data
-            if isinstance(data, AlertChanged):
-                yield data
 
 
 def _ordered(changes: Iterable[AlertChanged]) -> Iterator[AlertChanged]:
@@ -77,7 +32,7 @@ def _ordered(changes: Iterable[AlertChanged]) -> Iterator[AlertChanged]:
 
 
 def _run(events: list[Event], *, until: datetime, rules: Rules, tick: timedelta | None) -> Iterator[AlertChanged]:
-    road = _Road(rules)
+    road = PureRoad(rules)
     next_tick = events[0].recorded_at if events else until
     batch: list[Event] = []
     for event in events:
@@ -105,7 +60,7 @@ def backtest(
     """Give the alert log of recorded events up to and including `until`, in order of (at, rule, fingerprint).
 
     `tick` puts ticks between the events; time is cadence-invariant, so none but the last changes the log. Raises
-    `BacktestError` for an event that the road would refuse.
+    `RoadError` for an event that the road would refuse.
     """
     known = sorted((e for e in events if e.recorded_at <= until), key=_in_order)
     yield from _ordered(_run(known, until=until, rules=rules, tick=tick))

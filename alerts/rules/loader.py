@@ -5,18 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from alerts.rules.deadline import build_deadline
+from alerts.rules.documents import DocumentPath, DocumentRefused, compose_document
 from alerts.rules.ruleset import Rule, Rules, rules_of
 from alerts.rules.specification import DeadlineSpec, RuleFileSpec, ThresholdSpec
 from alerts.rules.threshold import build_threshold
 from alerts.rules.wording import RuleError
-
-MAX_CHARACTERS = 400_000
-MAX_DEPTH = 12
-_Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,89 +39,20 @@ class RuleFileError(ValueError):
         self.faults = tuple(faults)
 
 
-class _Refused(Exception):  # noqa: N818 - never leaves this module
-    def __init__(self, line: int, detail: str) -> None:
-        super().__init__(detail)
-        self.line = line
-        self.detail = detail
-
-
-def _read_node(node: yaml.Node, path: _Path, lines: dict[_Path, int]) -> Any:
-    """Turn a YAML node into data and note the line of every path; refuses what `safe_load` lets pass."""
-    line = node.start_mark.line + 1
-    lines[path] = line
-    if isinstance(node, yaml.SequenceNode):
-        return [_read_node(item, (*path, n), lines) for n, item in enumerate(node.value)]
-    if not isinstance(node, yaml.MappingNode):
-        return _scalar(node)
-    made: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        key = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else "?"
-        here = key_node.start_mark.line + 1
-        if key in made:
-            raise _Refused(here, f"has the key {key!r} twice: keep one of them")
-        made[key] = _read_node(value_node, (*path, key), lines)
-        lines[*path, key] = here
-    return made
-
-
-def _scalar(node: yaml.Node) -> Any:
-    made = yaml.SafeLoader("").construct_object(node)
-    return made if isinstance(made, str | int | float | bool) or made is None else str(node.value)
-
-
-def _check_events(text: str) -> None:
-    """Refuse aliases and deep nesting while the text is being read: whole, 5,000 brackets would take seconds."""
-    depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        line = event.start_mark.line + 1 if event.start_mark else 1
-        if isinstance(event, yaml.AliasEvent):
-            raise _Refused(line, "uses an alias (*name): write the value out")
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > MAX_DEPTH:
-            raise _Refused(line, f"is nested deeper than {MAX_DEPTH}: a rule file has groups, rules and their fields")
-
-
-def _compose(text: str) -> tuple[Any, dict[_Path, int]]:
-    if len(text) > MAX_CHARACTERS:
-        raise _Refused(1, f"has {len(text)} characters, at most {MAX_CHARACTERS}: split the file")
-    try:
-        _check_events(text)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or str(error)
-        raise _Refused(mark.line + 1 if mark else 1, f"is no YAML: {problem}") from error
-    except RecursionError as error:
-        raise _Refused(1, "is nested too deeply") from error
-    if node is None:
-        raise _Refused(1, "is empty: a rule file begins with `groups:`")
-    lines: dict[_Path, int] = {}
-    return _read_node(node, (), lines), lines
-
-
-def read_document(text: str) -> Any:
-    """Read a rule file as plain data, every key a text (YAML 1.1 would read the key `on` as true)."""
-    return _compose(text)[0]
-
-
-def _line(lines: dict[_Path, int], path: _Path) -> int:
+def _line(lines: dict[DocumentPath, int], path: DocumentPath) -> int:
     while path and path not in lines:
         path = path[:-1]
     return lines.get(path, 1)
 
 
-def _rule_name(data: Any, path: _Path) -> str:
+def _rule_name(data: Any, path: DocumentPath) -> str:
     try:
         return str(data["groups"][path[1]]["rules"][path[3]]["id"])
     except (KeyError, IndexError, TypeError):
         return ""
 
 
-def _shape_faults(error: ValidationError, data: Any, lines: dict[_Path, int], file: str) -> Iterator[RuleFault]:
+def _shape_faults(error: ValidationError, data: Any, lines: dict[DocumentPath, int], file: str) -> Iterator[RuleFault]:
     errors = error.errors(include_url=False)
     # a list whose every item failed is also reported as too short: only its items are faults
     told = [e for e in errors if e["type"] != "too_short" or len(errors) == 1]
@@ -146,8 +73,8 @@ def build_rule(spec: DeadlineSpec | ThresholdSpec) -> Rule:
 
 def _load(text: str, file: str) -> tuple[list[tuple[Rule, int]], list[RuleFault]]:
     try:
-        data, lines = _compose(text)
-    except _Refused as refused:
+        data, lines = compose_document(text)
+    except DocumentRefused as refused:
         return [], [RuleFault(file=file, line=refused.line, rule="", field="", detail=refused.detail)]
     try:
         shaped = RuleFileSpec.model_validate(data)
@@ -157,7 +84,7 @@ def _load(text: str, file: str) -> tuple[list[tuple[Rule, int]], list[RuleFault]
     faults: list[RuleFault] = []
     for g, group in enumerate(shaped.groups):
         for r, spec in enumerate(group.rules):
-            path: _Path = ("groups", g, "rules", r)
+            path: DocumentPath = ("groups", g, "rules", r)
             try:
                 rules.append((build_rule(spec), _line(lines, path)))
             except RuleError as error:

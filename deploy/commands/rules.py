@@ -50,7 +50,8 @@ def backtest(
     """Show what the rules would have said: every change of every alert, in order. Sends nothing, needs no stack."""
     import sys
 
-    from alerts.backtest.run import BacktestError, as_json_line
+    from alerts.backtest.road import RoadError
+    from alerts.backtest.run import as_json_line
     from alerts.backtest.run import backtest as run
     from alerts.rules.loader import RuleFileError, load_rules, shipped_rules
     from deploy.recorded import load_events
@@ -69,6 +70,6 @@ def backtest(
             (f"{c.at:%Y-%m-%d %H:%M}", c.rule, c.from_state.value, c.to_state.value, c.severity or "–", c.summary)
             for c in changes
         ]
-    except (RuleFileError, BacktestError, OSError) as error:
+    except (RuleFileError, RoadError, OSError) as error:
         fail(str(error))
     print_table(f"{len(rows)} alert changes until {day}", ["at (UTC)", "rule", "from", "to", "severity", "why"], rows)

@@ -3,9 +3,10 @@
 import jsonschema
 import pytest
 
+from alerts.rules.documents import read_document
 from alerts.rules.expressions import Condition, ExpressionError, Truth
 from alerts.rules.facts import CATALOGUE
-from alerts.rules.loader import RuleFileError, load_texts, read_document, shipped_rules, shipped_rules_directory
+from alerts.rules.loader import RuleFileError, load_texts, shipped_rules, shipped_rules_directory
 from alerts.rules.specification import rule_file_schema
 from alerts.rules.texts import Text, TextError
 from tests.support.rule_road import LADDER, rules_from

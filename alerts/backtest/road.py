@@ -1,0 +1,72 @@
+"""The pure road: assess, rules and, where asked for, notify in line, as one partition over states in memory.
+
+These are the cores that run live. Alerts about an entity depend on that entity's assessments alone, so the log is the
+same for any number of partitions once the changes of one instant are put in order of rule and fingerprint.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from alerts.adapters.notify import NotifyCore
+from alerts.adapters.rules import RulesCore
+from alerts.rules.ruleset import Rules
+from streams.adapters.assess import AssessCore
+from streams.contracts.alert import AlertChanged, DeliveryChanged
+from streams.contracts.codec import decode_event, encode_event
+from streams.contracts.events import Event
+from streams.contracts.records import Segment
+from streams.runtime.ports import Admitted, InMemoryStateStore, Outcome
+
+
+class RoadError(RuntimeError):
+    """An event that the road would refuse; the message says which and why."""
+
+
+class PureRoad:
+    """The cores in line. With `notify` it also decides deliveries, which gather in `deliveries`."""
+
+    def __init__(self, rules: Rules, *, notify: bool = False) -> None:
+        self._assess = AssessCore(partition=0, partitions=1, store=InMemoryStateStore())
+        self._rules = RulesCore(partition=0, rules=rules, store=InMemoryStateStore())
+        self._notify = NotifyCore(partition=0, store=InMemoryStateStore()) if notify else None
+        self._position = -1
+        self.deliveries: list[DeliveryChanged] = []
+
+    def take(self, events: Iterable[Event]) -> list[AlertChanged]:
+        """Return what admitted events change, in the order in which the cores say it. Raise `RoadError`."""
+        raws = [msgspec.Raw(encode_event(event)) for event in events]
+        segment = Segment(
+            topic="recorded", partition=0, offset=self._position + 1, indexes=range(len(raws)), events=raws
+        )
+        return self._pass(segments=[segment])
+
+    def tick(self, at: datetime) -> list[AlertChanged]:
+        """Return what the passing of time up to an instant changes."""
+        return self._pass(ticks=[at])
+
+    def judge(self, assessments: Iterable[Event]) -> list[AlertChanged]:
+        """Return what ready-made assessments change, past the assess core: for tests of a rule alone."""
+        return self._judge([encode_event(event) for event in assessments])
+
+    def _pass(self, **source: Any) -> list[AlertChanged]:
+        self._position += 1
+        return self._judge(_checked(self._assess.process(Admitted(position=self._position, **source))))
+
+    def _judge(self, assessments: Iterable[bytes]) -> list[AlertChanged]:
+        items = [msgspec.Raw(raw) for raw in assessments]
+        alerts = _checked(self._rules.process(Admitted(position=self._position, items=items)))
+        if self._notify is not None:
+            raws = [msgspec.Raw(raw) for raw in alerts]
+            entries = _checked(self._notify.process(Admitted(position=self._position, items=raws)))
+            self.deliveries += [d for raw in entries if isinstance(d := decode_event(raw).data, DeliveryChanged)]
+        return [data for raw in alerts if isinstance(data := decode_event(raw).data, AlertChanged)]
+
+
+def _checked(outcome: Outcome) -> list[bytes]:
+    if outcome.dead_letters:
+        first = outcome.dead_letters[0]
+        raise RoadError(f"{first.reason} at {first.field}: {first.detail}: {(first.value or b'')[:200]!r}")
+    return list(outcome.outputs)
