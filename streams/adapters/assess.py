@@ -1,7 +1,11 @@
 """The assess core: policy, price, capacity and trade events of one partition in, assessments out.
 
-Time is cadence-invariant: when `now` moves to X, every legal transition due at d <= X is assessed first, in order of
-(d, measure), and what it sends carries d. One tick a day and one tick a second give the same assessments.
+Policy, directives and time are its own; everything else is a subject (`streams.adapters.subjects.registry`), which is
+shown the events of its types, the measures that changed, and the instants at which it asked to be woken.
+
+Time is cadence-invariant: when `now` moves to X, everything due at d <= X is assessed first, in order of d (measures by
+name, then the subjects that follow them, then wake-ups in order of the registry), and what it sends carries d. One tick
+a day and one tick a second give the same assessments.
 
 The same event (source, id) again changes nothing and sends nothing, however it arrives: the measure book keeps every
 identity for ever; series of prices and trade keep one figure per reference period (31 and 13 periods), plants the
@@ -10,88 +14,96 @@ that counts, except for directives, where the 65th newest would be taken for new
 """
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any
 
 import msgspec
 
-from streams.adapters.assess_state import STATE_TYPES, Clock, LastAssessed, SeenDirectives, decode_state, encode_state
-from streams.contracts.assessments import Fact, MeasureAssessed, RiskAssessed
-from streams.contracts.capacity import (
-    CapacityReported,
-    LicenceDecided,
-    StockReported,
-    SupplyObserved,
-    TradeObserved,
+from streams.adapters.assess_state import (
+    STATE_TYPES,
+    Clock,
+    Due,
+    FollowedMeasure,
+    LastAssessed,
+    SeenDirectives,
+    decode_state,
+    encode_state,
 )
+from streams.adapters.subjects.registry import SUBJECTS
+from streams.adapters.subjects.subject import Finding, Place, Result, Subject
+from streams.contracts.assessments import MeasureAssessed
+from streams.contracts.capacity import CapacityReported, LicenceDecided, StockReported, SupplyObserved, TradeObserved
 from streams.contracts.codec import decode_event, encode_event
 from streams.contracts.directive import DirectiveGiven
-from streams.contracts.events import Event, Payload, Tick
+from streams.contracts.events import Event, Payload, Tick, subject_of
 from streams.contracts.policy import ClaimMade, MeasureChanged, StandardPublished
 from streams.contracts.price import PriceQuoted
 from streams.contracts.reasons import DecodeError, RejectReason
-from streams.contracts.topics import home_partition
-from streams.domain.capacity import next_plant, plant_facts, plant_key, plant_labels
 from streams.domain.measures import MEASURE_PREFIX, MeasureBook
-from streams.domain.observations import digest_of, observation
-from streams.domain.prices import next_series, price_facts, series_key, series_labels
-from streams.domain.trade import next_flow, trade_facts, trade_key, trade_labels
+from streams.domain.observations import digest_of
 from streams.runtime.ports import Admitted, DeadLetter, Outcome, StateStore
 
 __all__ = ["STATE_TYPES", "AssessCore", "decode_state", "encode_state"]
 
 SOURCE = "monazite/assess"
 CLOCK_KEY = b"clock"
+DUE_PREFIX = b"due/"
 DIRECTIVES_KEPT = 64
 _LONGEST_CAUSE = 120
-"""Ids are at most 200 characters; what is added to a cause (a measure id, an aspect) takes up to 80."""
+"""Ids are at most 200 characters; what is added to a cause (a measure id, the name of a finding) takes up to 80."""
+
+_ON_SIGNALS: frozenset[type[Payload]] = frozenset(
+    {
+        MeasureChanged, ClaimMade, StandardPublished, PriceQuoted, CapacityReported, SupplyObserved, TradeObserved,
+        StockReported, LicenceDecided, DirectiveGiven, Tick,
+    }
+)  # fmt: skip
+_MEASURES = -1
+"""Rank of measures among what is due at one instant: before all subjects."""
 
 
 def cause_of(event: Event) -> str:
     """Return what ids of outputs start with: source and id of the causing event, hashed where they are long."""
-    cause = f"{event.source}/{event.id}"
-    if len(cause) > _LONGEST_CAUSE:
-        return blake2b(f"{event.source}\0{event.id}".encode(), digest_size=16).hexdigest()
-    return cause
+    return _short(f"{event.source}/{event.id}", identity=f"{event.source}\0{event.id}")
+
+
+def _short(cause: str, *, identity: str) -> str:
+    return cause if len(cause) <= _LONGEST_CAUSE else blake2b(identity.encode(), digest_size=16).hexdigest()
 
 
 def _same_content(a: MeasureAssessed, b: MeasureAssessed) -> bool:
     """Compare what is assessed: not the instant, the state before, or which events say it."""
-    return msgspec.structs.replace(a, at=b.at, previous_state=b.previous_state, causes=b.causes) == b
+    like = msgspec.structs.replace(a, at=b.at, previous_state=b.previous_state, causes=b.causes, sources=b.sources)
+    return like == b
 
 
 class AssessCore:
-    """Assess one partition. State lives in `store`; the heap of due transitions is rebuilt from it here."""
+    """Assess one partition. State lives in `store`; the heap of what is due is rebuilt from it here."""
 
-    def __init__(self, *, partition: int, partitions: int, store: StateStore) -> None:
-        self._partition = partition
-        self._partitions = partitions
+    def __init__(
+        self, *, partition: int, partitions: int, store: StateStore, subjects: Sequence[Subject] = SUBJECTS
+    ) -> None:
         self._store = store
         self._book = MeasureBook(store)
+        self._place = Place(store=store, book=self._book, partition=partition, partitions=partitions)
+        self._subjects = tuple(subjects)
+        self._ranks = {subject.name: rank for rank, subject in enumerate(self._subjects)}
+        self._takers = {type_: tuple(s for s in self._subjects if type_ in s.takes) for type_ in _ON_SIGNALS}
         self._outputs: list[bytes] = []
-        self._due: list[tuple[datetime, str]] = []
+        self._due: list[tuple[datetime, int, str]] = []
         clock: Clock | None = store.get(CLOCK_KEY)
         self._now = clock.now if clock else None
         self._last_tick = clock.last_tick if clock else None
         if self._now is not None:
-            for key, _ in store.items():
-                if key.startswith(MEASURE_PREFIX):
-                    self._schedule(key.removeprefix(MEASURE_PREFIX).decode(), after=self._now)
-        self._takers: dict[type[Payload], Callable[[Event, Any], None]] = {
-            PriceQuoted: self._take_price,
-            MeasureChanged: self._take_policy,
-            ClaimMade: self._take_policy,
-            CapacityReported: self._take_capacity,
-            TradeObserved: self._take_trade,
-            DirectiveGiven: self._take_directive,
-            Tick: self._take_tick,
-            StandardPublished: self._let_pass,
-            SupplyObserved: self._let_pass,
-            StockReported: self._let_pass,
-            LicenceDecided: self._let_pass,
-        }
+            self._rebuild_due(self._now)
+
+    def _rebuild_due(self, now: datetime) -> None:
+        for key, value in self._store.items():
+            if key.startswith(MEASURE_PREFIX):
+                self._schedule(key.removeprefix(MEASURE_PREFIX).decode(), after=now)
+            elif isinstance(value, Due) and value.subject in self._ranks:
+                heapq.heappush(self._due, (value.at, self._ranks[value.subject], value.name))
 
     def process(self, admitted: Admitted) -> Outcome:
         """Take one record of `signals`; deterministic in the state and the record."""
@@ -117,130 +129,104 @@ class AssessCore:
         return Outcome(outputs=self._outputs, dead_letters=dead)
 
     def _take(self, event: Event) -> None:
-        taker = self._takers.get(type(event.data))
-        if taker is None:
+        takers = self._takers.get(type(event.data))
+        if takers is None:
             raise DecodeError(
                 reason=RejectReason.WRONG_TOPIC, field="/type", detail=f"{event.type} does not belong on signals"
             )
         if self._now is None or event.recorded_at > self._now:
             self._advance(event.recorded_at)
-        taker(event, event.data)
+        assert self._now is not None
+        if isinstance(event.data, MeasureChanged | ClaimMade):
+            self._take_policy(event, now=self._now)
+        elif isinstance(event.data, DirectiveGiven):
+            self._take_directive(event)
+        elif isinstance(event.data, Tick):
+            self._tick(event.occurred_at)
+        for subject in takers:
+            self._tell(subject, subject.take(self._place, event, self._now), cause_of(event))
 
     def _tick(self, at: datetime) -> None:
         if self._now is None or at > self._now:
             self._advance(at)
         if self._last_tick is None or at > self._last_tick:
             self._last_tick = at
-            self._send(f"tick/{at.isoformat()}", Tick(), subject="tick", at=at)
+            self._send(f"tick/{at.isoformat()}", Tick(), at=at)
 
     def _advance(self, to: datetime) -> None:
         while self._due and self._due[0][0] <= to:
-            at, measure = heapq.heappop(self._due)
-            self._reassess(measure, at=at, cause=None)
-            self._schedule(measure, after=at)
+            at = self._now = self._due[0][0]
+            measures: list[str] = []
+            while self._due and self._due[0][:2] == (at, _MEASURES):
+                measures.append(heapq.heappop(self._due)[2])
+            if measures:
+                self._move(measures, at=at, cause=None)
+            else:
+                _, rank, name = heapq.heappop(self._due)
+                self._wake(self._subjects[rank], name, at=at)
         self._now = to
 
+    def _wake(self, subject: Subject, name: str, *, at: datetime) -> None:
+        key = _due_key(subject, name)
+        due: Due | None = self._store.get(key)
+        if due is not None and due.at == at:
+            self._store.delete(key)
+            whole = f"{subject.name}/{name}/{at.isoformat()}"
+            self._tell(subject, subject.wake(self._place, name, at), _short(whole, identity=whole))
+
+    def _tell(self, subject: Subject, result: Result, cause: str) -> None:
+        """Send what a subject found, and keep when it wants to be woken."""
+        assert self._now is not None
+        for each in result:
+            if isinstance(each, Finding):
+                self._send(f"{cause}/{each.name}", each.data, at=each.data.at)
+            elif each.at is None:
+                self._store.delete(_due_key(subject, each.name))
+            elif each.at > self._now:
+                self._store.put(_due_key(subject, each.name), Due(at=each.at, subject=subject.name, name=each.name))
+                heapq.heappush(self._due, (each.at, self._ranks[subject.name], each.name))
+
     def _schedule(self, measure: str, *, after: datetime) -> None:
-        if not self._is_home(measure):
-            return
         at = self._book.next_change_after(measure, after)
-        if at is not None and (at, measure) not in self._due:
-            heapq.heappush(self._due, (at, measure))
+        if at is not None and (at, _MEASURES, measure) not in self._due:
+            heapq.heappush(self._due, (at, _MEASURES, measure))
 
-    def _is_home(self, measure: str) -> bool:
-        return home_partition(measure, partitions=self._partitions) == self._partition
-
-    def _send(self, event_id: str, data: Payload, *, subject: str, at: datetime) -> None:
-        event = Event(id=event_id, source=SOURCE, subject=subject, occurred_at=at, recorded_at=at, data=data)
+    def _send(self, event_id: str, data: Payload, *, at: datetime) -> None:
+        event = Event(id=event_id, source=SOURCE, subject=subject_of(data), occurred_at=at, recorded_at=at, data=data)
         self._outputs.append(encode_event(event))
 
-    def _reassess(self, measure: str, *, at: datetime, cause: str | None) -> None:
-        """Send the state of a measure where it differs from what was last sent."""
+    def _take_policy(self, event: Event, *, now: datetime) -> None:
+        self._move(sorted(self._book.record(event)), at=now, cause=cause_of(event))
+
+    def _move(self, measures: Sequence[str], *, at: datetime, cause: str | None) -> None:
+        """Assess measures that an event or an instant may have changed, then let the subjects follow those that did."""
+        changed = [assessed for measure in measures if (assessed := self._reassess(measure, at=at, cause=cause))]
+        for measure in measures:
+            self._schedule(measure, after=at)
+        if changed:
+            for subject in self._subjects:
+                self._tell(subject, subject.follow(self._place, changed, at), cause or f"measures/{at.isoformat()}")
+
+    def _reassess(self, measure: str, *, at: datetime, cause: str | None) -> MeasureAssessed | None:
+        """Return the assessment of a measure where it differs from the last; its home partition sends it."""
         assessed = self._book.assess(measure, at=at)
         if assessed is None:
-            return
+            return None
         key = b"assessed/" + measure.encode()
-        last: LastAssessed | None = self._store.get(key)
+        last: LastAssessed | FollowedMeasure | None = self._store.get(key)
         if last is not None:
             if _same_content(last.assessed, assessed):
-                return
+                return None
             assessed = msgspec.structs.replace(assessed, previous_state=last.assessed.state)
+        if not self._place.is_home_of(measure):
+            self._store.put(key, FollowedMeasure(assessed=assessed))
+            return assessed
         self._store.put(key, LastAssessed(assessed=assessed))
         name = f"{cause}/{measure}" if cause else f"{measure}/{assessed.state.value}/{at.isoformat()}"
-        self._send(name, assessed, subject=measure, at=at)
+        self._send(name, assessed, at=at)
+        return assessed
 
-    def _take_policy(self, event: Event, _: Any) -> None:
-        assert self._now is not None
-        for measure in sorted(self._book.record(event)):
-            if self._is_home(measure):
-                self._reassess(measure, at=self._now, cause=cause_of(event))
-                self._schedule(measure, after=self._now)
-
-    def _risk(
-        self,
-        event: Event,
-        *,
-        aspect: Any,
-        labels: dict[str, str],
-        facts: tuple[dict[str, Fact], tuple[str, ...]],
-        synthetic: bool,
-    ) -> None:
-        material = event.subject
-        data = RiskAssessed(
-            material=material, aspect=aspect, at=event.recorded_at, labels=labels, facts=facts[0], missing=facts[1],
-            synthetic=synthetic, causes=(event.id,),
-        )  # fmt: skip
-        self._send(f"{cause_of(event)}/{aspect}", data, subject=material, at=event.recorded_at)
-
-    def _take_price(self, event: Event, quote: PriceQuoted) -> None:
-        key = series_key(quote)
-        seen = observation(
-            period=quote.reference_period, value=quote.amount, recorded_at=event.recorded_at,
-            digest=digest_of(source=event.source, event=event.id),
-        )  # fmt: skip
-        series = next_series(self._store.get(key), quote, seen)
-        if series is not None:
-            self._store.put(key, series)
-            self._risk(
-                event,
-                aspect="price",
-                labels=series_labels(quote),
-                facts=price_facts(series),
-                synthetic=quote.provenance.synthetic,
-            )
-
-    def _take_capacity(self, event: Event, report: CapacityReported) -> None:
-        key = plant_key(report)
-        digest = digest_of(source=event.source, event=event.id)
-        plant = next_plant(self._store.get(key), report, recorded=event.recorded_at.timestamp(), digest=digest)
-        if plant is not None:
-            self._store.put(key, plant)
-            self._risk(
-                event,
-                aspect="capacity",
-                labels=plant_labels(report),
-                facts=plant_facts(plant),
-                synthetic=report.provenance.synthetic,
-            )
-
-    def _take_trade(self, event: Event, trade: TradeObserved) -> None:
-        key = trade_key(trade)
-        seen = observation(
-            period=trade.reference_period, value=trade.tonnes, recorded_at=event.recorded_at,
-            digest=digest_of(source=event.source, event=event.id),
-        )  # fmt: skip
-        flow = next_flow(self._store.get(key), seen)
-        if flow is not None:
-            self._store.put(key, flow)
-            self._risk(
-                event,
-                aspect="trade",
-                labels=trade_labels(trade),
-                facts=trade_facts(flow),
-                synthetic=trade.provenance.synthetic,
-            )
-
-    def _take_directive(self, event: Event, _: DirectiveGiven) -> None:
+    def _take_directive(self, event: Event) -> None:
         """Send a directive on as it came: every partition sends its own copy, so each stage sees it in its place."""
         key = b"directive/" + event.subject.encode()
         seen: SeenDirectives = self._store.get(key) or SeenDirectives()
@@ -249,8 +235,6 @@ class AssessCore:
             self._store.put(key, SeenDirectives(digests=(*seen.digests, digest)[-DIRECTIVES_KEPT:]))
             self._outputs.append(encode_event(event))
 
-    def _take_tick(self, event: Event, _: Tick) -> None:
-        self._tick(event.occurred_at)
 
-    def _let_pass(self, event: Event, _: Any) -> None:
-        """Time moves on; no assessment is made of these types yet."""
+def _due_key(subject: Subject, name: str) -> bytes:
+    return DUE_PREFIX + f"{subject.name}/{name}".encode()

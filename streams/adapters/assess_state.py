@@ -1,15 +1,14 @@
 """What the assess core keeps in the store of its partition, and its MessagePack form."""
 
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, Union
 
 import msgspec
 
+from streams.adapters.subjects.material_page import MaterialPage
+from streams.adapters.subjects.registry import SUBJECTS
 from streams.contracts.assessments import MeasureAssessed
-from streams.domain.capacity import PlantState
 from streams.domain.measures import ClaimPage, MeasurePage
-from streams.domain.prices import PriceSeries
-from streams.domain.trade import TradeSeries
 
 
 class Clock(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -25,20 +24,32 @@ class LastAssessed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     assessed: MeasureAssessed
 
 
+class FollowedMeasure(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The last assessment of a measure that another partition speaks for: kept so that subjects here can follow it."""
+
+    assessed: MeasureAssessed
+
+
+class Due(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The instant at which a subject asked to be woken under a name of its own."""
+
+    at: datetime
+    subject: str
+    name: str
+
+
 class SeenDirectives(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Digests of the last directives about one target, oldest first."""
 
     digests: tuple[int, ...] = ()
 
 
-StateValue: TypeAlias = (
-    MeasurePage | ClaimPage | LastAssessed | Clock | PriceSeries | PlantState | TradeSeries | SeenDirectives
-)
-STATE_TYPES = StateValue
+_OWN = (MeasurePage, ClaimPage, LastAssessed, FollowedMeasure, Clock, Due, SeenDirectives, MaterialPage)
+STATE_TYPES: Any = Union[(*_OWN, *dict.fromkeys(kept for subject in SUBJECTS for kept in subject.keeps))]
 """Union of all values; each carries its name as a tag, so one decoder reads them all."""
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(StateValue).decode
+_decode = msgspec.msgpack.Decoder(STATE_TYPES).decode
 
 
 def encode_state(value: Any) -> bytes:
@@ -46,7 +57,6 @@ def encode_state(value: Any) -> bytes:
     return _encode(value)
 
 
-def decode_state(raw: bytes) -> StateValue:
+def decode_state(raw: bytes) -> Any:
     """Decode one value of the state; raises `msgspec.ValidationError` for what is none."""
-    value: StateValue = _decode(raw)
-    return value
+    return _decode(raw)

@@ -38,7 +38,8 @@ class MeasureAssessed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 
     `legal_end` is the last day, `lapse_at` the instant after it in UTC; both `None` where no end is known.
     `claimed_ends` never mix with it. `operated`: it ever was in force (`None`: not known). `effective_on` and `due_on`
-    are local dates in `zone`. `causes` are the ids of the events behind the state, newest last.
+    are local dates in `zone`. `causes` are the ids of the events behind the state, newest last; `sources` are who says
+    so (the provenance sources of these events, each once).
     """
 
     measure: str
@@ -61,6 +62,7 @@ class MeasureAssessed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     operated: bool | None = None
     ended_by: str | None = None
     causes: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
 
 class RiskAssessed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -68,6 +70,7 @@ class RiskAssessed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
     `labels` identify the entity (for a price: form, basis, assessor and so on) and `facts` are what is known of it;
     `missing` lists facts that are unknown and why. `home` is `None` for facts that hold for every home country.
+    `causes` are the ids of the events behind it, `sources` who says so (their provenance sources, each once).
     """
 
     material: str
@@ -79,6 +82,7 @@ class RiskAssessed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     home: str | None = None
     synthetic: bool = False
     causes: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
 
 class ExposureAssessed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

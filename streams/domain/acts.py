@@ -11,7 +11,10 @@ from streams.contracts.policy import ClaimMade, MeasureAction, MeasureChanged, M
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One legal act: what one `MeasureChanged` event says, without its prose. Dates are legal dates in `zone`."""
+    """One legal act: what one `MeasureChanged` event says, without its prose. Dates are legal dates in `zone`.
+
+    `source` and `id` identify the event; `told_by` is its provenance source, "" in state written before it was kept.
+    """
 
     source: str
     id: str
@@ -33,6 +36,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ends_at: str | None = None
     ends_inclusive: bool | None = None
     due_at: str | None = None
+    told_by: str = ""
 
     @property
     def published_instant(self) -> datetime:
@@ -64,6 +68,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     about: tuple[str, ...] = ()
     claimed_end_at: str | None = None
     withdrawn: bool = False
+    told_by: str = ""
 
 
 class End(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +87,7 @@ def act_of(event: Event, data: MeasureChanged) -> Act:
         measure=data.measure, action=data.action, kind=data.kind, instrument=data.instrument, issuer=data.issuer,
         zone=data.zone, limb=data.limb, materials=data.materials, stages=data.stages, codes=data.codes,
         targets=data.targets, published_at=data.published_at, effective_at=data.effective_at, ends_at=data.ends_at,
-        ends_inclusive=data.ends_inclusive, due_at=data.due_at,
+        ends_inclusive=data.ends_inclusive, due_at=data.due_at, told_by=data.provenance.source,
     )  # fmt: skip
 
 
@@ -91,7 +96,7 @@ def claim_of(event: Event, data: ClaimMade) -> Claim:
     return Claim(
         source=event.source, id=event.id, occurred_at=event.occurred_at, recorded_at=event.recorded_at,
         claim=data.claim, speaker=data.speaker, zone=data.zone, legal_force=data.legal_force, about=data.about,
-        claimed_end_at=data.claimed_end_at, withdrawn=data.withdrawn,
+        claimed_end_at=data.claimed_end_at, withdrawn=data.withdrawn, told_by=data.provenance.source,
     )  # fmt: skip
 
 

@@ -212,10 +212,12 @@ class MeasureBook:
         if not points or not any(b.through is None and _begun(b.act, at) for b in bearings):
             return None
         claims, ends = self.claims_about(measure, at=at)
-        causes = list(dict.fromkeys(p.act.id for p in points if p.act is not None))
-        return _assessment(
-            measure, point=points[-1], at=at, bearings=bearings, ends=ends, causes=(*causes, *(c.id for c in claims))
-        )
+        acts = [p.act for p in points if p.act is not None]
+        assessed = _assessment(measure, point=points[-1], at=at, bearings=bearings, ends=ends)
+        causes = (*dict.fromkeys(act.id for act in acts), *(claim.id for claim in claims))
+        told_by = (*(act.told_by for act in acts), *(claim.told_by for claim in claims))
+        sources = tuple(dict.fromkeys(source for source in told_by if source))
+        return msgspec.structs.replace(assessed, causes=causes, sources=sources)
 
 
 def _assessment(
@@ -225,7 +227,6 @@ def _assessment(
     at: datetime,
     bearings: list[Bearing],
     ends: tuple[ClaimedEnd, ...],
-    causes: tuple[str, ...],
 ) -> MeasureAssessed:
     direct = sorted((b.act for b in bearings if b.through is None and _begun(b.act, at)), key=lambda act: act.order)
     own = [act for act in direct if act.measure == measure] or direct
@@ -241,7 +242,7 @@ def _assessment(
         targets=shown.targets, effective_on=legal_day(effective) if effective else None,
         legal_end=end.last_day if end else None, ends_inclusive=end.inclusive if end else None,
         lapse_at=end.lapse_at if end else None, due_on=legal_day(due) if due else None, claimed_ends=ends,
-        operated=point.operated, ended_by=end.named_by if end else None, causes=causes,
+        operated=point.operated, ended_by=end.named_by if end else None,
     )  # fmt: skip
 
 

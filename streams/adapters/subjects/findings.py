@@ -1,0 +1,31 @@
+"""Findings made of one event: what every subject that assesses a material says in the same way."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from streams.adapters.subjects.subject import Finding
+from streams.contracts.assessments import Fact, RiskAssessed
+from streams.contracts.events import Event
+from streams.contracts.provenance import Provenance
+
+Aspect = Literal["price", "capacity", "supply", "trade", "stock", "licence", "score"]
+
+
+def risk(
+    event: Event,
+    *,
+    provenance: Provenance,
+    aspect: Aspect,
+    labels: Mapping[str, str],
+    facts: tuple[dict[str, Fact], tuple[str, ...]],
+    name: str | None = None,
+) -> Finding:
+    """Return the finding that an event makes of its own material at its recorded instant.
+
+    `facts` are the facts and the names of those that are unknown; `name` is the aspect, unless one event finds several.
+    """
+    data = RiskAssessed(
+        material=event.subject, aspect=aspect, at=event.recorded_at, labels=dict(labels), facts=facts[0],
+        missing=facts[1], synthetic=provenance.synthetic, causes=(event.id,), sources=(provenance.source,),
+    )  # fmt: skip
+    return Finding(name=name or aspect, data=data)

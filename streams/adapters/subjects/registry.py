@@ -1,0 +1,13 @@
+"""The subjects of the assess core, in the order in which they are asked about one event."""
+
+from streams.adapters.subjects.capacity import Capacity
+from streams.adapters.subjects.prices import Prices
+from streams.adapters.subjects.subject import Subject
+from streams.adapters.subjects.trade import Trade
+
+SUBJECTS: tuple[Subject, ...] = (
+    Prices(),
+    Capacity(),
+    Trade(),
+)
+"""Policy, directives and ticks are the core's own. A score stands last: it reads what the others have written."""
