@@ -8,6 +8,7 @@ from deploy.commands import (
     demo,
     keys,
     measures,
+    methods,
     produce,
     rules,
     serve,
@@ -37,6 +38,7 @@ app.add_typer(produce.app, name="produce")
 app.add_typer(serve.app, name="serve")
 app.add_typer(work.app, name="work")
 app.add_typer(measures.app, name="measures")
+app.command("methods", help=methods.HELP)(methods.methods)
 app.add_typer(keys.app, name="keys")
 app.add_typer(rules.app, name="rules")
 app.add_typer(alerts.app, name="alerts")
