@@ -14,7 +14,7 @@ from streams.contracts.events import Event, family_of
 _BATCH = 500
 
 
-def _in_order(event: Event) -> tuple[datetime, int, str, str, str]:
+def in_order(event: Event) -> tuple[datetime, int, str, str, str]:
     """Order of admission, the same as that of a replay: policy and directives of an instant before its figures."""
     first = {"policy": 0, "directive": 1}.get(family_of(event.type), 2)
     return event.recorded_at, first, event.type, event.source, event.id
@@ -62,7 +62,7 @@ def backtest(
     `tick` puts ticks between the events; time is cadence-invariant, so none but the last changes the log. Raises
     `RoadError` for an event that the road would refuse.
     """
-    known = sorted((e for e in events if e.recorded_at <= until), key=_in_order)
+    known = sorted((e for e in events if e.recorded_at <= until), key=in_order)
     yield from _ordered(_run(known, until=until, rules=rules, tick=tick))
 
 

@@ -8,7 +8,7 @@ import typer
 
 from deploy.commands.measures import parse_day
 from deploy.commands.options import AsJson
-from deploy.output import fail, print_json, print_table
+from deploy.output import EXIT_FINDING, EXIT_USAGE, fail, print_json, print_table
 
 app = typer.Typer(help="Rules: check files, and see what they would have said over history.")
 
@@ -73,3 +73,43 @@ def backtest(
     except (RuleFileError, RoadError, OSError) as error:
         fail(str(error))
     print_table(f"{len(rows)} alert changes until {day}", ["at (UTC)", "rule", "from", "to", "severity", "why"], rows)
+
+
+@app.command()
+def test(
+    paths: Annotated[list[Path], typer.Argument(help="test files or directories; directories are searched through")],
+    only: Annotated[str | None, typer.Option("--match", help="run the tests whose name holds this text")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="show only what failed")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run unit tests of rules: YAML files with events, facts and a virtual clock, and the alerts and notices they must
+    give. The cores are those that run live; nothing is sent and no stack is needed.
+
+    A file names its rules (rule_files, or groups written in place) and its tests; a test gives events or series in
+    promtool's notation (1+2x5 _x3 stale) from a start, and says which alerts are open at which instants (alerts),
+    what the alert log is (changes) and who is told (notifications). Examples: deploy/rules/tests/, tests/rules/.
+
+    Exit codes: 0 all passed, 1 a test failed or a file is refused, 2 no such file.
+    """
+    from alerts.ruletest.files import run_files, test_files
+    from alerts.ruletest.report import result_lines, result_row, summary_line
+
+    try:
+        files = test_files(paths)
+    except OSError as error:
+        fail(str(error), code=EXIT_USAGE, hint="give a file, or a directory with *.yaml files")
+    if not files:
+        fail("there is no *.yaml file", code=EXIT_USAGE, hint="give a file, or a directory with *.yaml files")
+    results = []
+    for result in run_files(files, match=only):
+        results.append(result)
+        if not as_json and not (quiet and result.passed):
+            typer.echo("\n".join(result_lines(result)))
+    if as_json:
+        print_json([result_row(result) for result in results])
+    else:
+        typer.echo(summary_line(results))
+    if not results:
+        fail(f"no test has {only!r} in its name", code=EXIT_USAGE)
+    if not all(result.passed for result in results):
+        raise typer.Exit(EXIT_FINDING)

@@ -1,0 +1,1 @@
+"""Unit tests of rules as YAML: events and ticks on a virtual clock, expected alerts and notices at instants."""
