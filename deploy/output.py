@@ -1,12 +1,15 @@
 """How commands speak: JSON for machines, tables for people, errors that say what, where and what to do."""
 
 import sys
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import msgspec
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 EXIT_FINDING = 1
@@ -18,6 +21,29 @@ _encode = msgspec.json.Encoder(enc_hook=str).encode
 def console() -> Console:
     """Return the console of this process; plain text where the output is no terminal."""
     return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+
+
+_PLAIN_EVERY_SECONDS = 5.0
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how far long work is, on standard error: a bar on a terminal, a plain line every five seconds elsewhere."""
+    if sys.stderr.isatty():
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(what, total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total)
+        return
+    told = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        nonlocal told
+        if time.monotonic() - told >= _PLAIN_EVERY_SECONDS:
+            told = time.monotonic()
+            sys.stderr.write(f"{what}: {done} of {total}\n")
+
+    yield tell
 
 
 def print_json(value: Any) -> None:

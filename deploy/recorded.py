@@ -1,12 +1,54 @@
-"""Events for the commands that need no stack: the shipped history, or a file that somebody recorded."""
+"""What happened, for the commands that read it: the shipped history, a file somebody recorded, or the signals log."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deploy.output import EXIT_USAGE, fail
+from streams.contracts.alert import AlertChanged
 from streams.contracts.codec import decode_event
 from streams.contracts.events import Event
 from streams.contracts.reasons import DecodeError
+
+if TYPE_CHECKING:
+    from alerts.backtest.signals import SignalLog
+    from alerts.rules.ruleset import Rules
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LiveRoad:
+    """Where the signals log of a running road is."""
+
+    bootstrap: str
+    prefix: str
+    partitions: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recording:
+    """Recorded events up to `until`; with `signals` the log itself, whose order counts."""
+
+    events: Sequence[Event]
+    until: datetime
+    signals: "SignalLog | None" = None
+
+    @property
+    def since(self) -> datetime | None:
+        """When the first event was recorded."""
+        return min((event.recorded_at for event in self.events), default=None)
+
+    def alert_log(
+        self, rules: "Rules", *, progress: Callable[[int, int], None] = lambda _done, _all: None
+    ) -> list[AlertChanged]:
+        """Return what rules say about it, in order of (at, rule, fingerprint). Raise `RoadError`."""
+        from alerts.backtest.run import backtest
+        from alerts.backtest.signals import backtest_signals
+
+        if self.signals is not None:
+            return backtest_signals(self.signals, until=self.until, rules=rules)
+        return list(backtest(self.events, until=self.until, rules=rules, progress=progress))
 
 
 def load_events(origin: str) -> Sequence[Event]:
@@ -32,3 +74,29 @@ def load_events(origin: str) -> Sequence[Event]:
             except DecodeError as error:
                 fail(f"{path}:{number}: {error}", hint="mend the line; `produce file` checks a whole file")
     return events
+
+
+def load_recording(origin: str, *, until: date | None, live: LiveRoad) -> Recording:
+    """Load what `--from` names, to the end of the day `until`.
+
+    Without a day the end is today, and for `live` the instant that the whole log has reached.
+    """
+    from streams.runtime.clock import utc_now
+
+    end = datetime.combine(until, time(23, 59, 59), UTC) if until is not None else None
+    if origin != "live":
+        end = end or datetime.combine(utc_now().date(), time(23, 59, 59), UTC)
+        return Recording(events=[e for e in load_events(origin) if e.recorded_at <= end], until=end)
+    from kafka.errors import KafkaError
+
+    from alerts.backtest.signals import end_of, events_of
+    from deploy.road_logs import read_signals
+
+    try:
+        log = read_signals(live.bootstrap, prefix=live.prefix, partitions=live.partitions)
+    except KafkaError as error:
+        fail(f"the broker at {live.bootstrap} does not answer: {error}", hint="start one with `monazite stack up`")
+    if not any(log.values()):
+        fail(f"the signals log of {live.prefix} is empty", hint="is this the right --prefix, and does intake run?")
+    end = end or end_of(log) or utc_now()
+    return Recording(events=[e for e in events_of(log) if e.recorded_at <= end], until=end, signals=log)

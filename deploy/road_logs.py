@@ -11,13 +11,18 @@ from streams.contracts.dead_letters import DeadLetterRecord, decode_dead_letter
 from streams.contracts.events import Tick
 from streams.contracts.reasons import DecodeError
 from streams.contracts.records import decode_linked
-from streams.contracts.topics import ALERTS, DEAD_LETTERS, DELIVERIES, topic_name
+from streams.contracts.topics import ALERTS, DEAD_LETTERS, DELIVERIES, SIGNALS, topic_name
 
 IDLE_POLLS = 15
 """Empty polls of 100 ms after which a log counts as read: the embedded broker cannot say where its end is."""
 
 
 def _records(bootstrap: str, topic: str, *, partitions: int) -> Iterator[tuple[int, bytes]]:
+    for partition, _, value in _numbered(bootstrap, topic, partitions=partitions):
+        yield partition, value
+
+
+def _numbered(bootstrap: str, topic: str, *, partitions: int) -> Iterator[tuple[int, int, bytes]]:
     consumer = KafkaConsumer(bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False)
     try:
         tps = [TopicPartition(topic, p) for p in range(partitions)]
@@ -29,9 +34,17 @@ def _records(bootstrap: str, topic: str, *, partitions: int) -> Iterator[tuple[i
             idle = 0 if batches else idle + 1
             for tp, records in batches.items():
                 for record in records:
-                    yield tp.partition, record.value
+                    yield tp.partition, record.offset, record.value
     finally:
         consumer.close()
+
+
+def read_signals(bootstrap: str, *, prefix: str, partitions: int = 4) -> dict[int, list[tuple[int, bytes]]]:
+    """Return the records of the signals log by partition, oldest first: offset and value."""
+    found: dict[int, list[tuple[int, bytes]]] = {partition: [] for partition in range(partitions)}
+    for partition, offset, value in _numbered(bootstrap, topic_name(SIGNALS, prefix=prefix), partitions=partitions):
+        found[partition].append((offset, value))
+    return found
 
 
 def read_alert_changes(

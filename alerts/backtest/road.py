@@ -26,12 +26,12 @@ class RoadError(RuntimeError):
 
 
 class PureRoad:
-    """The cores in line. With `notify` it also decides deliveries, which gather in `deliveries`."""
+    """The cores of one partition in line. With `notify` it also decides deliveries, which gather in `deliveries`."""
 
-    def __init__(self, rules: Rules, *, notify: bool = False) -> None:
-        self._assess = AssessCore(partition=0, partitions=1, store=InMemoryStateStore())
-        self._rules = RulesCore(partition=0, rules=rules, store=InMemoryStateStore())
-        self._notify = NotifyCore(partition=0, store=InMemoryStateStore()) if notify else None
+    def __init__(self, rules: Rules, *, notify: bool = False, partition: int = 0, partitions: int = 1) -> None:
+        self._assess = AssessCore(partition=partition, partitions=partitions, store=InMemoryStateStore())
+        self._rules = RulesCore(partition=partition, rules=rules, store=InMemoryStateStore())
+        self._notify = NotifyCore(partition=partition, store=InMemoryStateStore()) if notify else None
         self._position = -1
         self.deliveries: list[DeliveryChanged] = []
 
@@ -46,6 +46,10 @@ class PureRoad:
     def tick(self, at: datetime) -> list[AlertChanged]:
         """Return what the passing of time up to an instant changes."""
         return self._pass(ticks=[at])
+
+    def process(self, admitted: Admitted) -> list[AlertChanged]:
+        """Return what one admitted record of a signals log changes. Raise `RoadError`."""
+        return self._pass(segments=admitted.segments, ticks=admitted.ticks)
 
     def judge(self, assessments: Iterable[Event]) -> list[AlertChanged]:
         """Return what ready-made assessments change, past the assess core: for tests of a rule alone."""

@@ -1,6 +1,6 @@
 """Backtest: recorded events through the same assess and rules cores that run live, in event time."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -31,11 +31,17 @@ def _ordered(changes: Iterable[AlertChanged]) -> Iterator[AlertChanged]:
     yield from sorted(instant, key=lambda c: (c.rule, c.fingerprint))
 
 
-def _run(events: list[Event], *, until: datetime, rules: Rules, tick: timedelta | None) -> Iterator[AlertChanged]:
+Progress = Callable[[int, int], None]
+"""Told how many events are done, and of how many."""
+
+
+def _run(
+    events: list[Event], *, until: datetime, rules: Rules, tick: timedelta | None, progress: Progress
+) -> Iterator[AlertChanged]:
     road = PureRoad(rules)
     next_tick = events[0].recorded_at if events else until
     batch: list[Event] = []
-    for event in events:
+    for number, event in enumerate(events, 1):
         while tick is not None and next_tick < event.recorded_at:
             if batch:
                 yield from road.take(batch)
@@ -46,8 +52,10 @@ def _run(events: list[Event], *, until: datetime, rules: Rules, tick: timedelta 
         if len(batch) == _BATCH:
             yield from road.take(batch)
             batch = []
+            progress(number, len(events))
     if batch:
         yield from road.take(batch)
+    progress(len(events), len(events))
     while tick is not None and next_tick < until:
         yield from road.tick(next_tick)
         next_tick += tick
@@ -55,15 +63,16 @@ def _run(events: list[Event], *, until: datetime, rules: Rules, tick: timedelta 
 
 
 def backtest(
-    events: Iterable[Event], *, until: datetime, rules: Rules, tick: timedelta | None = None
-) -> Iterator[AlertChanged]:
+    events: Iterable[Event], *, until: datetime, rules: Rules, tick: timedelta | None = None,
+    progress: Progress = lambda _done, _all: None,
+) -> Iterator[AlertChanged]:  # fmt: skip
     """Give the alert log of recorded events up to and including `until`, in order of (at, rule, fingerprint).
 
     `tick` puts ticks between the events; time is cadence-invariant, so none but the last changes the log. Raises
     `RoadError` for an event that the road would refuse.
     """
     known = sorted((e for e in events if e.recorded_at <= until), key=in_order)
-    yield from _ordered(_run(known, until=until, rules=rules, tick=tick))
+    yield from _ordered(_run(known, until=until, rules=rules, tick=tick, progress=progress))
 
 
 def as_json_line(change: AlertChanged) -> bytes:

@@ -1,20 +1,18 @@
 """`monazite rules`: check rule files, and run them over history."""
 
-from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from deploy.commands.measures import parse_day
+from deploy.commands import history_of_rules
 from deploy.commands.options import AsJson
 from deploy.output import EXIT_FINDING, EXIT_USAGE, fail, print_json, print_table
 
 app = typer.Typer(help="Rules: check files, and see what they would have said over history.")
 
-RulePaths = Annotated[
-    list[Path] | None, typer.Option("--rules", help="rule file or directory; repeat for several (default: shipped)")
-]
+app.command("backtest")(history_of_rules.backtest)
+app.command("diff")(history_of_rules.diff)
 
 
 @app.command()
@@ -38,41 +36,6 @@ def check(paths: Annotated[list[Path] | None, typer.Argument(help="files or dire
         print_json([dict(zip(("id", "kind", "on", "hash"), row, strict=True)) for row in rows])
     else:
         print_table(f"{len(rows)} rules, set {rules.content_hash}", ["id", "kind", "on", "hash"], rows)
-
-
-@app.command()
-def backtest(
-    until: Annotated[str | None, typer.Option(help="to the end of this day (default: today)")] = None,
-    origin: Annotated[str, typer.Option("--from", help="history, or a file of recorded events")] = "history",
-    rules: RulePaths = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show what the rules would have said: every change of every alert, in order. Sends nothing, needs no stack."""
-    import sys
-
-    from alerts.backtest.road import RoadError
-    from alerts.backtest.run import as_json_line
-    from alerts.backtest.run import backtest as run
-    from alerts.rules.loader import RuleFileError, load_rules, shipped_rules
-    from deploy.recorded import load_events
-    from streams.runtime.clock import utc_now
-
-    day = parse_day(until, option="--until") or utc_now().date()
-    end = datetime.combine(day, time(23, 59, 59), UTC)
-    try:
-        loaded = load_rules(rules) if rules else shipped_rules()
-        changes = run(load_events(origin), until=end, rules=loaded)
-        if as_json:
-            for change in changes:
-                sys.stdout.write(as_json_line(change).decode() + "\n")
-            return
-        rows = [
-            (f"{c.at:%Y-%m-%d %H:%M}", c.rule, c.from_state.value, c.to_state.value, c.severity or "–", c.summary)
-            for c in changes
-        ]
-    except (RuleFileError, RoadError, OSError) as error:
-        fail(str(error))
-    print_table(f"{len(rows)} alert changes until {day}", ["at (UTC)", "rule", "from", "to", "severity", "why"], rows)
 
 
 @app.command()

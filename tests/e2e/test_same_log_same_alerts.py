@@ -13,7 +13,9 @@ from functools import cache
 import pytest
 
 from alerts.backtest.run import backtest
+from alerts.backtest.signals import backtest_signals
 from alerts.rules.loader import shipped_rules
+from deploy.road_logs import read_signals
 from producers.replay import ReplaySettings, replay
 from streams.reference import load_history
 from tests.support.brokers import EmbeddedBroker, KafkaCluster, on_node
@@ -76,10 +78,12 @@ def test_the_truth_is_worth_comparing_with() -> None:
 
 
 def test_on_the_embedded_broker(embedded: EmbeddedBroker, fresh_prefix: Callable[[], str]) -> None:
-    """What `make demo` runs on is held to the same road test."""
+    """What `make demo` runs on is held to the same road test; and its signals log, asked again, says the same."""
     prefix = fresh_prefix()
     provision(embedded, prefix=prefix)
     assert run_road(Road(embedded.bootstrap, prefix, broker_kind="embedded")) == truth()
+    signals = read_signals(embedded.bootstrap, prefix=prefix)
+    assert canonical(backtest_signals(signals, until=END, rules=shipped_rules())) == truth()
 
 
 def test_on_apache_kafka_in_batches_of_one(kafka: KafkaCluster, fresh_prefix: Callable[[], str]) -> None:
