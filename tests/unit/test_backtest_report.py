@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from alerts.backtest.diff import diff, diff_row
 from alerts.backtest.episodes import episodes
 from alerts.backtest.report import report, report_row
-from streams.contracts.alert import AlertChanged, AlertState
+from streams.contracts.alert import AlertChanged, AlertState, Severity
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-def change(day: float, before: str, to: str, severity: str | None = None, **fields: Any) -> AlertChanged:
+def change(day: float, before: str, to: str, severity: Severity | None = None, **fields: Any) -> AlertChanged:
     if to == "firing" and severity is None:
         severity = "warning"
     known: dict[str, Any] = {"fingerprint": "f", "rule": "r", "labels": {"material": "dysprosium"}}
