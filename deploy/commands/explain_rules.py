@@ -1,0 +1,123 @@
+"""`monazite rules explain|docs`: why an alert fires, why none does, and a page per rule."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deploy.commands.history_of_rules import Broker, Origin, RulePaths, Until, recording, rules_at, run
+from deploy.commands.options import DEFAULT_PREFIX, DEFAULT_RUN_DIRECTORY, AsJson, Partitions, Prefix, RunDirectory
+from deploy.output import EXIT_USAGE, console, fail, print_json, print_table
+
+if TYPE_CHECKING:
+    from alerts.explain.life import AlertLife
+
+
+def explain(
+    target: Annotated[str, typer.Argument(metavar="FINGERPRINT", help="the alert; the first digits suffice")],
+    until: Until = None,
+    origin: Origin = "history",
+    rules: RulePaths = None,
+    bootstrap: Broker = None,
+    prefix: Prefix = DEFAULT_PREFIX,
+    partitions: Partitions = 4,
+    run_dir: RunDirectory = DEFAULT_RUN_DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Explain an alert: its life so far, what was compared with what, the events behind it, the rule as it stood.
+
+    Fingerprints stand in `rules backtest --json` and `alerts list`.
+    """
+    from alerts.explain.life import UnknownAlertError, find_changes, life_of, life_row
+
+    of = recording(origin, until, bootstrap=bootstrap, prefix=prefix, partitions=partitions, run_dir=run_dir)
+    loaded = rules_at(rules)
+    try:
+        changes = find_changes(run(of, loaded, what="backtest"), target)
+    except UnknownAlertError as error:
+        fail(str(error), code=EXIT_USAGE)
+    life = life_of(changes, of.events, loaded)
+    if as_json:
+        print_json(life_row(life))
+    else:
+        _show_life(life)
+
+
+def _pairs(of: dict[str, Any]) -> str:
+    return ", ".join(f"{k} {'unknown' if v is None else v}" for k, v in of.items()) or "–"
+
+
+def _show_life(life: "AlertLife") -> None:
+    screen = console()
+    since = f" since {life.fired_since:%Y-%m-%d %H:%M} UTC" if life.fired_since else ""
+    screen.print(f"{life.rule} ({_pairs(dict(life.labels))}) is {life.state.value}{since}", style="bold", markup=False)
+    for text in (life.summary, life.description):
+        if text:
+            screen.print(text, markup=False)
+    screen.print(f"compared: {_pairs(life.values)}", markup=False)
+    screen.print(f"with: {_pairs(life.thresholds)}", markup=False)
+    edited = {None: "not in this rule set any more", True: "the rule was edited since", False: "the rule as it stands"}
+    screen.print(f"rule {life.rule}, hash {life.changes[-1].rule_hash}: {edited[life.edited]}", markup=False)
+    if life.runbook:
+        screen.print(f"what to do: {life.runbook}", markup=False)
+    print_table(
+        f"\n{len(life.changes)} changes",
+        ["at (UTC)", "from", "to", "severity", "step", "about", "why"],
+        [(f"{c.at:%Y-%m-%d %H:%M}", c.from_state.value, c.to_state.value, c.severity or "–", c.step or "–",
+          c.occasion or "–", c.summary) for c in life.changes],
+    )  # fmt: skip
+    print_table(
+        f"\n{len(life.causes)} events behind the last change",
+        ["recorded (UTC)", "event", "type", "said by", "read it at"],
+        [(f"{e.recorded_at:%Y-%m-%d %H:%M}", e.id, e.type.removeprefix("org.monazite."), e.said_by, e.address)
+         for e in life.causes],
+    )  # fmt: skip
+    if life.missing_causes:
+        screen.print(f"not in this recording: {', '.join(life.missing_causes)}", markup=False)
+
+
+def docs(
+    rule: Annotated[str | None, typer.Argument(help="print the page of this rule only")] = None,
+    rules: RulePaths = None,
+    out: Annotated[Path | None, typer.Option(help="write README.md, a page per rule and the JSON Schemas here")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Document rules: a page per rule, an index, and the JSON Schemas of rule files and rule test files.
+
+    Point an editor at the schema with `# yaml-language-server: $schema=rules.schema.json` on the first line of a file.
+    """
+    import dataclasses
+
+    import msgspec
+
+    from alerts.explain.pages import index_page, rule_pages
+    from alerts.rules.loader import RuleFileError, shipped_rules_directory
+    from alerts.rules.specification import rule_file_schema
+    from alerts.ruletest.specification import rule_test_schema
+
+    try:
+        pages = rule_pages(rules or [shipped_rules_directory()])
+    except RuleFileError as error:
+        fail(str(error))
+    except OSError as error:
+        fail(str(error), code=EXIT_USAGE)
+    index = index_page(pages)
+    if rule is not None:
+        pages = [page for page in pages if page.id == rule]
+        if not pages:
+            fail(f"there is no rule {rule!r}", code=EXIT_USAGE, hint="`rules check` lists them")
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        for page in pages:
+            (out / f"{page.id}.md").write_text(page.markdown, "utf-8")
+        (out / "README.md").write_text(index, "utf-8")
+        for name, schema in (("rules", rule_file_schema()), ("rule-tests", rule_test_schema())):
+            (out / f"{name}.schema.json").write_bytes(
+                msgspec.json.format(msgspec.json.encode(schema), indent=2) + b"\n"
+            )
+    if as_json:
+        print_json([dataclasses.asdict(page) for page in pages])
+    elif out is not None:
+        typer.echo(f"{len(pages)} pages, an index and two schemas are in {out}")
+    else:
+        typer.echo("\n\n".join(page.markdown for page in pages) if rule is not None else index, nl=False)
