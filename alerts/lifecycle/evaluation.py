@@ -10,12 +10,26 @@ from streams.contracts.assessments import Fact
 
 
 class Verdict(StrEnum):
-    """What an evaluation found. `hold`: neither met nor, by `resolve_when`, over. `unknown`: facts are missing."""
+    """What an evaluation found. `hold`: neither met nor, by `resolve_when`, over. `unknown`: facts are missing.
+
+    `stale`: the facts are older than the rule's `max_age`. `error`: they are known, but evaluating them failed.
+    """
 
     MET = "met"
     CLEAR = "clear"
     HOLD = "hold"
     UNKNOWN = "unknown"
+    STALE = "stale"
+    ERROR = "error"
+
+
+class MissingPolicy(StrEnum):
+    """What missing or stale facts do to an alert that does not fire. One that fires goes on firing under all four."""
+
+    MARK = "mark"
+    KEEP = "keep"
+    OK = "ok"
+    ALERT = "alert"
 
 
 class Level(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,19 +61,37 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     synthetic: bool = False
 
 
+class Flap(msgspec.Struct, frozen=True, kw_only=True):
+    """Flap damping: an alert that fired `times` within `within` ends only after it was over for all of `within`."""
+
+    times: int
+    within: timedelta
+
+
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
-    """Durations of a rule: `for_` before it fires, `keep_firing_for` before it ends, `resolve_after` ends news."""
+    """How a rule waits: `for_` before it fires, `keep_firing_for` before it ends; `resolve_after` ends news.
+
+    `max_age`: older facts are stale, `None` for never. `missing`: what missing facts do, with `missing_level` as the
+    level of the policy `alert`.
+    """
 
     for_: timedelta = timedelta(0)
     keep_firing_for: timedelta = timedelta(0)
     resolve_after: timedelta | None = None
+    max_age: timedelta | None = None
+    flap: Flap | None = None
+    missing: MissingPolicy = MissingPolicy.MARK
+    missing_level: Level | None = None
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="alert"):
     """What is remembered of one alert (rule and entity).
 
     `waiting_since`: since when it is pending, clearing, or waiting to step down. `evaluation` is the last one that
-    mattered; `due_at` the next instant at which time alone changes something.
+    mattered; `due_at` the next instant at which time alone changes something. `seen_at`: when its facts were last
+    assessed, kept for rules with a `max_age`. `fired`: the last instants at which it began to fire, kept for flap
+    damping; `damped`: it is clearing for the time that flapping takes. `held_from`: it is beyond the limit of its rule
+    and others were last told this state; `None` for an alert that is told.
     """
 
     fingerprint: str
@@ -74,3 +106,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="
     acknowledged_by: str | None = None
     evaluation: Evaluation | None = None
     due_at: datetime | None = None
+    seen_at: datetime | None = None
+    fired: tuple[datetime, ...] = ()
+    damped: bool = False
+    held_from: AlertState | None = None

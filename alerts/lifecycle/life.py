@@ -7,12 +7,17 @@ from types import MappingProxyType
 
 import msgspec
 
-from alerts.lifecycle.evaluation import Alert, Evaluation, Timing, Verdict
-from alerts.lifecycle.transitions import ROWS_OF, Guard, Reason
+from alerts.lifecycle.evaluation import Alert, Evaluation, MissingPolicy, Timing, Verdict
+from alerts.lifecycle.transitions import GAPS, ROWS_OF, Guard, Reason
 from streams.contracts.alert import AlertState
 
 _TOLD_IN_PLACE = frozenset({Reason.STEPPED_UP, Reason.STEPPED_DOWN, Reason.OCCASION_CHANGED, Reason.REPEATED})
-_SETTLED = frozenset({AlertState.OK, AlertState.NO_DATA})
+SETTLED = frozenset({AlertState.OK, AlertState.NO_DATA, AlertState.STALE, AlertState.ERROR})
+"""States in which an alert is not about anything."""
+FIRING_STATES = frozenset({AlertState.FIRING, AlertState.CLEARING})
+"""States in which an alert fires, for those who read it."""
+_AGEING = frozenset({AlertState.OK, AlertState.PENDING, AlertState.CLEARING})
+"""States that rest on facts known to be so: what is firing, or marked already, gains nothing from being marked."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,13 +51,26 @@ def _expired(prior: Alert, _: Evaluation, timing: Timing, at: datetime) -> bool:
     )
 
 
+def _flaps(prior: Alert, _: Evaluation, timing: Timing, at: datetime) -> bool:
+    flap = timing.flap
+    return flap is not None and len(prior.fired) >= flap.times and at - prior.fired[-flap.times] <= flap.within
+
+
+def _keep_time(prior: Alert, timing: Timing) -> timedelta:
+    if prior.damped and timing.flap is not None:
+        return max(timing.keep_firing_for, timing.flap.within)
+    return timing.keep_firing_for
+
+
 _GUARDS: Mapping[Guard, Callable[[Alert, Evaluation, Timing, datetime], bool]] = MappingProxyType(
     {
         Guard.ALWAYS: lambda *_: True,
         Guard.WAITS: lambda _prior, _now, timing, _at: bool(timing.for_),
         Guard.HELD: lambda prior, _now, timing, at: _waited(prior, at, timing.for_),
         Guard.KEEPS: lambda _prior, _now, timing, _at: bool(timing.keep_firing_for),
-        Guard.KEPT: lambda prior, _now, timing, at: _waited(prior, at, timing.keep_firing_for),
+        Guard.KEPT: lambda prior, _now, timing, at: _waited(prior, at, _keep_time(prior, timing)),
+        Guard.FLAPS: _flaps,
+        Guard.KEEPS_MISSING: lambda _prior, _now, timing, _at: timing.missing is MissingPolicy.KEEP,
         Guard.EXPIRED: _expired,
         Guard.HIGHER: lambda prior, now, _timing, _at: now.level is not None and now.level.rank > _rank(prior),
         Guard.LOWER: lambda prior, now, _timing, _at: _lower(prior, now),
@@ -63,14 +81,41 @@ _GUARDS: Mapping[Guard, Callable[[Alert, Evaluation, Timing, datetime], bool]] =
 )
 
 
-def _due_at(alert: Alert, now: Evaluation, timing: Timing) -> datetime | None:
+def under_policy(now: Evaluation, prior: Alert | None, timing: Timing) -> Evaluation:
+    """Apply what a rule wants missing or stale facts to do, where the alert does not fire.
+
+    `alert`: they count as met, at the level for it. `ok`: as not met. `keep`: what was ok stays ok, what waits goes on
+    waiting. `mark`: the states no_data and stale say so. A firing alert keeps firing under every policy.
+    """
+    state = prior.state if prior is not None else AlertState.OK
+    if now.verdict not in (Verdict.UNKNOWN, Verdict.STALE) or state in FIRING_STATES:
+        return now
+    match timing.missing:
+        case MissingPolicy.ALERT:
+            return msgspec.structs.replace(now, verdict=Verdict.MET, level=timing.missing_level)
+        case MissingPolicy.OK:
+            return msgspec.structs.replace(now, verdict=Verdict.CLEAR)
+        case MissingPolicy.KEEP if state is AlertState.OK:
+            return msgspec.structs.replace(now, verdict=Verdict.HOLD)
+        case _:
+            return now
+
+
+def _due_at(alert: Alert, now: Evaluation, timing: Timing, *, after: datetime) -> datetime | None:
     """Find the next instant at which time alone changes this alert."""
     due = []
     acknowledged_repeat = alert.acknowledged_by is not None and alert.state is AlertState.FIRING and now.repeat > 0
     if now.next_at is not None and not acknowledged_repeat:
         due.append(now.next_at)
     if alert.waiting_since is not None:
-        due.append(alert.waiting_since + (timing.for_ if alert.state is AlertState.PENDING else timing.keep_firing_for))
+        if alert.state is not AlertState.PENDING:
+            due.append(alert.waiting_since + _keep_time(alert, timing))
+        elif now.verdict is Verdict.MET:
+            due.append(alert.waiting_since + timing.for_)
+    if timing.max_age is not None and alert.seen_at is not None and alert.state in _AGEING:
+        stale_at = alert.seen_at + timing.max_age
+        if stale_at > after:
+            due.append(stale_at)
     if timing.resolve_after is not None and alert.fired_at is not None and alert.state is AlertState.FIRING:
         due.append(alert.fired_at + timing.resolve_after)
     return min(due) if due else None
@@ -89,10 +134,15 @@ def next_alert(prior: Alert, now: Evaluation, timing: Timing, *, at: datetime) -
     `changed` is true when the state moved, the step moved, the occasion is another one, or a repeat is due. While
     firing, the level and occasion told last are kept until a row tells new ones.
     """
+    now = under_policy(now, prior, timing)
     row = next(r for r in ROWS_OF[prior.state, now.verdict] if _GUARDS[r.guard](prior, now, timing, at))
     changed = row.to is not prior.state or row.reason in _TOLD_IN_PLACE
-    alert = msgspec.structs.replace(prior, state=row.to, waiting_since=_waiting_since(prior, row.to, row.reason, at))
-    if row.to in _SETTLED:
+    alert = msgspec.structs.replace(
+        prior, state=row.to, waiting_since=_waiting_since(prior, row.to, row.reason, at),
+        damped=row.reason is Reason.DAMPED or (prior.damped and row.to is AlertState.CLEARING),
+        fired=_fired(prior, row.to, timing, at),
+    )  # fmt: skip
+    if row.to in SETTLED:
         alert = msgspec.structs.replace(
             alert, level=None, occasion="", repeat=0, fired_at=None, acknowledged_by=None, evaluation=None
         )
@@ -105,10 +155,21 @@ def next_alert(prior: Alert, now: Evaluation, timing: Timing, *, at: datetime) -
         alert = msgspec.structs.replace(alert, evaluation=_remembered(alert, now))
     kept = alert.evaluation or now
     return Advance(
-        next=msgspec.structs.replace(alert, due_at=_due_at(alert, kept if row.to not in _SETTLED else now, timing)),
+        next=msgspec.structs.replace(
+            alert, due_at=_due_at(alert, kept if row.to not in SETTLED else now, timing, after=at)
+        ),
         changed=changed,
         reason=row.reason,
     )
+
+
+def _fired(prior: Alert, to: AlertState, timing: Timing, at: datetime) -> tuple[datetime, ...]:
+    """Remember when it began to fire, as often as flap damping counts."""
+    if timing.flap is None:
+        return ()
+    if to is AlertState.FIRING and prior.state is not AlertState.FIRING:
+        return (*prior.fired, at)[-timing.flap.times :]
+    return prior.fired
 
 
 def _tells(prior: Alert, now: Evaluation, *, changed: bool, reason: Reason) -> bool:
@@ -128,7 +189,9 @@ def _remembered(alert: Alert, now: Evaluation) -> Evaluation:
     if now.verdict is Verdict.MET:
         waits = alert.waiting_since is not None or before.verdict is not Verdict.MET
         return now if waits or now.next_at != before.next_at else before
-    verdict = Verdict.HOLD if now.verdict is Verdict.UNKNOWN else now.verdict
+    verdict = now.verdict
+    if verdict in GAPS and alert.state is not AlertState.PENDING:
+        verdict = Verdict.HOLD
     return msgspec.structs.replace(before, verdict=verdict, next_at=now.next_at)
 
 
@@ -144,11 +207,10 @@ def _told(alert: Alert, now: Evaluation, *, starts: bool, at: datetime) -> Alert
     )
 
 
-def acknowledge(prior: Alert, timing: Timing, *, by: str | None) -> Alert:
+def acknowledge(prior: Alert, timing: Timing, *, by: str | None, at: datetime) -> Alert:
     """Record who has taken a firing alert (`None` takes it back); its repeats stop, everything else goes on."""
     if prior.state is not AlertState.FIRING or prior.acknowledged_by == by:
         return prior
     alert = msgspec.structs.replace(prior, acknowledged_by=by)
-    return msgspec.structs.replace(
-        alert, due_at=_due_at(alert, alert.evaluation or Evaluation(verdict=Verdict.MET), timing)
-    )
+    now = alert.evaluation or Evaluation(verdict=Verdict.MET)
+    return msgspec.structs.replace(alert, due_at=_due_at(alert, now, timing, after=at))

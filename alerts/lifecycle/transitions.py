@@ -1,7 +1,8 @@
 """The life of an alert as one table: state, verdict, guard -> state, reason. The first row that matches counts.
 
 The diagram in the README is generated from it (`mermaid`), and a test compares them. No row leads from an unknown
-verdict to ok: a gap never resolves an alert.
+verdict to ok: a gap never resolves an alert. What the policies `ok` and `alert` make of missing facts is decided
+before the table is asked (`life.under_policy`); they never touch an alert that fires.
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,11 @@ from streams.contracts.alert import AlertState
 
 OK, PENDING, FIRING = AlertState.OK, AlertState.PENDING, AlertState.FIRING
 CLEARING, NO_DATA = AlertState.CLEARING, AlertState.NO_DATA
+STALE, ERROR = AlertState.STALE, AlertState.ERROR
+
+
+GAPS = (Verdict.UNKNOWN, Verdict.STALE, Verdict.ERROR)
+"""Verdicts that say nothing about the condition."""
 
 
 class Guard(StrEnum):
@@ -27,6 +33,8 @@ class Guard(StrEnum):
     LOWER = "a lower step"
     LOWER_KEPT = "a lower step for all of `keep_firing_for`"
     NEW_OCCASION = "another occasion"
+    FLAPS = "it flaps"
+    KEEPS_MISSING = "`missing: keep`"
     REPEATS = "a repeat is due and nobody has acknowledged"
 
 
@@ -50,6 +58,13 @@ class Reason(StrEnum):
     NEWS_AGED = "news_aged"
     FACTS_UNKNOWN = "facts_unknown"
     KEPT_THROUGH_GAP = "kept_through_gap"
+    FACTS_STALE = "facts_stale"
+    EVALUATION_FAILED = "evaluation_failed"
+    DAMPED = "damped"
+    RULE_REMOVED = "rule_removed"
+    RULE_CHANGED = "rule_changed"
+    OVER_LIMIT = "over_limit"
+    WITHIN_LIMIT = "within_limit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +85,37 @@ def _starts(state: AlertState) -> tuple[Row, ...]:
     )
 
 
+def _gaps(state: AlertState) -> tuple[Row, ...]:
+    """What missing facts make of an alert that does not fire."""
+    kept = [Row(state, v, Guard.KEEPS_MISSING, PENDING, Reason.KEPT_THROUGH_GAP)
+            for v in (Verdict.UNKNOWN, Verdict.STALE) if state is PENDING]  # fmt: skip
+    return (
+        *kept,
+        Row(state, Verdict.UNKNOWN, Guard.ALWAYS, NO_DATA, Reason.FACTS_UNKNOWN),
+        Row(state, Verdict.STALE, Guard.ALWAYS, STALE, Reason.FACTS_STALE),
+        Row(state, Verdict.ERROR, Guard.ALWAYS, ERROR, Reason.EVALUATION_FAILED),
+    )
+
+
+def _after_gap(state: AlertState) -> tuple[Row, ...]:
+    return (
+        *_starts(state),
+        Row(state, Verdict.CLEAR, Guard.ALWAYS, OK, Reason.NOT_MET),
+        Row(state, Verdict.HOLD, Guard.ALWAYS, OK, Reason.NOT_MET),
+        *_gaps(state),
+    )
+
+
 TRANSITIONS: tuple[Row, ...] = (
     *_starts(OK),
     Row(OK, Verdict.CLEAR, Guard.ALWAYS, OK, Reason.NOT_MET),
     Row(OK, Verdict.HOLD, Guard.ALWAYS, OK, Reason.NOT_MET),
-    Row(OK, Verdict.UNKNOWN, Guard.ALWAYS, NO_DATA, Reason.FACTS_UNKNOWN),
+    *_gaps(OK),
     Row(PENDING, Verdict.MET, Guard.HELD, FIRING, Reason.HELD_LONG_ENOUGH),
     Row(PENDING, Verdict.MET, Guard.ALWAYS, PENDING, Reason.WAITING),
     Row(PENDING, Verdict.CLEAR, Guard.ALWAYS, OK, Reason.NOT_MET),
     Row(PENDING, Verdict.HOLD, Guard.ALWAYS, OK, Reason.NOT_MET),
-    Row(PENDING, Verdict.UNKNOWN, Guard.ALWAYS, NO_DATA, Reason.FACTS_UNKNOWN),
+    *_gaps(PENDING),
     Row(FIRING, Verdict.MET, Guard.HIGHER, FIRING, Reason.STEPPED_UP),
     Row(FIRING, Verdict.MET, Guard.LOWER_KEPT, FIRING, Reason.STEPPED_DOWN),
     Row(FIRING, Verdict.MET, Guard.NEW_OCCASION, FIRING, Reason.OCCASION_CHANGED),
@@ -87,20 +123,20 @@ TRANSITIONS: tuple[Row, ...] = (
     Row(FIRING, Verdict.MET, Guard.REPEATS, FIRING, Reason.REPEATED),
     Row(FIRING, Verdict.MET, Guard.LOWER, FIRING, Reason.WAITING_TO_STEP_DOWN),
     Row(FIRING, Verdict.MET, Guard.ALWAYS, FIRING, Reason.UNCHANGED),
+    Row(FIRING, Verdict.CLEAR, Guard.FLAPS, CLEARING, Reason.DAMPED),
     Row(FIRING, Verdict.CLEAR, Guard.KEEPS, CLEARING, Reason.WAITING_TO_CLEAR),
     Row(FIRING, Verdict.CLEAR, Guard.ALWAYS, OK, Reason.CONDITION_OVER),
     Row(FIRING, Verdict.HOLD, Guard.EXPIRED, OK, Reason.NEWS_AGED),
     Row(FIRING, Verdict.HOLD, Guard.ALWAYS, FIRING, Reason.UNCHANGED),
-    Row(FIRING, Verdict.UNKNOWN, Guard.ALWAYS, FIRING, Reason.KEPT_THROUGH_GAP),
+    *(Row(FIRING, gap, Guard.ALWAYS, FIRING, Reason.KEPT_THROUGH_GAP) for gap in GAPS),
     Row(CLEARING, Verdict.MET, Guard.ALWAYS, FIRING, Reason.MET_AGAIN),
     Row(CLEARING, Verdict.CLEAR, Guard.KEPT, OK, Reason.CLEAR_LONG_ENOUGH),
     Row(CLEARING, Verdict.CLEAR, Guard.ALWAYS, CLEARING, Reason.WAITING_TO_CLEAR),
     Row(CLEARING, Verdict.HOLD, Guard.ALWAYS, FIRING, Reason.MET_AGAIN),
-    Row(CLEARING, Verdict.UNKNOWN, Guard.ALWAYS, FIRING, Reason.KEPT_THROUGH_GAP),
-    *_starts(NO_DATA),
-    Row(NO_DATA, Verdict.CLEAR, Guard.ALWAYS, OK, Reason.NOT_MET),
-    Row(NO_DATA, Verdict.HOLD, Guard.ALWAYS, OK, Reason.NOT_MET),
-    Row(NO_DATA, Verdict.UNKNOWN, Guard.ALWAYS, NO_DATA, Reason.FACTS_UNKNOWN),
+    *(Row(CLEARING, gap, Guard.ALWAYS, FIRING, Reason.KEPT_THROUGH_GAP) for gap in GAPS),
+    *_after_gap(NO_DATA),
+    *_after_gap(STALE),
+    *_after_gap(ERROR),
 )  # fmt: skip
 
 ROWS_OF = {

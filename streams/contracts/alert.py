@@ -10,13 +10,16 @@ from streams.contracts.assessments import Fact
 
 
 class AlertState(StrEnum):
-    """Life of an alert; `no_data` says that the facts needed are unknown, which never resolves anything."""
+    """Life of an alert. `no_data`: the facts needed are unknown; `stale`: they are too old; `error`: evaluating them
+    failed. None of the three resolves anything."""
 
     OK = "ok"
     PENDING = "pending"
     FIRING = "firing"
     CLEARING = "clearing"
     NO_DATA = "no_data"
+    STALE = "stale"
+    ERROR = "error"
 
 
 Severity = Literal["info", "warning", "critical"]
@@ -28,6 +31,7 @@ class AlertChanged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     `alert` is the id of this change, made of rule, entity and occasion (never of offsets or clocks); `fingerprint`
     identifies the alert by rule and key labels. `severity` is `None` when it is not firing. `occasion` names the end,
     the step or the event it is about; `values` and `thresholds` are what was compared; `causes` the ids of the events.
+    `reason` is the named reason of the move (`alerts.lifecycle.transitions.Reason`), empty in events of old.
     """
 
     alert: str
@@ -49,6 +53,7 @@ class AlertChanged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     causes: tuple[str, ...] = ()
     runbook: str | None = None
     synthetic: bool = False
+    reason: str = ""
 
 
 class DeliveryChanged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -92,7 +92,7 @@ SEVERITIES = ("critical", "warning", "info", "unknown")
 """Severity labels; `unknown` is an open alert that has none, because its facts are missing."""
 CHANNELS = ("log", "webhook")
 AGENTS = ("intake", "assess", "rules", "notify", "deliver")
-TO_STATES = ("ok", "pending", "firing", "clearing", "no_data")
+TO_STATES = ("ok", "pending", "firing", "clearing", "no_data", "stale", "error")
 _FAST = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 _ROAD = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
 _LONG = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 21600.0, 86400.0)
