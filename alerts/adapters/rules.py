@@ -1,54 +1,85 @@
 """The rules core: assessments of one partition in, alert changes out, ticks and directives forwarded.
 
 Time is cadence-invariant, as in assess: when `now` moves to X, every deadline and timer due at d <= X is handled
-first, in order of (d, fingerprint), and what it sends carries d. Ids are made of the alert, its occasion, step, repeat,
-event time and causes: never of offsets or the wall clock, so any partitioning gives the same ids.
+first, in order of (d, fingerprint), and what it sends carries d. What depends on several alerts of one instant
+(composites, limits) is settled when that instant is over, so that the order within it does not matter.
 """
 
-import hashlib
-import heapq
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from alerts.adapters.rules_state import STATE_TYPES, KnownMeasure, RulesClock, decode_state, encode_state
+import msgspec
+
+from alerts.adapters.announcing import SOURCE, describe, encode_change
+from alerts.adapters.due import DueInstants
+from alerts.adapters.rules_state import (
+    CLOCK_KEY,
+    STATE_TYPES,
+    RulesClock,
+    alert_key,
+    decode_state,
+    encode_state,
+    known_key,
+    memory_key,
+)
+from alerts.adapters.settlement import Settlement, as_told
 from alerts.lifecycle.evaluation import Alert, Evaluation, Verdict
-from alerts.lifecycle.life import acknowledge, next_alert
+from alerts.lifecycle.life import FIRING_STATES, acknowledge, next_alert
 from alerts.lifecycle.transitions import Reason
-from alerts.rules.deadline import DeadlineRule
+from alerts.rules.entities import Assessed, KnownEntity, kind_of, known_entity, labels_of, sources_in
+from alerts.rules.memory import RuleMemory
 from alerts.rules.ruleset import Rule, Rules
-from alerts.rules.wording import Assessed, fingerprint_of, labels_of, text_values
-from streams.contracts.alert import AlertChanged, AlertState
+from alerts.rules.wording import fingerprint_of
+from streams.contracts.alert import AlertState
 from streams.contracts.assessments import ExposureAssessed, MeasureAssessed, RiskAssessed
-from streams.contracts.codec import decode_event, encode_event
+from streams.contracts.codec import decode_event
 from streams.contracts.directive import DirectiveGiven
 from streams.contracts.events import Event, Tick
 from streams.contracts.reasons import DecodeError, RejectReason
 from streams.runtime.ports import Admitted, DeadLetter, Outcome, StateStore
 
-__all__ = ["STATE_TYPES", "RulesCore", "decode_state", "encode_state"]
+__all__ = ["CLOCK_KEY", "SOURCE", "STATE_TYPES", "RulesCore", "decode_state", "encode_state"]
 
-SOURCE = "monazite/rules"
-CLOCK_KEY = b"clock"
-ALERT_PREFIX = b"alert/"
-MEASURE_PREFIX = b"measure/"
-_FIRING = frozenset({AlertState.FIRING, AlertState.CLEARING})
+_STALE = Evaluation(verdict=Verdict.STALE)
+_FAILED = Evaluation(verdict=Verdict.ERROR)
+_CACHED_ENTITIES = 100_000
+
+
+class Seat(NamedTuple):
+    """A rule that an entity meets, and where its alert and its memory are kept."""
+
+    rule: Rule
+    fingerprint: str
+    labels: dict[str, str]
+    alert_key: bytes
+    memory_key: bytes
 
 
 class RulesCore:
-    """Evaluate the rules for one partition. The heap of due instants is rebuilt from the state here."""
+    """Evaluate the rules for one partition. Heap, groups and counts are rebuilt from the state here."""
 
     def __init__(self, *, partition: int, rules: Rules, store: StateStore) -> None:
         self.partition = partition
-        self._rules = rules
         self._store = store
         self._outputs: list[bytes] = []
-        self._due: list[tuple[datetime, str]] = []
-        self._fingerprints: dict[tuple[Any, ...], str] = {}
         clock: RulesClock | None = store.get(CLOCK_KEY)
         self._now = clock.now if clock else None
-        for _, value in store.items():
-            if isinstance(value, Alert) and value.due_at is not None and value.rule in rules.by_id:
-                heapq.heappush(self._due, (value.due_at, value.fingerprint))
+        self._put_in_force(rules)
+
+    def _put_in_force(self, rules: Rules) -> None:
+        self._rules = rules
+        self._due = DueInstants()
+        self._seats: dict[tuple[Any, ...], tuple[bytes, tuple[Seat, ...]]] = {}
+        self._settlement = Settlement(
+            partition=self.partition, rules=rules, store=self._store, apply=self._apply, send=self._send
+        )  # fmt: skip
+        self._hears_sources = bool(rules.on("source"))
+        for _, value in self._store.items():
+            if isinstance(value, Alert) and value.rule in rules.by_id:
+                if value.due_at is not None:
+                    self._due.schedule(value.fingerprint, value.due_at)
+                self._settlement.recall(value)
 
     def process(self, admitted: Admitted) -> Outcome:
         """Take one record of `assessments`; deterministic in the state and the record."""
@@ -66,17 +97,20 @@ class RulesCore:
                 )
         if self._now is not None and self._now != before:
             self._store.put(CLOCK_KEY, RulesClock(now=self._now))
+        self._settlement.keep()
         return Outcome(outputs=self._outputs, dead_letters=dead)
 
     def _take(self, event: Event, raw: Any) -> None:
         data = event.data
         match data:
             case RiskAssessed():
-                self._assessed(data.aspect, data, self._advance(data.at))
-            case MeasureAssessed():
                 at = self._advance(data.at)
-                self._store.put(MEASURE_PREFIX + data.measure.encode(), KnownMeasure(assessed=data))
-                self._assessed("measure", data, at)
+                self._assessed(data, at)
+                if self._hears_sources:
+                    for heard in sources_in(data):
+                        self._assessed(heard, at)
+            case MeasureAssessed() | ExposureAssessed():
+                self._assessed(data, self._advance(data.at))
             case Tick():
                 self._advance(event.occurred_at)
                 self._outputs.append(bytes(raw))
@@ -85,8 +119,6 @@ class RulesCore:
                 if data.kind == "acknowledgement":
                     self._acknowledge(data)
                 self._outputs.append(bytes(raw))
-            case ExposureAssessed():
-                self._advance(data.at)
             case _:
                 raise DecodeError(
                     reason=RejectReason.WRONG_TOPIC, field="/type", detail=f"{event.type} is no assessment"
@@ -96,136 +128,151 @@ class RulesCore:
         """Move `now` to an instant, handling first what is due; time never goes back. Return `now`."""
         if self._now is not None and to <= self._now:
             return self._now
-        while self._due and self._due[0][0] <= to:
-            at, fingerprint = heapq.heappop(self._due)
-            alert: Alert | None = self._store.get(ALERT_PREFIX + fingerprint.encode())
-            if alert is not None and alert.due_at == at:
-                self._time_passed(alert, at)
+        while True:
+            due_at = self._due.first_at()
+            settle_at = self._settlement.at
+            if settle_at is not None and settle_at < to and (due_at is None or settle_at < due_at):
+                self._settlement.settle()
+            elif due_at is not None and due_at <= to:
+                self._came_due(*self._due.pop())
+            else:
+                break
         self._now = to
         return to
 
+    def _came_due(self, at: datetime, fingerprint: str) -> None:
+        alert: Alert | None = self._store.get(alert_key(fingerprint))
+        if alert is None or alert.due_at is None or alert.rule not in self._rules.by_id:
+            return
+        if alert.due_at > at:
+            self._due.schedule(fingerprint, alert.due_at)
+        else:
+            self._time_passed(alert, at)
+
     def _time_passed(self, alert: Alert, at: datetime) -> None:
         rule = self._rules.by_id[alert.rule]
-        if isinstance(rule, DeadlineRule):
-            known: KnownMeasure = self._store.get(MEASURE_PREFIX + alert.labels["measure"].encode())
-            self._apply(rule, alert, rule.evaluate(known.assessed, at=at, firing=True), at=at, assessed=known.assessed)
+        age = rule.timing.max_age
+        known: KnownEntity | None
+        if rule.reads_time:
+            known = self._store.get(known_key(rule.on, alert.labels))
+            assessed = known.assessed if known is not None else None
+            memory = self._store.get(memory_key(alert.fingerprint)) if rule.keeps_memory else None
+            evaluation = self._evaluation(rule, assessed, at=at, prior=alert, memory=memory)
+            self._apply(rule, alert, evaluation, at=at, assessed=assessed)
             return
         evaluation = alert.evaluation or Evaluation(verdict=Verdict.CLEAR)
+        if age is not None and alert.seen_at is not None and at - alert.seen_at >= age:
+            known = self._store.get(known_key(rule.on, alert.labels))
+            evaluation = rule.stale(known.assessed, at=at) if known is not None else _STALE
         self._apply(rule, alert, evaluation, at=at, assessed=None)
 
-    def _fingerprint(self, rule: Rule, assessed: Assessed) -> str:
+    def _met_by(self, assessed: Assessed) -> tuple[bytes, tuple[Seat, ...]]:
+        """Return where an entity is kept and the seats of the rules it meets; both depend on its labels alone."""
         key: tuple[Any, ...]
-        if isinstance(assessed, MeasureAssessed):
-            key = (rule.id, assessed.measure)
-        else:
-            key = (rule.id, assessed.material, assessed.home, *assessed.labels.items())
-        found = self._fingerprints.get(key)
+        match assessed:
+            case RiskAssessed():
+                key = (assessed.aspect, assessed.material, assessed.home, *assessed.labels.items())
+            case _:
+                key = (type(assessed), *labels_of(assessed).values())
+        found = self._seats.get(key)
         if found is None:
-            found = self._fingerprints[key] = fingerprint_of(rule.id, labels_of(assessed))
+            if len(self._seats) >= _CACHED_ENTITIES:
+                self._seats.clear()
+            labels, kind = labels_of(assessed), kind_of(assessed)
+            seats = [self._seat(rule, named) for rule in self._rules.meeting(kind, labels)
+                     if (named := rule.identity(labels)) is not None]  # fmt: skip
+            found = self._seats[key] = (known_key(kind, labels), tuple(seats))
         return found
 
-    def _assessed(self, entity: str, assessed: Assessed, at: datetime) -> None:
-        for rule in self._rules.on(entity):
-            fingerprint = self._fingerprint(rule, assessed)
-            prior: Alert | None = self._store.get(ALERT_PREFIX + fingerprint.encode())
-            firing = prior is not None and prior.state in _FIRING
-            evaluation = rule.evaluate(assessed, at=at, firing=firing)
-            if prior is None:
-                if evaluation.verdict is Verdict.UNKNOWN:
-                    continue  # what was never known is not lost: no_data is for facts that were there and went
-                if evaluation.verdict is Verdict.CLEAR and entity == "measure" and evaluation.next_at is None:
-                    continue
-                prior = Alert(fingerprint=fingerprint, rule=rule.id, labels=labels_of(assessed))
-                if evaluation.verdict is Verdict.CLEAR and evaluation.next_at is None:
-                    self._store.put(ALERT_PREFIX + fingerprint.encode(), prior)
-            elif (
-                evaluation.verdict is Verdict.CLEAR
-                and prior.state is AlertState.OK
-                and prior.due_at == evaluation.next_at
-            ):
-                continue  # by far the most assessments: nothing to say, nothing to change
-            self._apply(rule, prior, evaluation, at=at, assessed=assessed)
+    def _seat(self, rule: Rule, labels: dict[str, str]) -> Seat:
+        fingerprint = fingerprint_of(rule.id, labels)
+        return Seat(rule, fingerprint, labels, alert_key(fingerprint), memory_key(fingerprint))
+
+    def _assessed(self, assessed: Assessed, at: datetime) -> None:
+        key, seats = self._met_by(assessed)
+        self._store.put(key, known_entity(assessed))
+        self._meet(seats, assessed, at=at)
+
+    def _meet(self, seats: Iterable[Seat], assessed: Assessed, *, at: datetime) -> None:
+        for seat in seats:
+            rule = seat.rule
+            prior: Alert | None = self._store.get(seat.alert_key)
+            memory: RuleMemory | None = None
+            if rule.keeps_memory:
+                before = self._store.get(seat.memory_key)
+                memory = rule.observe(before, assessed, at=at)
+                if memory is not None and memory is not before:
+                    self._store.put(seat.memory_key, memory)
+            evaluation = self._evaluation(rule, assessed, at=at, prior=prior, memory=memory)
+            self._judged(seat, prior, evaluation, at=at, assessed=assessed)
+
+    def _evaluation(
+        self, rule: Rule, assessed: Assessed | None, *, at: datetime, prior: Alert | None, memory: RuleMemory | None
+    ) -> Evaluation:
+        try:
+            return rule.evaluate(assessed, at=at, prior=prior, memory=memory)
+        except (ArithmeticError, ValueError, OverflowError):
+            return _FAILED  # figures of a size nobody thought of; a firing alert goes on firing
+
+    def _judged(self, seat: Seat, prior: Alert | None, now: Evaluation, *, at: datetime, assessed: Assessed) -> None:
+        rule = seat.rule
+        ages = rule.timing.max_age is not None
+        if prior is None:
+            if now.verdict is Verdict.UNKNOWN and now.level is None:
+                return  # what was never known is not lost: no_data is for facts that were there and went
+            quiet = now.verdict is Verdict.CLEAR and now.next_at is None and not ages
+            if quiet and (isinstance(assessed, MeasureAssessed) or rule.reads_time):
+                return
+            prior = Alert(fingerprint=seat.fingerprint, rule=rule.id, labels=seat.labels)
+            if quiet:
+                self._store.put(seat.alert_key, prior)
+                return
+        elif now.verdict is Verdict.CLEAR and prior.state is AlertState.OK and not ages and prior.due_at == now.next_at:
+            return  # by far the most assessments: nothing to say, nothing to change
+        if ages:
+            prior = msgspec.structs.replace(prior, seen_at=at)
+            self._store.put(seat.alert_key, prior)
+        self._apply(rule, prior, now, at=at, assessed=assessed)
 
     def _apply(self, rule: Rule, prior: Alert, now: Evaluation, *, at: datetime, assessed: Assessed | None) -> None:
         advance = next_alert(prior, now, rule.timing, at=at)
-        if advance.next != prior:
-            self._store.put(ALERT_PREFIX + prior.fingerprint.encode(), advance.next)
-            if advance.next.due_at is not None and advance.next.due_at != prior.due_at:
-                heapq.heappush(self._due, (advance.next.due_at, prior.fingerprint))
-        if advance.changed:
-            self._send(rule, prior, advance.next, now, reason=advance.reason, at=at, assessed=assessed)
+        alert = advance.next
+        if alert != prior:
+            if (alert.state in FIRING_STATES) != (prior.state in FIRING_STATES) or alert.level != prior.level:
+                alert = self._settlement.limited(rule, prior, alert, at=at)
+            self._store.put(alert_key(prior.fingerprint), alert)
+            if alert.due_at is not None and alert.due_at != prior.due_at:
+                self._due.schedule(prior.fingerprint, alert.due_at)
+            if alert.state is not prior.state:
+                self._settlement.moved(prior, alert, at=at)
+        if not advance.changed or alert.held_from is not None:
+            return
+        told = prior
+        if prior.held_from is not None:  # it was held back: others know another state than the one it left
+            told = as_told(prior)
+            if told.state is alert.state:
+                return
+        self._send(rule, told, alert, now, reason=advance.reason, at=at, assessed=assessed)
 
     def _acknowledge(self, directive: DirectiveGiven) -> None:
         fingerprint = directive.acknowledgement.fingerprint if directive.acknowledgement else directive.target
-        key = ALERT_PREFIX + fingerprint.encode()
-        prior: Alert | None = self._store.get(key)
+        prior: Alert | None = self._store.get(alert_key(fingerprint))
         rule = self._rules.by_id.get(prior.rule) if prior is not None else None
-        if prior is None or rule is None:
+        if prior is None or rule is None or self._now is None:
             return
         by = None if directive.withdrawn or directive.acknowledgement is None else directive.acknowledgement.by
-        alert = acknowledge(prior, rule.timing, by=by)
+        alert = acknowledge(prior, rule.timing, by=by, at=self._now)
         if alert == prior:
             return
-        self._store.put(key, alert)
-        if by is None and isinstance(rule, DeadlineRule) and self._now is not None:
+        self._store.put(alert_key(fingerprint), alert)
+        if by is None and rule.reads_time:
             self._time_passed(alert, self._now)  # a repeat that fell due meanwhile is told now, once
         elif alert.due_at is not None:
-            heapq.heappush(self._due, (alert.due_at, fingerprint))
+            self._due.schedule(fingerprint, alert.due_at)
 
     def _send(
         self, rule: Rule, prior: Alert, alert: Alert, now: Evaluation, *, reason: Reason, at: datetime,
         assessed: Assessed | None,
     ) -> None:  # fmt: skip
         changed = describe(rule, prior, alert, now, reason=reason, at=at, assessed=assessed)
-        event = Event(
-            id=changed.alert, source=SOURCE, subject=changed.fingerprint, occurred_at=at, recorded_at=at, data=changed
-        )
-        self._outputs.append(encode_event(event))
-
-
-def describe(
-    rule: Rule, prior: Alert, alert: Alert, now: Evaluation, *, reason: Reason, at: datetime, assessed: Assessed | None
-) -> AlertChanged:
-    """Say in full what changed: texts, values and causes of this evaluation, or of the last one that had them."""
-    shown = now if now.texts else prior.evaluation or now
-    summary, description = shown.texts.get("summary", ""), shown.texts.get("description", "")
-    level = alert.level if alert.state in _FIRING else None
-    if alert.state in (AlertState.OK, AlertState.NO_DATA):
-        summary = _over(rule, prior.state, alert.state, reason, summary, assessed)
-    causes = now.causes or (assessed.causes if assessed is not None else ()) or shown.causes
-    occasion = now.occasion or prior.occasion
-    if now.repeat:
-        occasion = f"{occasion}, repeat {now.repeat}"
-    identity = "\0".join([occasion, alert.state.value, level.step if level else "", at.isoformat(), *causes])
-    return AlertChanged(
-        alert=f"{alert.fingerprint}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}",
-        fingerprint=alert.fingerprint, rule=rule.id, rule_hash=rule.hash, labels={**rule.labels, **alert.labels}, at=at,
-        from_state=prior.state, to_state=alert.state, severity=level.severity if level else None, occasion=occasion,
-        summary=summary, description=description, step=level.step if level else None,
-        materials=shown.materials or prior_materials(assessed), thresholds=shown.thresholds,
-        values=now.values or shown.values,
-        causes=causes, runbook=rule.texts.runbook, synthetic=shown.synthetic,
-    )  # fmt: skip
-
-
-def prior_materials(assessed: Assessed | None) -> tuple[str, ...]:
-    """Return the materials of an assessment, none where there is none."""
-    if assessed is None:
-        return ()
-    return assessed.materials if isinstance(assessed, MeasureAssessed) else (assessed.material,)
-
-
-def _over(  # the five things that decide the words
-    rule: Rule, before: AlertState, state: AlertState, reason: Reason, last: str, assessed: Assessed | None
-) -> str:
-    if state is AlertState.NO_DATA:
-        return f"No data: the facts that rule {rule.id} needs are unknown. Nothing is resolved by that."
-    if before is AlertState.NO_DATA:
-        return f"Data are back: rule {rule.id} does not hold."
-    if before is AlertState.PENDING:
-        return f"Did not last: {last}"
-    if reason is Reason.NEWS_AGED:
-        return f"Closed as old news: {last}"
-    if rule.texts.resolved is not None and assessed is not None:
-        return f"Resolved: {rule.texts.resolved.render(text_values(assessed, {}))}"
-    return f"Resolved: {last}" if last else f"Resolved: rule {rule.id} no longer holds."
+        self._outputs.append(encode_change(changed))

@@ -6,7 +6,15 @@ from typing import Any, TypeAlias
 import msgspec
 
 from alerts.lifecycle.evaluation import Alert
-from streams.contracts.assessments import MeasureAssessed
+from alerts.rules.entities import KnownEntity
+from alerts.rules.memory import Awaited, LastHeard, Samples
+
+CLOCK_KEY = b"clock"
+SETTLING_KEY = b"settling"
+RULES_KEY = b"rules"
+ALERT_PREFIX = b"alert/"
+KNOWN_PREFIX = b"known/"
+MEMORY_PREFIX = b"memory/"
 
 
 class RulesClock(msgspec.Struct, frozen=True, kw_only=True, tag="clock"):
@@ -15,13 +23,24 @@ class RulesClock(msgspec.Struct, frozen=True, kw_only=True, tag="clock"):
     now: datetime
 
 
-class KnownMeasure(msgspec.Struct, frozen=True, kw_only=True, tag="measure"):
-    """The last assessment of a measure, which deadlines are evaluated on when time passes."""
+class Settling(msgspec.Struct, frozen=True, kw_only=True, tag="settling"):
+    """What is decided once the instant `at` is over: composites (rule, labels of the group) and limits of rules."""
 
-    assessed: MeasureAssessed
+    at: datetime
+    groups: tuple[tuple[str, dict[str, str]], ...] = ()
+    limits: tuple[str, ...] = ()
 
 
-RulesStateValue: TypeAlias = RulesClock | KnownMeasure | Alert
+class RulesInForce(msgspec.Struct, frozen=True, kw_only=True, tag="rules"):
+    """The rule set applied last by a directive, as text, with the hash of the set and when and by whom."""
+
+    text: str
+    content_hash: str
+    by: str
+    at: datetime
+
+
+RulesStateValue: TypeAlias = RulesClock | Settling | RulesInForce | KnownEntity | Alert | Samples | LastHeard | Awaited
 STATE_TYPES = RulesStateValue
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(RulesStateValue).decode
@@ -36,3 +55,19 @@ def decode_state(raw: bytes) -> RulesStateValue:
     """Decode one value of the state; raises `msgspec.ValidationError` for what is none."""
     value: RulesStateValue = _decode(raw)
     return value
+
+
+def alert_key(fingerprint: str) -> bytes:
+    """Return the key of an alert."""
+    return ALERT_PREFIX + fingerprint.encode()
+
+
+def memory_key(fingerprint: str) -> bytes:
+    """Return the key of what a rule remembers for an alert."""
+    return MEMORY_PREFIX + fingerprint.encode()
+
+
+def known_key(kind: str, labels: dict[str, str]) -> bytes:
+    """Return the key of an entity's last assessment."""
+    named = "\0".join(f"{name}={labels[name]}" for name in sorted(labels))
+    return KNOWN_PREFIX + f"{kind}/{named}".encode()

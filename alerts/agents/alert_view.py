@@ -3,8 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from alerts.adapters.rules import CLOCK_KEY
-from alerts.adapters.rules_state import RulesClock
+from alerts.adapters.rules_state import CLOCK_KEY, RulesClock
 from alerts.lifecycle.evaluation import Alert, Evaluation, Verdict
 from alerts.rules.ruleset import Rule, Rules
 from streams.adapters.metrics.snapshot import WorkerSnapshot

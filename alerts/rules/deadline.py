@@ -7,17 +7,19 @@ begins at its present step, a moved end moves the alert to the step the new end 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from typing import ClassVar
 
 import msgspec
 
-from alerts.lifecycle.evaluation import Evaluation, Level, Timing, Verdict
+from alerts.lifecycle.evaluation import Alert, Evaluation, Level, Timing, Verdict
 from alerts.rules.durations import Lead, parse_duration, parse_lead
 from alerts.rules.expressions import Condition, Truth
+from alerts.rules.memory import RuleMemory
+from alerts.rules.rule import CLEAR, OF_TRUTH, CompiledRule, card_of, fires
 from alerts.rules.specification import DeadlineSpec
 from alerts.rules.wording import (
     Assessed,
     RuleError,
-    Texts,
     build_condition,
     build_texts,
     content_hash,
@@ -31,8 +33,6 @@ from streams.contracts.dates import days_left, instant_at
 from streams.contracts.identifiers import zone_of
 
 _ONE_DAY = timedelta(days=1)
-_CLEAR = Evaluation(verdict=Verdict.CLEAR)
-_UNKNOWN = Evaluation(verdict=Verdict.UNKNOWN)
 PASSED = "passed"
 
 
@@ -45,29 +45,26 @@ class Passed:
     when: Condition | None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DeadlineRule:
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class DeadlineRule(CompiledRule):
     """A compiled deadline rule."""
 
-    id: str
-    hash: str
-    on: str
     date_name: str
-    where: Condition | None
     ladder: tuple[tuple[Lead, Level], ...]
     passed: Passed | None
-    labels: dict[str, str]
-    texts: Texts
-    timing: Timing
+    reads_time: ClassVar[bool] = True
 
-    def evaluate(self, assessed: Assessed, *, at: datetime, firing: bool) -> Evaluation:
+    def evaluate(
+        self, assessed: Assessed | None, *, at: datetime, prior: Alert | None = None, memory: RuleMemory | None = None
+    ) -> Evaluation:
         """Say which step an assessed measure is in at an instant, and when that changes by time alone."""
         assert isinstance(assessed, MeasureAssessed)
+        firing = fires(prior)
         match matches(self.where, assessed):
             case Truth.FALSE:
                 return over(assessed, firing=firing)
-            case Truth.UNKNOWN:
-                return _UNKNOWN
+            case Truth.UNKNOWN | Truth.ERROR as truth:
+                return OF_TRUTH[truth]
         day = day_of(assessed, self.date_name)
         if day is None:
             return over(assessed, firing=firing)
@@ -119,7 +116,7 @@ def _shown(assessed: MeasureAssessed) -> dict[str, Fact]:
 
 def over(assessed: MeasureAssessed, *, firing: bool) -> Evaluation:
     """Say that nothing is due; for an alert that fires with the facts that end it."""
-    return Evaluation(verdict=Verdict.CLEAR, values=_shown(assessed), causes=assessed.causes) if firing else _CLEAR
+    return Evaluation(verdict=Verdict.CLEAR, values=_shown(assessed), causes=assessed.causes) if firing else CLEAR
 
 
 def day_of(assessed: MeasureAssessed, name: str) -> date | None:
@@ -190,7 +187,8 @@ def build_deadline(spec: DeadlineSpec) -> DeadlineRule:
         if passed.repeat is not None and passed.repeat < timedelta(hours=1):
             raise RuleError(field="passed.repeat", detail="is under an hour: write 1d, or at least 1h")
     return DeadlineRule(
-        id=spec.id, hash=content_hash(spec), on=spec.on, date_name=spec.date, ladder=ladder, passed=passed,
-        where=build_condition(spec.where, on=spec.on, field="where"), labels=dict(spec.labels), timing=Timing(),
-        texts=build_texts(spec.annotations, on=spec.on),
+        **card_of(spec, hash=content_hash(spec), on=spec.on, timing=Timing(),
+                  where=build_condition(spec.where, on=spec.on, field="where"),
+                  texts=build_texts(spec.annotations, on=spec.on)),
+        date_name=spec.date, ladder=ladder, passed=passed,
     )  # fmt: skip

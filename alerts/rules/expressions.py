@@ -27,11 +27,13 @@ _LISTED = re.compile(r"\b([A-Za-z_]\w*)\s+in\s*\[([^\]]*)\]")
 
 
 class Truth(Enum):
-    """Result of a condition. `UNKNOWN`: a fact it needs is unknown, which is neither true nor false."""
+    """Result of a condition. `UNKNOWN`: a fact it needs is unknown, which is neither true nor false. `ERROR`: all facts
+    are known and evaluating failed, such as a division by zero."""
 
     TRUE = "true"
     FALSE = "false"
     UNKNOWN = "unknown"
+    ERROR = "error"
 
 
 class ExpressionError(ValueError):
@@ -127,10 +129,10 @@ class Condition:
             raise ExpressionError(f"gives {tried!r}, not true or false: compare it with something")
 
     def evaluate(self, facts: Mapping[str, Any]) -> Truth:
-        """Evaluate over facts; an unknown (`None` or absent) fact that decides gives `UNKNOWN`."""
+        """Evaluate over facts; an unknown (`None` or absent) fact that decides gives `UNKNOWN`, a failure `ERROR`."""
         given = {name: facts.get(name) for name in self.names}
         try:
             result = self._program.execute(given)
         except (TypeError, KeyError, RuntimeError, ValueError, IndexError, ArithmeticError):
-            return Truth.UNKNOWN
+            return Truth.UNKNOWN if None in given.values() else Truth.ERROR
         return Truth.TRUE if result is True else Truth.FALSE if result is False else Truth.UNKNOWN

@@ -12,7 +12,7 @@ from streams.contracts.assessments import LegalState, MeasureAssessed, RiskAsses
 from streams.contracts.policy import MeasureKind
 
 FactType = Literal["text", "number", "truth", "texts", "date"]
-Entity = Literal["measure", "price", "capacity", "trade"]
+Entity = Literal["measure", "price", "capacity", "trade", "exposure", "source"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,8 +100,25 @@ _ASPECTS: Mapping[str, Mapping[str, FactSpec]] = {
         "reported_by": _fact("text", "who reports the figure"),
     },
 }
+_EXPOSURE = {
+    "end_use": _fact("text", "the end use"),
+    "exposure_ratio": _fact("number", "exposure of the end use, 0..1"),
+    "top_material": _fact("text", "the material that exposes it most"),
+    "materials_count": _fact("number", "materials it depends on"),
+}
+_SOURCE = {
+    "source": _fact("text", "who says it: the provenance source of the events"),
+    "aspect": _fact("text", "what it speaks of, such as price or trade"),
+    "material": _fact("text", "the material it speaks of"),
+    "synthetic": _fact("truth", "made-up data"),
+}
 CATALOGUE: Mapping[str, Mapping[str, FactSpec]] = MappingProxyType(
-    {"measure": _MEASURE, **{name: {**_RISK, **specs} for name, specs in _ASPECTS.items()}}
+    {
+        "measure": _MEASURE,
+        "exposure": _EXPOSURE,
+        "source": _SOURCE,
+        **{name: {**_RISK, **specs} for name, specs in _ASPECTS.items()},
+    }
 )
 """Entity kind to the facts its rules may name."""
 

@@ -7,11 +7,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from alerts.rules.deadline import build_deadline
 from alerts.rules.documents import DocumentPath, DocumentRefused, compose_document
-from alerts.rules.ruleset import Rule, Rules, rules_of
-from alerts.rules.specification import DeadlineSpec, RuleFileSpec, ThresholdSpec
-from alerts.rules.threshold import build_threshold
+from alerts.rules.kinds import BUILDERS, Rule, build_rule
+from alerts.rules.ruleset import OVER_LIMIT, Rules, rules_of
+from alerts.rules.specification import RuleFileSpec
 from alerts.rules.wording import RuleError
 
 
@@ -58,17 +57,12 @@ def _shape_faults(error: ValidationError, data: Any, lines: dict[DocumentPath, i
     told = [e for e in errors if e["type"] != "too_short" or len(errors) == 1]
     for found in told:
         # the tag of the union (the kind) stands in pydantic's path, not in the file
-        path = tuple(part for n, part in enumerate(found["loc"]) if not (n == 4 and part in ("deadline", "threshold")))
+        path = tuple(part for n, part in enumerate(found["loc"]) if not (n == 4 and part in BUILDERS))
         field = ".".join(str(part) for part in path[4:]) if len(path) > 4 else ".".join(str(part) for part in path)
         detail = found["msg"].removeprefix("Value error, ")
         if found["type"] == "extra_forbidden":
             detail = "is no field of this kind of rule: remove it, or see the JSON Schema (`rules docs`)"
         yield RuleFault(file=file, line=_line(lines, path), rule=_rule_name(data, path), field=field, detail=detail)
-
-
-def build_rule(spec: DeadlineSpec | ThresholdSpec) -> Rule:
-    """Compile one rule. Raise `RuleError` where it is refused."""
-    return build_deadline(spec) if isinstance(spec, DeadlineSpec) else build_threshold(spec)
 
 
 def _load(text: str, file: str) -> tuple[list[tuple[Rule, int]], list[RuleFault]]:
@@ -95,20 +89,30 @@ def _load(text: str, file: str) -> tuple[list[tuple[Rule, int]], list[RuleFault]
 
 def load_texts(texts: Iterable[tuple[str, str]]) -> Rules:
     """Load rule files given as (name, text). Raise `RuleFileError` with every fault of every file."""
-    loaded: dict[str, tuple[Rule, str]] = {}
+    loaded: dict[str, tuple[Rule, str, int]] = {}
     faults: list[RuleFault] = []
     for file, text in texts:
         rules, found = _load(text, file)
         faults += found
         for rule, line in rules:
-            if rule.id in loaded:
-                detail = f"is used twice, first in {loaded[rule.id][1]}: give one of them another id"
+            if rule.id == OVER_LIMIT:
+                detail = "is the name of the alert about limits: give the rule another id"
+                faults.append(RuleFault(file=file, line=line, rule=rule.id, field="id", detail=detail))
+            elif rule.id in loaded:
+                detail = (
+                    f"is used twice, first in {loaded[rule.id][1]}:{loaded[rule.id][2]}: give one of them another id"
+                )
                 faults.append(RuleFault(file=file, line=line, rule=rule.id, field="id", detail=detail))
             else:
-                loaded[rule.id] = (rule, f"{file}:{line}")
+                loaded[rule.id] = (rule, file, line)
     if faults:
         raise RuleFileError(faults)
-    return rules_of(rule for rule, _ in loaded.values())
+    try:
+        return rules_of(rule for rule, _, _ in loaded.values())
+    except RuleError as error:
+        _, file, line = loaded[error.rule]
+        fault = RuleFault(file=file, line=line, rule=error.rule, field=error.field, detail=error.detail)
+        raise RuleFileError([fault]) from error
 
 
 def load_rules(paths: Iterable[Path]) -> Rules:

@@ -1,35 +1,65 @@
-"""A compiled set of rules, indexed by the entity kind they read, so that an assessment meets only rules about it."""
+"""A compiled set of rules, indexed by what they read, so that an assessment meets only rules that can change.
+
+Rules are found by entity kind and, where `where` demands that a label has a value, by that value. A label is what
+identifies an entity and so never changes for it: an alert whose rule is not met any more cannot be left behind.
+"""
 
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TypeAlias
 
-from alerts.rules.deadline import DeadlineRule
-from alerts.rules.threshold import ThresholdRule
+from alerts.rules.composite import CompositeRule, composite_depths
+from alerts.rules.index import LabelIndex
+from alerts.rules.kinds import Rule
 
-Rule: TypeAlias = DeadlineRule | ThresholdRule
+__all__ = ["OVER_LIMIT", "Rule", "Rules", "rules_of"]
+
+OVER_LIMIT = "alerts-over-limit"
+"""Rule id of the one alert about a rule whose alerts are more than its limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Rules with unique ids. `by_id` and `on` look them up; `content_hash` identifies the set."""
+    """Rules with unique ids. `by_id` and `on` look them up; `content_hash` identifies the set.
+
+    Raises `RuleError` when built with composites that name rules which are not there, or lead back to themselves.
+    """
 
     rules: tuple[Rule, ...]
     by_id: Mapping[str, Rule] = field(init=False)
+    depths: Mapping[str, int] = field(init=False)
     _on: Mapping[str, tuple[Rule, ...]] = field(init=False)
+    _index: Mapping[str, LabelIndex] = field(init=False)
+    _composites: Mapping[str, tuple[CompositeRule, ...]] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "by_id", MappingProxyType({rule.id: rule for rule in self.rules}))
+        by_id = {rule.id: rule for rule in self.rules}
+        object.__setattr__(self, "by_id", MappingProxyType(by_id))
+        object.__setattr__(self, "depths", MappingProxyType(composite_depths(by_id)))
         grouped: dict[str, list[Rule]] = {}
+        above: dict[str, list[CompositeRule]] = {}
         for rule in self.rules:
-            grouped.setdefault(rule.on, []).append(rule)
+            for on in rule.reads:
+                grouped.setdefault(on, []).append(rule)
+            for name in rule.of if isinstance(rule, CompositeRule) else ():
+                above.setdefault(name, []).append(rule)  # type: ignore[arg-type]
         object.__setattr__(self, "_on", MappingProxyType({k: tuple(v) for k, v in grouped.items()}))
+        object.__setattr__(self, "_index", MappingProxyType({k: LabelIndex(v) for k, v in grouped.items()}))
+        object.__setattr__(self, "_composites", MappingProxyType({k: tuple(v) for k, v in above.items()}))
 
     def on(self, entity: str) -> tuple[Rule, ...]:
         """Return the rules that read an entity kind, in file order."""
         return self._on.get(entity, ())
+
+    def meeting(self, entity: str, labels: Mapping[str, str]) -> tuple[Rule, ...]:
+        """Return the rules that an entity of a kind with these key labels can meet, in file order."""
+        index = self._index.get(entity)
+        return index.meeting(labels) if index is not None else ()
+
+    def over(self, rule: str) -> tuple[CompositeRule, ...]:
+        """Return the composites that read a rule."""
+        return self._composites.get(rule, ())
 
     @property
     def content_hash(self) -> str:
@@ -39,5 +69,5 @@ class Rules:
 
 
 def rules_of(rules: Iterable[Rule]) -> Rules:
-    """Make a set of rules; ids must be unique."""
+    """Make a set of rules; ids must be unique. Raise `RuleError` for composites that do not fit the set."""
     return Rules(tuple(rules))

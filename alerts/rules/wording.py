@@ -1,34 +1,44 @@
-"""What both kinds of rule share: identity, `where`, and the texts of an alert."""
+"""What all kinds of rule share: identity, `where`, and the texts of an alert."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+from alerts.rules.entities import (
+    Assessed,
+    SourceAssessed,
+    facts_of,
+    is_synthetic,
+    labels_of,
+    materials_of,
+)
 from alerts.rules.expressions import Condition, ExpressionError, Truth
-from alerts.rules.facts import CATALOGUE, TEXT_NAMES, key_labels, measure_facts, risk_facts
-from alerts.rules.specification import AnnotationSpec, DeadlineSpec, ThresholdSpec
+from alerts.rules.facts import CATALOGUE, TEXT_NAMES, measure_facts
+from alerts.rules.specification import AnnotationSpec, AnyRuleSpec
 from alerts.rules.texts import Text, TextError
-from streams.contracts.assessments import ClaimedEnd, Fact, MeasureAssessed, RiskAssessed
+from streams.contracts.assessments import ClaimedEnd, ExposureAssessed, Fact, MeasureAssessed
 from streams.contracts.policy import Targets
 
-Assessed = MeasureAssessed | RiskAssessed
+__all__ = ["Assessed", "RuleError", "Texts", "facts_of", "labels_of", "materials_of", "text_values"]
 
 
 class RuleError(ValueError):
-    """A rule that is refused at load: the `field` within the rule, and what to do."""
+    """A rule that is refused at load: the `field` within the rule, and what to do. `rule` is set where a set is."""
 
     def __init__(self, *, field: str, detail: str) -> None:
         super().__init__(f"{field} {detail}")
         self.field = field
         self.detail = detail
+        self.rule = ""
 
 
-def content_hash(spec: DeadlineSpec | ThresholdSpec) -> str:
-    """Hash everything a rule says; 16 hexadecimal digits."""
-    canonical = msgspec.json.encode(spec.model_dump(mode="json", by_alias=True), order="sorted")
+def content_hash(spec: AnyRuleSpec) -> str:
+    """Hash everything a rule says; 16 hexadecimal digits. What is left out and the default written out are the same."""
+    said = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    canonical = msgspec.json.encode({**said, "kind": spec.kind}, order="sorted")
     return hashlib.sha256(canonical).hexdigest()[:16]
 
 
@@ -64,9 +74,9 @@ class Texts:
         return {"summary": summary.render(values), "description": self.description.render(values)}
 
 
-def build_texts(spec: AnnotationSpec, *, on: str) -> Texts:
-    """Check the texts of a rule. Raise `RuleError` where a name does not exist."""
-    known = [*CATALOGUE[on], *TEXT_NAMES]
+def build_texts(spec: AnnotationSpec, *, on: str | None, more: Iterable[str] = ()) -> Texts:
+    """Check the texts of a rule on an entity kind (`None`: on other rules), with `more` names. Raise `RuleError`."""
+    known = {*(CATALOGUE[on] if on is not None else ()), *TEXT_NAMES, *more}
     made: dict[str, Text] = {}
     for name in ("summary", "description", "resolved", "passed"):
         try:
@@ -102,20 +112,15 @@ def text_values(assessed: Assessed, extra: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(assessed, MeasureAssessed):
         words = {"claims": claims_in_words(assessed.claimed_ends), "targets": targets_in_words(assessed.targets)}
         return {**measure_facts(assessed), "data": "", "labels": assessed.measure, **words, **extra}
-    labels = ", ".join(f"{k} {v}" for k, v in sorted(assessed.labels.items()) if v not in ("unknown", "all"))
-    data = "Synthetic data." if assessed.synthetic else ""
-    words = {"data": data, "labels": labels, "claims": "", "targets": ""}
-    return {**risk_facts(assessed), **words, **extra}
+    shown = labels_of(assessed) if isinstance(assessed, SourceAssessed | ExposureAssessed) else assessed.labels
+    data = "Synthetic data." if is_synthetic(assessed) else ""
+    words = {"data": data, "labels": labels_in_words(shown), "claims": "", "targets": ""}
+    return {**facts_of(assessed), **words, **extra}
 
 
-def facts_of(assessed: Assessed) -> dict[str, Any]:
-    """Read the facts of an assessment."""
-    return measure_facts(assessed) if isinstance(assessed, MeasureAssessed) else risk_facts(assessed)
-
-
-def materials_of(assessed: Assessed) -> tuple[str, ...]:
-    """Return the materials an assessment is about."""
-    return assessed.materials if isinstance(assessed, MeasureAssessed) else (assessed.material,)
+def labels_in_words(labels: Mapping[str, str]) -> str:
+    """Say which entity it is, without labels that say nothing."""
+    return ", ".join(f"{k} {v}" for k, v in sorted(labels.items()) if v not in ("unknown", "all"))
 
 
 def as_fact(value: Any) -> Fact:
@@ -126,8 +131,3 @@ def as_fact(value: Any) -> Fact:
 def matches(where: Condition | None, assessed: Assessed) -> Truth:
     """Evaluate `where`; no condition matches everything."""
     return Truth.TRUE if where is None else where.evaluate(facts_of(assessed))
-
-
-def labels_of(assessed: Assessed) -> dict[str, str]:
-    """Return the key labels of an assessment."""
-    return key_labels(assessed)

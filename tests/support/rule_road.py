@@ -52,6 +52,12 @@ def threshold_rules(**fields: object) -> Rules:
     return rules_from(msgspec.json.encode(document).decode())
 
 
+def rules_with(*rules: dict[str, Any]) -> Rules:
+    """Load rules given as data; `annotations` need not be given."""
+    told = [{"annotations": {"summary": "{labels}"}, **rule} for rule in rules]
+    return rules_from(msgspec.json.encode({"groups": [{"name": "test", "rules": told}]}).decode())
+
+
 def measure(
     at: datetime, *, state: str = "suspended", legal_end: date | None = date(2026, 3, 31), zone: str = "Asia/Shanghai",
     measure: str = "CN-2025-57", claimed: Iterable[date] = (), cause: str = "e1", **fields: Any,

@@ -1,0 +1,102 @@
+"""Limits: of the alerts of a rule the worst are told, the others are held back, and one alert says how many.
+
+Counted by partition, since a partition sees only its own alerts: the one promise about any number of partitions that
+does not hold once a rule is over its limit. Held alerts live on in the state; nothing is dropped.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from alerts.lifecycle.evaluation import Alert, Evaluation, Level, Timing, Verdict
+from alerts.rules.ruleset import OVER_LIMIT, Rule
+from alerts.rules.specification import AnnotationSpec, ThresholdSpec
+from alerts.rules.threshold import ThresholdRule
+from alerts.rules.wording import build_texts, content_hash, fingerprint_of
+from streams.contracts.assessments import Fact
+
+SEVERITY_RANK = {"info": 0, "warning": 1, "critical": 2}
+
+
+def severity_rank(alert: Alert) -> int:
+    """Return how bad an alert is, higher is worse."""
+    return SEVERITY_RANK[alert.level.severity] if alert.level is not None else -1
+
+
+def _order(alert: Alert) -> tuple[int, float, str]:
+    """Order of keeping: the worst first, of equals the one that fired first."""
+    return (-severity_rank(alert), alert.fired_at.timestamp() if alert.fired_at is not None else 0.0, alert.fingerprint)
+
+
+class LimitBook:
+    """Firing alerts by rule, told or held; rebuilt from the alerts, never stored."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, set[str]] = {}
+        self._held: dict[str, set[str]] = {}
+
+    def note(self, alert: Alert, *, firing: bool) -> None:
+        """Take note of where an alert stands."""
+        told, held = self._told.setdefault(alert.rule, set()), self._held.setdefault(alert.rule, set())
+        told.discard(alert.fingerprint)
+        held.discard(alert.fingerprint)
+        if firing:
+            (told if alert.held_from is None else held).add(alert.fingerprint)
+
+    def is_full(self, rule: Rule) -> bool:
+        """Tell whether no further alert of a rule may be told."""
+        return len(self._told.get(rule.id, ())) >= rule.limit
+
+    def has_held(self, rule: str) -> bool:
+        """Tell whether alerts of a rule are held back."""
+        return bool(self._held.get(rule))
+
+    def firing(self, rule: str) -> Iterator[str]:
+        """Give the fingerprints of a rule's firing alerts in order."""
+        yield from sorted((*self._told.get(rule, ()), *self._held.get(rule, ())))
+
+
+def kept_and_held(alerts: Iterable[Alert], *, limit: int) -> tuple[list[Alert], list[Alert]]:
+    """Split firing alerts into those to tell, the worst, and those to hold back."""
+    ordered = sorted(alerts, key=_order)
+    return ordered[:limit], ordered[limit:]
+
+
+def over_limit_rule() -> ThresholdRule:
+    """Return the rule that the alert about a limit belongs to; it is in no set and reads no assessments."""
+    texts = AnnotationSpec(
+        summary="Rule {rule}: {firing} alerts, limit {limit}; {held} are held back, the worst are kept.",
+        description="Held alerts live on and are told when there is room. Narrow the rule, or raise its limit.",
+        runbook="deploy/runbooks/alerts-over-limit.md",
+    )
+    spec = ThresholdSpec.model_validate(
+        {"id": OVER_LIMIT, "kind": "threshold", "on": "source", "when": "true", "severity": "warning",
+         "annotations": texts}
+    )  # fmt: skip
+    return ThresholdRule(
+        id=OVER_LIMIT, hash=content_hash(spec), on="rule", labels={}, timing=Timing(), limit=spec.limit, spec=spec,
+        texts=build_texts(texts, on=None, more=("rule", "firing", "limit", "held")),
+        resolve_when=None, occasion=(), shown=(), limits=None, when=None, level=None,
+    )  # fmt: skip
+
+
+OVER_LIMIT_RULE = over_limit_rule()
+
+
+def over_limit_alert(rule: str, *, partition: int) -> Alert:
+    """Return the alert about a rule's limit as it is before anything was said."""
+    labels = {"rule": rule, "partition": str(partition)}
+    return Alert(fingerprint=fingerprint_of(OVER_LIMIT, labels), rule=OVER_LIMIT, labels=labels)
+
+
+def judge_limit(rule: Rule, *, firing_count: int, held: list[Alert]) -> Evaluation:
+    """Say whether a rule is over its limit; told anew when twice as many are held."""
+    if not held:
+        return Evaluation(verdict=Verdict.CLEAR, values={"firing": float(firing_count), "held": 0.0})
+    worst = max(held, key=severity_rank)
+    assert worst.level is not None
+    values: dict[str, Fact] = {"firing": float(firing_count), "held": float(len(held)), "limit": float(rule.limit)}
+    named = {"rule": rule.id, "firing": firing_count, "held": len(held), "limit": rule.limit}
+    return Evaluation(
+        verdict=Verdict.MET, level=Level(step="over limit", severity=worst.level.severity, rank=severity_rank(worst)),
+        occasion=f"held at least {1 << (len(held).bit_length() - 1)}", values=values,
+        thresholds={"firing": float(rule.limit)}, texts=OVER_LIMIT_RULE.texts.render(named),
+    )  # fmt: skip

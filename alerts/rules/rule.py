@@ -1,0 +1,83 @@
+"""What every compiled rule is, whatever its kind."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar
+
+from alerts.lifecycle.evaluation import Alert, Evaluation, Timing, Verdict
+from alerts.lifecycle.life import FIRING_STATES
+from alerts.rules.entities import Assessed
+from alerts.rules.expressions import Condition, Truth
+from alerts.rules.memory import RuleMemory
+from alerts.rules.specification import AnyRuleSpec
+from alerts.rules.wording import Texts
+
+CLEAR = Evaluation(verdict=Verdict.CLEAR)
+HOLD = Evaluation(verdict=Verdict.HOLD)
+UNKNOWN = Evaluation(verdict=Verdict.UNKNOWN)
+STALE = Evaluation(verdict=Verdict.STALE)
+FAILED = Evaluation(verdict=Verdict.ERROR)
+OF_TRUTH: Mapping[Truth, Evaluation] = {Truth.FALSE: CLEAR, Truth.UNKNOWN: UNKNOWN, Truth.ERROR: FAILED}
+"""What a condition that is not true says about a rule that needs it."""
+
+
+def fires(prior: Alert | None) -> bool:
+    """Tell whether an alert fires, for those who read it."""
+    return prior is not None and prior.state in FIRING_STATES
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class CompiledRule:
+    """A checked rule. `spec` is what was written, `hash` its content; `timing` how its alerts wait.
+
+    `keeps_memory`: it remembers what it saw (`observe`). `reads_time`: time alone can change its result.
+    """
+
+    id: str
+    hash: str
+    on: str
+    labels: dict[str, str]
+    texts: Texts
+    timing: Timing
+    limit: int
+    spec: AnyRuleSpec = field(repr=False)
+    where: Condition | None = None
+    keeps_memory: ClassVar[bool] = False
+    reads_time: ClassVar[bool] = False
+
+    @property
+    def kind(self) -> str:
+        """Name of the kind."""
+        return self.spec.kind
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Entity kinds whose assessments it reads; empty for one that reads other rules."""
+        return (self.on,)
+
+    def identity(self, labels: dict[str, str]) -> dict[str, str] | None:
+        """Return the labels that identify its alert for an entity; `None`: the entity does not belong to one."""
+        return labels
+
+    def observe(self, memory: RuleMemory | None, assessed: Assessed, *, at: datetime) -> RuleMemory | None:
+        """Return what is remembered after an assessment; the same object where nothing changed."""
+        return memory
+
+    def evaluate(
+        self, assessed: Assessed | None, *, at: datetime, prior: Alert | None = None, memory: RuleMemory | None = None
+    ) -> Evaluation:
+        """Say what holds at an instant. `assessed` is the entity's last assessment, `None` where none is kept.
+
+        `prior` is its alert so far (hysteresis depends on it), `memory` what `observe` returned last.
+        """
+        raise NotImplementedError
+
+    def stale(self, assessed: Assessed, *, at: datetime) -> Evaluation:
+        """Say that the facts of an entity are older than the rule's `max_age`."""
+        return STALE
+
+
+def card_of(spec: AnyRuleSpec, **fields: Any) -> dict[str, Any]:
+    """Return the fields that all kinds take from the specification; `fields` are added."""
+    return {"id": spec.id, "labels": dict(spec.labels), "limit": spec.limit, "spec": spec, **fields}
