@@ -7,7 +7,7 @@ import pytest
 
 from alerts.rules.ruleset import OVER_LIMIT
 from streams.contracts.alert import AlertChanged
-from streams.contracts.assessments import RiskAssessed
+from streams.contracts.assessments import Fact, RiskAssessed
 from tests.support.rule_road import T0, RuleRoad, price, rules_with, threshold_rules
 
 MINUTE = timedelta(minutes=1)
@@ -124,7 +124,7 @@ def test_a_step_may_end_by_a_condition_of_its_own() -> None:
     steps = [{"value": 100, "severity": "warning", "resolve_when": "volume_share_ratio > 0.5"}]
     road = RuleRoad(threshold_rules(above=steps, severity=None))
     for n, (amount, share) in enumerate([(101.0, 0.1), (50.0, 0.1), (50.0, None), (50.0, 0.6)]):
-        facts = {"last_amount": amount, "volume_share_ratio": share}
+        facts: dict[str, Fact] = {"last_amount": amount, "volume_share_ratio": share}
         road.take(RiskAssessed(material="dysprosium", aspect="price", at=T0 + n * MINUTE, facts=facts))
     assert [(c.to_state.value, c.at) for c in road.changes()] == [("firing", T0), ("ok", T0 + 3 * MINUTE)]
 

@@ -1,5 +1,6 @@
 """Rule kind `change`: over observations and over time, absolute, relative and in standard deviations."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -20,10 +21,10 @@ def change(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in rule.items() if value is not None}
 
 
-def walk(amounts: list[float | None], *, every: timedelta = DAY, **fields: Any) -> RuleRoad:
+def walk(amounts: Sequence[float | None], **fields: Any) -> RuleRoad:
     road = RuleRoad(rules_with(change(**fields)))
     for n, amount in enumerate(amounts):
-        road.take(price(T0 + n * every, amount))
+        road.take(price(T0 + n * DAY, amount))
     return road
 
 
