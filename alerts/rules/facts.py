@@ -12,7 +12,7 @@ from streams.contracts.assessments import LegalState, MeasureAssessed, RiskAsses
 from streams.contracts.policy import MeasureKind
 
 FactType = Literal["text", "number", "truth", "texts", "date"]
-Entity = Literal["measure", "price", "capacity", "trade", "exposure", "source"]
+Entity = Literal["measure", "price", "capacity", "trade", "supply", "exposure", "source"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,6 +98,31 @@ _ASPECTS: Mapping[str, Mapping[str, FactSpec]] = {
         "importer": _fact("text", "importing country"),
         "reference_period": _fact("text", "month the figure is for"),
         "reported_by": _fact("text", "who reports the figure"),
+    },
+    "supply": {
+        "stage": _fact("text", "stage of the chain"),
+        "top_share_ratio": _fact("number", "largest share of one country, 0..1; with a home: of what supplies it"),
+        "top_country": _fact("text", "whose share that is"),
+        "outside_share_ratio": _fact("number", "share outside that country, 0..1"),
+        "hhi_ratio": _fact("number", "Herfindahl-Hirschman index, 0..1"),
+        "hhi_points": _fact("number", "the index on 0..10,000"),
+        "hhi_low_ratio": _fact("number", "least index the published shares allow, 0..1"),
+        "hhi_high_ratio": _fact("number", "largest index they allow, 0..1"),
+        "hhi_governance_ratio": _fact("number", "index weighted by political instability, 0..1"),
+        "hhi_governance_trade_ratio": _fact("number", "the same, weighted by the trade factor t too"),
+        "hhi_change_points": _fact(
+            "number", "change of the index against the edition before for the same period, else the period before"
+        ),
+        "import_reliance_ratio": _fact("number", "net import reliance of the home, 0..1; null where only bounded"),
+        "import_reliance_low_ratio": _fact("number", "least reliance the source allows, 0..1"),
+        "import_reliance_change_points": _fact(
+            "number",
+            "change in percentage points, against the same table as hhi_change_points",
+        ),
+        "reference_period": _fact("text", "period the figures are for"),
+        "vintage": _fact("text", "edition of the source"),
+        "sourcing_reference_period": _fact("text", "period of the shares of those who supply the home"),
+        "sourcing_vintage": _fact("text", "edition of these shares"),
     },
 }
 _EXPOSURE = {

@@ -10,6 +10,7 @@ from streams.contracts.identifiers import (
     Identifier,
     LegalDate,
     MaterialId,
+    Positive,
     Ratio,
     ReferencePeriod,
     ShortText,
@@ -17,6 +18,7 @@ from streams.contracts.identifiers import (
     Tonnes,
     check_material,
 )
+from streams.contracts.periods import check_vintage
 from streams.contracts.provenance import Provenance
 from streams.contracts.reasons import FieldError, RejectReason
 
@@ -54,6 +56,12 @@ class SupplyObserved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     `tonnes` or the share interval `share_low_ratio`..`share_high_ratio` (0..1, equal for an exact figure); all `None`
     where the source withholds it. `published_as` keeps the letter of it ("W", ">95", "<0.1%", "-"). `country` is
     ISO 3166 alpha-2, or `ZZ` for "other countries". `trade_factor` is the EU study's `t`.
+
+    `world_tonnes` is the world total of the same period as the same edition states it (rounded): without it nobody can
+    tell whether the countries seen so far are all, so shares of tonnes stay unknown. `flow`: `production` anywhere;
+    `import_source` and `consumption` say where the imports or the whole supply of `market` come from; for
+    `apparent_consumption` (tonnes) and `import_reliance` (a share) `country` is the home itself. `amends_vintage` names
+    the edition that this one restates.
     """
 
     material: MaterialId
@@ -65,13 +73,26 @@ class SupplyObserved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     share_low_ratio: Ratio | None = None
     share_high_ratio: Ratio | None = None
     market: Literal["global", "EU", "US"] = "global"
-    flow: Literal["production", "import_source", "consumption"] = "production"
+    flow: Literal["production", "import_source", "consumption", "apparent_consumption", "import_reliance"] = (
+        "production"
+    )
     trade_factor: Annotated[float, msgspec.Meta(ge=0.0, le=2.0)] | None = None
     published_as: ShortText | None = None
+    world_tonnes: Positive | None = None
+    amends_vintage: ShortText | None = None
     provenance: Provenance
 
     def __post_init__(self) -> None:
         check_material(self.material)
+        if self.amends_vintage is not None:
+            check_vintage(self.vintage, amends=self.amends_vintage)
+        if self.tonnes is not None and self.world_tonnes is not None and self.tonnes > self.world_tonnes * 1.5:
+            raise FieldError(
+                reason=RejectReason.INCONSISTENT,
+                field="tonnes",
+                detail=f"{self.tonnes:g} t of one country are more than the world total of {self.world_tonnes:g} t "
+                "(half of it is allowed for rounding)",
+            )
         low, high = self.share_low_ratio, self.share_high_ratio
         if (low is None) != (high is None):
             raise FieldError(

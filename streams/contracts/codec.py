@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import msgspec
 
 from streams.contracts.events import PAYLOADS, Event, Payload, subject_of
+from streams.contracts.periods import check_period
 from streams.contracts.reasons import DecodeError, FieldError, RejectReason
 
 BATCH_TYPE = "application/cloudevents-batch+json"
@@ -89,7 +90,8 @@ def _refusal(error: msgspec.ValidationError, *, under: str) -> DecodeError:
 def decode_event(raw: bytes | msgspec.Raw, *, recorded_at: datetime | None = None) -> Event:
     """Decode one CloudEvent in structured mode.
 
-    `recorded_at` is used where the event has no `recordedtime`; `None` then refuses it. Raises `DecodeError`.
+    `recorded_at` is the instant at which the event comes in: it is used where the event has no `recordedtime` (`None`
+    then refuses it), and a reference period that had not begun then is refused. Raises `DecodeError`.
     """
     if not raw:
         raise DecodeError(reason=RejectReason.TOMBSTONE, field="", detail="a record without a value is no event")
@@ -155,6 +157,8 @@ def _typed(envelope: _Envelope, *, recorded_at: datetime | None) -> Event:
     recorded = envelope.recordedtime or recorded_at
     if recorded is None:
         raise DecodeError(reason=RejectReason.MISSING_FIELD, field="/recordedtime", detail="no recordedtime given")
+    if recorded_at is not None:
+        _check_begun(data, at=max(recorded, recorded_at))
     subject = subject_of(data)
     if envelope.subject is not None and envelope.subject != subject:
         raise DecodeError(
@@ -166,6 +170,13 @@ def _typed(envelope: _Envelope, *, recorded_at: datetime | None) -> Event:
         id=envelope.id, source=envelope.source, subject=subject, data=data,
         occurred_at=_utc(envelope.time), recorded_at=_utc(recorded),
     )  # fmt: skip
+
+
+def _check_begun(data: Payload, *, at: datetime) -> None:
+    try:
+        check_period(data, at=at)
+    except FieldError as error:
+        raise DecodeError(reason=error.reason, field=f"/data/{error.field}", detail=error.detail) from error
 
 
 def encode_event(event: Event) -> bytes:

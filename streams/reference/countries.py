@@ -14,6 +14,9 @@ LU Luxembourg|MA Morocco|MG Madagascar|MM Burma|MM Myanmar|MN Mongolia|MX Mexico
 NG Nigeria|NL Netherlands|NO Norway|OM Oman|PA Panama|PE Peru|PH Philippines|PK Pakistan|PL Poland|PT Portugal
 RO Romania|RS Serbia|RU Russia|RW Rwanda|SA Saudi Arabia|SE Sweden|SG Singapore|SI Slovenia|SK Slovakia|SM San Marino
 TH Thailand|TJ Tajikistan|TR Turkey|TR Türkiye|TW Taiwan|TZ Tanzania|UA Ukraine|UG Uganda|US United States|US US
+BO Bolivia (Plurinational State of)|CD Dem. Rep. of the Congo|CV Cabo Verde|HK China, Hong Kong SAR
+KP Dem. People's Rep. of Korea|KR Rep. of Korea|LA Lao People's Dem. Rep.|RU Russian Federation|TW Taiwan, China
+TZ United Rep. of Tanzania|US USA|VN Viet Nam
 UY Uruguay|UZ Uzbekistan|VN Vietnam|ZA South Africa|ZW Zimbabwe|ZZ Other countries|ZZ Other
 """
 

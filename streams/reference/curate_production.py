@@ -1,7 +1,7 @@
 """Make production and supply-share events from the USGS and EU tables, each with its edition.
 
 "W" (withheld), "—" and blanks are unknown: the mark is kept in `published_as`, never turned into a number. Rows of
-world totals are not observations of a country and make no event.
+world totals are not observations of a country and make no event: the rows of countries carry the total.
 """
 
 import re
@@ -12,6 +12,7 @@ from streams.contracts.events import Event
 from streams.contracts.identifiers import Stage
 from streams.reference.countries import OTHER, country_code
 from streams.reference.curate_prices import number
+from streams.reference.curate_reliance import reliance_history
 from streams.reference.editions import EU_2023, MCS_2025, MCS_2026, Edition, history_event, provenance_of
 from streams.reference.loaders import load_table
 
@@ -31,18 +32,19 @@ _IMPORTED: MappingProxyType[tuple[str, str], Stage] = MappingProxyType(
         ("ANTIMONY", "Oxide"): "refining",
         ("ANTIMONY", "Unwrought metal and powder"): "metal",
         ("BISMUTH", "All"): "refining",
-        ("GALLIUM", "Metal"): "metal",
+        ("GALLIUM", "Metal"): "refining",
         ("GERMANIUM", "Germanium metal"): "metal",
         ("GERMANIUM", "Germanium dioxide (Ge content)"): "refining",
-        ("GRAPHITE (NATURAL)", "All"): "concentrate",
+        ("GRAPHITE (NATURAL)", "All"): "mining",
         ("INDIUM", "All"): "refining",
         ("RARE EARTHS", "Rare-earth compounds and metals"): "separation",
-        ("SCANDIUM", "All"): "refining",
+        ("SCANDIUM", "All"): "separation",
         ("TELLURIUM", "All"): "refining",
-        ("YTTRIUM", "All"): "refining",
+        ("YTTRIUM", "All"): "separation",
     }
 )
-"""Kinds of imports that are one stage; mixed kinds ("Combined total") are left out."""
+"""Kinds of imports that are one stage, named as the stage of the same material's production; mixed kinds ("Combined
+total", tungsten's "Ores, concentrates, and other forms") are left out."""
 
 
 def slug(text: str) -> str:
@@ -59,12 +61,13 @@ def _tonnes(value: str, unit: str) -> tuple[float | None, str | None]:
 
 def _produced(
     edition: Edition, *, row: str, material: str, stage: Stage, country: str, year: str, value: str, unit: str,
-    note: str | None = None,
+    note: str | None = None, world: float | None = None,
 ) -> Event:  # fmt: skip
     tonnes, published_as = _tonnes(value, unit)
     data = SupplyObserved(
         material=material, stage=stage, country=country, reference_period=year, vintage=edition.vintage,
-        tonnes=tonnes, published_as=published_as, provenance=provenance_of(edition, row=row, note=note),
+        tonnes=tonnes, published_as=published_as, world_tonnes=world,
+        provenance=provenance_of(edition, row=row, note=note),
     )  # fmt: skip
     event_id = f"{slug(edition.vintage)}/production/{material}/{stage}/{country}/{year}"
     return history_event(event_id, data, at=edition.published_at)
@@ -72,11 +75,14 @@ def _produced(
 
 def _production_2025() -> list[Event]:
     table, events = "usgs_mcs2025_ree", []
-    for row in load_table(table):
+    rows = load_table(table)
+    worlds = {row["year"]: number(row["value"]) for row in rows if row["item"].startswith("World total")}
+    for row in rows:
         name = f"{table}.csv#{row['table']}/{row['item']}/{row['year']}"
         stage: Stage = "mining"
+        world = None
         if row["table"] == "mine production" and not row["item"].startswith("World"):
-            country = country_code(row["item"])
+            country, world = country_code(row["item"]), worlds[row["year"]]
         elif row["item"] == "US compounds and metals production":
             stage, country = "separation", "US"
         else:
@@ -84,23 +90,39 @@ def _production_2025() -> list[Event]:
         events.append(
             _produced(
                 MCS_2025, row=name, material="rare-earth-oxides", stage=stage, country=country, year=row["year"],
-                value=row["value"], unit=row["unit"],
+                value=row["value"], unit=row["unit"], world=world,
             )
         )  # fmt: skip
     return events
 
 
+def _produced_in_world(row: dict[str, str]) -> tuple[str, str] | None:
+    """Return chapter and statistic of a row of world production; `None` for capacity and what we do not follow.
+
+    "Refinery production: concentrate" and "Mine production: rounded" belong to the table of their first words.
+    """
+    statistic = row["statistic"].split(":", maxsplit=1)[0]
+    return (row["chapter"], statistic) if statistic in _STAGES and row["chapter"] in _CHAPTERS else None
+
+
 def _production_2026() -> list[Event]:
     table, events = "usgs_mcs2026_world_production", []
-    for row in load_table(table):
-        stage = _STAGES.get(row["statistic"])
-        if stage is None or row["country"] == "World total" or row["chapter"] not in _CHAPTERS:
+    rows = load_table(table)
+    worlds = {
+        (_produced_in_world(row), row["year"]): _tonnes(row["value"], row["unit"])[0]
+        for row in rows
+        if row["country"] == "World total"
+    }
+    for row in rows:
+        kind = _produced_in_world(row)
+        if kind is None or row["country"] == "World total":
             continue
         events.append(
             _produced(
                 MCS_2026, row=f"{table}.csv#{row['chapter']}/{row['statistic']}/{row['country']}/{row['year']}",
-                material=_CHAPTERS[row["chapter"]], stage=stage, country=country_code(row["country"]),
+                material=_CHAPTERS[row["chapter"]], stage=_STAGES[kind[1]], country=country_code(row["country"]),
                 year=row["year"], value=row["value"], unit=row["unit"], note=row["notes"] or None,
+                world=worlds.get((kind, row["year"])),
             )
         )  # fmt: skip
     table = "usgs_mcs2026_salient_us"
@@ -117,7 +139,7 @@ def _production_2026() -> list[Event]:
 
 
 def _shares_of_imports() -> list[Event]:
-    table, events = "usgs_mcs2026_us_import_sources", []
+    table, events = "usgs_mcs2026_us_import_sources", _shares_of_imports_2025()
     for row in load_table(table):
         stage = _IMPORTED.get((row["chapter"], row["statistic"]))
         percent = number(row["value"])
@@ -135,6 +157,27 @@ def _shares_of_imports() -> list[Event]:
         )  # fmt: skip
         event_id = f"mcs-2026/import-source/{material}/{stage}/{country}"
         events.append(history_event(event_id, data, at=MCS_2026.published_at))
+    return events
+
+
+def _shares_of_imports_2025() -> list[Event]:
+    table, events = "usgs_mcs2025_ree", []
+    for row in load_table(table):
+        percent = number(row["value"])
+        if not row["table"].startswith("import sources") or percent is None:
+            continue
+        country = country_code(row["item"])
+        data = SupplyObserved(
+            material="rare-earth-oxides", stage="separation", country=country, reference_period="2023",
+            vintage=MCS_2025.vintage, share_low_ratio=percent / 100, share_high_ratio=percent / 100, market="US",
+            flow="import_source", published_as=f"{row['value']} percent, {row['year']}",
+            provenance=provenance_of(
+                MCS_2025, row=f"{table}.csv#{row['table']}/{row['item']}",
+                note=f"A mean of {row['year']}, filed under its last year.",
+            ),
+        )  # fmt: skip
+        event_id = f"mcs-2025/import-source/rare-earth-oxides/separation/{country}"
+        events.append(history_event(event_id, data, at=MCS_2025.published_at))
     return events
 
 
@@ -173,6 +216,6 @@ def _eu_shares() -> list[Event]:
 
 
 def production_history() -> list[Event]:
-    """Return production and shares of all editions; "other countries" are `ZZ`."""
+    """Return production, shares and reliance of all editions; "other countries" are `ZZ`."""
     assert country_code("Other countries") == OTHER
-    return [*_eu_shares(), *_production_2025(), *_production_2026(), *_shares_of_imports()]
+    return [*_eu_shares(), *_production_2025(), *_production_2026(), *_shares_of_imports(), *reliance_history()]

@@ -1,5 +1,6 @@
 """Every kind of bad input is refused with its reason, the place of it, and a text that helps."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -7,6 +8,7 @@ import pytest
 
 from streams.contracts.codec import MAX_DEPTH, MAX_RECORD_BYTES, decode_event, encode_event, split_record
 from streams.contracts.events import Event, Payload
+from streams.contracts.periods import check_period, check_vintage
 from streams.contracts.reasons import DecodeError, RejectReason
 from tests.support.examples import EXAMPLES, RECORDED, example_event
 
@@ -115,6 +117,13 @@ BAD_DATA: dict[str, tuple[str, dict[str, Any], str, str]] = {
     "the other half": ("SupplyObserved", {"share_high_ratio": ...}, "inconsistent", "/data/share_high_ratio"),
     "an interval turned round": ("SupplyObserved", {"share_low_ratio": 0.9}, "inconsistent", "/data/share_low_ratio"),
     "a share above one": ("SupplyObserved", {"share_high_ratio": 1.2}, "out_of_range", "/data/share_high_ratio"),
+    "negative tonnes": ("SupplyObserved", {"tonnes": -1}, "out_of_range", "/data/tonnes"),
+    "more than the world makes": (
+        "SupplyObserved", {"tonnes": 300.0, "world_tonnes": 100.0}, "inconsistent", "/data/tonnes",
+    ),
+    "a vintage older than the one it amends": (
+        "SupplyObserved", {"vintage": "MCS 2024", "amends_vintage": "MCS 2025"}, "date_order", "/data/vintage",
+    ),
     "a negative stock": ("StockReported", {"stock_tonnes": -1}, "out_of_range", "/data/stock_tonnes"),
     "a country that is none": ("CapacityReported", {"country": "Malaysia"}, "out_of_range", "/data/country"),
     "a bad field deep inside": (
@@ -127,6 +136,41 @@ BAD_DATA: dict[str, tuple[str, dict[str, Any], str, str]] = {
         "DirectiveGiven", {"subscription": {"channel": "webhook"}}, "missing_field", "/data/subscription/url",
     ),
 }  # fmt: skip
+
+
+IN_THE_FUTURE: dict[str, tuple[str, dict[str, Any], str, str]] = {
+    "a year in the future": (
+        "SupplyObserved",
+        {"reference_period": "2026"},
+        "out_of_range",
+        "/data/reference_period",
+    ),
+    "a month in the future": (
+        "TradeObserved",
+        {"reference_period": "2025-12"},
+        "out_of_range",
+        "/data/reference_period",
+    ),
+    "a half in the future": (
+        "CapacityReported",
+        {"actual_period": "2026-H1"},
+        "out_of_range",
+        "/data/actual_period",
+    ),
+    "a day in the future": (
+        "PriceQuoted",
+        {"reference_period": "2025-11-12"},
+        "out_of_range",
+        "/data/reference_period",
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "fields", "reason", "field"), IN_THE_FUTURE.values(), ids=IN_THE_FUTURE)
+def test_a_period_that_has_not_begun_is_refused(name: str, fields: dict[str, Any], reason: str, field: str) -> None:
+    """Nobody knows next year's output; the instant at which the event comes in decides."""
+    assert refusal(changed(name, **fields), recorded_at=RECORDED) == (reason, field)
+    assert decode_event(changed(name, **fields), recorded_at=datetime(2030, 1, 1, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(("raw", "reason", "field"), BAD_RECORDS.values(), ids=BAD_RECORDS)
@@ -207,3 +251,24 @@ def test_a_number_that_is_none_is_refused_wherever_one_is_wanted(payload: Payloa
                 broken = raw.replace(text, text.rpartition(b":")[0] + b":" + bad)
                 assert broken != raw
                 assert refusal(broken)[0] in {"not_json", "out_of_range", "wrong_type"}
+
+
+@pytest.mark.parametrize("period", ["2025", "2025-11", "2025-Q4", "2025-H2", "2025-11-10", "2025-11-11"])
+def test_a_period_that_runs_is_let_pass(period: str) -> None:
+    """This year so far is a figure; a day may already have begun further east."""
+    event = decode_event(changed("TradeObserved", reference_period=period), recorded_at=RECORDED)
+    assert event.data.reference_period == period  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("vintage", "amends"), [("MCS 2026", "MCS 2025"), ("MCS 2026", "MCS 2026"), ("second", "MCS 2025"), ("2026", "x")]
+)
+def test_a_vintage_may_amend_an_older_one_and_names_without_a_date_are_let_pass(vintage: str, amends: str) -> None:
+    """What cannot be compared is not refused."""
+    check_vintage(vintage, amends=amends)
+
+
+def test_the_calendar_ends_without_an_exception() -> None:
+    """Every failure is a DecodeError: the last day of the calendar has no next."""
+    last = datetime(9999, 12, 31, 23, tzinfo=UTC)
+    check_period(EXAMPLE["TradeObserved"].data, at=last)

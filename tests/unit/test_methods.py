@@ -102,7 +102,7 @@ def test_weighting_by_governance_and_trade_factor() -> None:
     assert value == pytest.approx(0.36 * 0.5 * 1.1 + 0.36**2 * 0.2)
     assert without == ()
     assert weighted_hhi({"CN": 0.9, "XX": 0.1}, governance={"CN": 0.5}) == (None, ("XX",))
-    assert weighted_hhi({"CN": 0.9, "ZZ": 0.1}, governance={"CN": 0.5}) == (None, ("ZZ",))
+    assert weighted_hhi({"CN": 0.8, "ZZ": 0.2}, governance={"CN": 0.5}) == (None, ("ZZ",))
     assert weighted_hhi({}, governance={}) == (None, ())
 
 

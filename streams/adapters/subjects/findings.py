@@ -19,13 +19,15 @@ def risk(
     labels: Mapping[str, str],
     facts: tuple[dict[str, Fact], tuple[str, ...]],
     name: str | None = None,
+    home: str | None = None,
 ) -> Finding:
     """Return the finding that an event makes of its own material at its recorded instant.
 
-    `facts` are the facts and the names of those that are unknown; `name` is the aspect, unless one event finds several.
+    `facts` are the facts and the names of those that are unknown; `name` is the aspect, unless one event finds several;
+    `home` is the country the facts are for (`None`: all).
     """
     data = RiskAssessed(
-        material=event.subject, aspect=aspect, at=event.recorded_at, labels=dict(labels), facts=facts[0],
+        material=event.subject, aspect=aspect, at=event.recorded_at, labels=dict(labels), facts=facts[0], home=home,
         missing=facts[1], synthetic=provenance.synthetic, causes=(event.id,), sources=(provenance.source,),
     )  # fmt: skip
     return Finding(name=name or aspect, data=data)

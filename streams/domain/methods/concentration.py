@@ -17,6 +17,8 @@ HHI_POINTS = 10_000
 OTHER_COUNTRIES = "ZZ"
 """Key of "other countries": an unknown number of producers, never the top country."""
 
+_UNSCORED_OTHERS = 0.1
+
 
 class Concentration(msgspec.Struct, frozen=True, kw_only=True):
     """Concentration of one market: `hhi_ratio` 0..1, `hhi_points` 0..10,000, largest share 0..1 and whose it is.
@@ -78,14 +80,14 @@ def weighted_hhi(
     `S_c` are shares 0..1, `WGI_c` the governance score on the scale of the caller (0..1 normalised as in GeoPolRisk,
     or 0..10 as in the EU study; the result has the same scale), higher is worse; `t_c` the trade factor, 1.0 where
     none is given (EC, Methodology for establishing the EU list of critical raw materials, 2017).
-    "Other countries" has no score: it is left out when it stands for under 5% (it adds at most 0.0025 of the scale),
+    "Other countries" has no score: it is left out when it stands for at most 10% (it adds at most 0.01 of the scale),
     else the index is `None`.
     """
     factors = trade_factors or {}
     without = tuple(
         country
         for country, share in shares.items()
-        if country not in governance and share > (0.05 if country == OTHER_COUNTRIES else 0.0)
+        if country not in governance and share > (_UNSCORED_OTHERS if country == OTHER_COUNTRIES else 0.0)
     )
     if without or not shares:
         return None, without
