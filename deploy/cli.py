@@ -12,6 +12,7 @@ from deploy.commands import (
     produce,
     rules,
     serve,
+    silences,
     stack,
     subscriptions,
     topics,
@@ -42,6 +43,7 @@ app.command("methods", help=methods.HELP)(methods.methods)
 app.add_typer(keys.app, name="keys")
 app.add_typer(rules.app, name="rules")
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(silences.app, name="silences")
 app.add_typer(subscriptions.app, name="subscriptions")
 app.add_typer(dead_letters.app, name="dead-letters")
 

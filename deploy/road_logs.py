@@ -6,12 +6,12 @@ from datetime import datetime
 from kafka import KafkaConsumer, TopicPartition
 
 from streams.contracts.alert import AlertChanged, DeliveryChanged
-from streams.contracts.codec import decode_event
+from streams.contracts.codec import decode_event, split_record
 from streams.contracts.dead_letters import DeadLetterRecord, decode_dead_letter
-from streams.contracts.events import Tick
+from streams.contracts.events import Event, Tick
 from streams.contracts.reasons import DecodeError
 from streams.contracts.records import decode_linked
-from streams.contracts.topics import ALERTS, DEAD_LETTERS, DELIVERIES, SIGNALS, topic_name
+from streams.contracts.topics import ALERTS, DEAD_LETTERS, DELIVERIES, DIRECTIVES, SIGNALS, topic_name
 
 IDLE_POLLS = 15
 """Empty polls of 100 ms after which a log counts as read: the embedded broker cannot say where its end is."""
@@ -44,6 +44,19 @@ def read_signals(bootstrap: str, *, prefix: str, partitions: int = 4) -> dict[in
     found: dict[int, list[tuple[int, bytes]]] = {partition: [] for partition in range(partitions)}
     for partition, offset, value in _numbered(bootstrap, topic_name(SIGNALS, prefix=prefix), partitions=partitions):
         found[partition].append((offset, value))
+    return found
+
+
+def read_directives(bootstrap: str, *, prefix: str, partitions: int = 4) -> list[Event]:
+    """Return the directives that were given, in the order of their partitions; one target is in one partition."""
+    topic = topic_name(DIRECTIVES, prefix=prefix)
+    found: list[Event] = []
+    for _, value in _records(bootstrap, topic, partitions=partitions):
+        for raw in split_record(value):
+            try:
+                found.append(decode_event(raw))
+            except DecodeError:
+                continue  # intake has sent it to the dead letters
     return found
 
 

@@ -1,11 +1,20 @@
-"""`monazite alerts`: what is open now."""
+"""`monazite alerts`: what is open now, and who has taken it."""
 
 from typing import Annotated, Any
 
 import typer
 
-from deploy.commands.options import AsJson
-from deploy.output import print_json, print_table
+from deploy.commands.options import (
+    DEFAULT_PREFIX,
+    DEFAULT_RUN_DIRECTORY,
+    AsJson,
+    Broker,
+    Partitions,
+    Prefix,
+    RunDirectory,
+    live_road,
+)
+from deploy.output import EXIT_USAGE, fail, print_json, print_table
 
 app = typer.Typer(help="Open alerts of a running stack.")
 
@@ -15,9 +24,13 @@ def alerts() -> None:
     """Open alerts of a running stack."""
 
 
+ConsoleUrl = Annotated[str, typer.Option(envvar="MONAZITE_CONSOLE", help="console API")]
+DEFAULT_CONSOLE = "http://127.0.0.1:8321"
+
+
 @app.command("list")
 def list_alerts(
-    console_url: Annotated[str, typer.Option(envvar="MONAZITE_CONSOLE", help="console API")] = "http://127.0.0.1:8321",
+    console_url: ConsoleUrl = DEFAULT_CONSOLE,
     as_json: AsJson = False,
 ) -> None:
     """List open alerts, newest first."""
@@ -35,3 +48,42 @@ def list_alerts(
         [(r["at"][:16].replace("T", " "), r["rule"], r["to"], r["severity"] or "–", r.get("fingerprint", "–"),
           r["summary"]) for r in rows],
     )  # fmt: skip
+
+
+@app.command()
+def ack(
+    fingerprint: Annotated[str, typer.Argument(help="the alert; the first digits suffice")],
+    comment: Annotated[str | None, typer.Option(help="what you do about it")] = None,
+    take_back: Annotated[bool, typer.Option("--take-back", help="take the acknowledgement back")] = False,
+    console_url: ConsoleUrl = DEFAULT_CONSOLE,
+    bootstrap: Broker = None,
+    prefix: Prefix = DEFAULT_PREFIX,
+    partitions: Partitions = 4,
+    run_dir: RunDirectory = DEFAULT_RUN_DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Take an alert: its daily repeats stop until it changes. It stays open; a step up is told again."""
+    from alerts.subscriptions.requests import build_acknowledgement
+    from deploy.directives import asking_user, give
+    from deploy.live import read_live
+    from streams.contracts.directive import DirectiveGiven
+    from streams.runtime.clock import utc_now
+
+    rows: list[dict[str, Any]] = read_live(console_url, "/v1/alerts")["alerts"]
+    found = [row for row in rows if str(row.get("fingerprint", "")).startswith(fingerprint)]
+    if len(found) != 1:
+        fail(
+            f"{len(found)} open alerts have a fingerprint that begins with {fingerprint!r}",
+            code=EXIT_USAGE,
+            hint="`alerts list` shows them",
+        )
+    whole, by = found[0]["fingerprint"], asking_user()
+    directive = build_acknowledgement(whole, by=by, comment=comment)
+    if take_back:
+        directive = DirectiveGiven(kind="acknowledgement", target=whole, by=by, withdrawn=True, comment=comment)
+    road = live_road(run_dir, bootstrap=bootstrap, prefix=prefix, partitions=partitions)
+    give(directive, road=road, at=utc_now())
+    if as_json:
+        print_json({"fingerprint": whole, "rule": found[0]["rule"], "by": None if take_back else by})
+    else:
+        typer.echo(f"{found[0]['rule']} {whole}: {'nobody has it' if take_back else f'taken by {by}'}")

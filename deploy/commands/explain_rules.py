@@ -5,8 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deploy.commands.history_of_rules import Broker, Origin, RulePaths, Until, recording, rules_at, run
-from deploy.commands.options import DEFAULT_PREFIX, DEFAULT_RUN_DIRECTORY, AsJson, Partitions, Prefix, RunDirectory
+from deploy.commands.history_of_rules import Origin, RulePaths, Until, recording, rules_at, run
+from deploy.commands.options import (
+    DEFAULT_PREFIX,
+    DEFAULT_RUN_DIRECTORY,
+    AsJson,
+    Broker,
+    Partitions,
+    Prefix,
+    RunDirectory,
+)
 from deploy.output import EXIT_USAGE, console, fail, print_json, print_table
 
 if TYPE_CHECKING:

@@ -11,10 +11,11 @@ from deploy.commands.options import (
     DEFAULT_PREFIX,
     DEFAULT_RUN_DIRECTORY,
     AsJson,
+    Broker,
     Partitions,
     Prefix,
     RunDirectory,
-    running_bootstrap,
+    live_road,
 )
 from deploy.output import EXIT_FINDING, EXIT_USAGE, fail, print_json, print_table, progress
 
@@ -31,10 +32,6 @@ Origin = Annotated[
     str, typer.Option("--from", help="history (shipped), live (the signals log of a running road), or a file of events")
 ]
 Until = Annotated[str | None, typer.Option(help="to the end of this day (default: today; live: the end of the log)")]
-Broker = Annotated[
-    str | None,
-    typer.Option("--bootstrap", envvar="MONAZITE_BOOTSTRAP", help="for --from live; default: the stack that runs here"),
-]
 
 
 def rules_at(paths: list[Path] | None) -> "Rules":
@@ -53,10 +50,10 @@ def recording(
     origin: str, until: str | None, *, bootstrap: str | None, prefix: str, partitions: int, run_dir: Path
 ) -> "Recording":
     """Load what the options name."""
-    from deploy.recorded import LiveRoad, load_recording
+    from deploy.recorded import load_recording
 
     day = parse_day(until, option="--until")
-    road = LiveRoad(bootstrap=running_bootstrap(run_dir, bootstrap), prefix=prefix, partitions=partitions)
+    road = live_road(run_dir, bootstrap=bootstrap, prefix=prefix, partitions=partitions)
     return load_recording(origin, until=day, live=road)
 
 

@@ -1,9 +1,12 @@
 """Options that several commands share, spelt once."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from deploy.recorded import LiveRoad
 
 Bootstrap = Annotated[
     str, typer.Option(envvar="MONAZITE_BOOTSTRAP", help="Kafka bootstrap servers, HOST:PORT[,HOST:PORT]")
@@ -13,6 +16,10 @@ Partitions = Annotated[int, typer.Option(min=1, max=256, help="partitions of the
 Redis = Annotated[str | None, typer.Option(envvar="MONAZITE_REDIS", help="address of Redis, redis://HOST:PORT/DB")]
 RunDirectory = Annotated[
     Path, typer.Option("--run-dir", envvar="MONAZITE_RUN_DIR", help="where the local stack keeps state, logs and keys")
+]
+Broker = Annotated[
+    str | None,
+    typer.Option("--bootstrap", envvar="MONAZITE_BOOTSTRAP", help="Kafka; default: the stack that runs here"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 
@@ -31,3 +38,10 @@ def running_bootstrap(run_directory: Path, given: str | None) -> str:
 
     plan = read_plan(run_directory)
     return (plan.bootstrap if plan else None) or DEFAULT_BOOTSTRAP
+
+
+def live_road(run_directory: Path, *, bootstrap: str | None, prefix: str, partitions: int) -> "LiveRoad":
+    """Return where the running road is."""
+    from deploy.recorded import LiveRoad
+
+    return LiveRoad(bootstrap=running_bootstrap(run_directory, bootstrap), prefix=prefix, partitions=partitions)
