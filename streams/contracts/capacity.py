@@ -58,8 +58,9 @@ class SupplyObserved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     ISO 3166 alpha-2, or `ZZ` for "other countries". `trade_factor` is the EU study's `t`.
 
     `world_tonnes` is the world total of the same period as the same edition states it (rounded): without it nobody can
-    tell whether the countries seen so far are all, so shares of tonnes stay unknown. `flow`: `production` anywhere;
-    `import_source` and `consumption` say where the imports or the whole supply of `market` come from; for
+    tell whether the countries seen so far are all, so shares of tonnes stay unknown. `rows_count` is how many countries
+    the table lists: where it is given, nothing is said of the table before all of them came. `flow`: `production`
+    anywhere; `import_source` and `consumption` say where the imports or the whole supply of `market` come from; for
     `apparent_consumption` (tonnes) and `import_reliance` (a share) `country` is the home itself. `amends_vintage` names
     the edition that this one restates.
     """
@@ -79,6 +80,7 @@ class SupplyObserved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     trade_factor: Annotated[float, msgspec.Meta(ge=0.0, le=2.0)] | None = None
     published_as: ShortText | None = None
     world_tonnes: Positive | None = None
+    rows_count: Annotated[int, msgspec.Meta(ge=1, le=300)] | None = None
     amends_vintage: ShortText | None = None
     provenance: Provenance
 

@@ -55,7 +55,7 @@ class SupplyTable(msgspec.Struct, frozen=True, kw_only=True):
 
     `published` and `known` are the earliest instants (seconds since 1970) at which a row was published and recorded.
     `world_tonnes` is the total the edition states, with the telling that counts; `rounding_ratio` half a unit of the
-    last digit of its shares.
+    last digit of its shares; `rows_count` how many countries it lists (0: not said).
     """
 
     period: str
@@ -66,12 +66,18 @@ class SupplyTable(msgspec.Struct, frozen=True, kw_only=True):
     figures: dict[str, Figure]
     world_tonnes: tuple[float, float, int] | None = None
     rounding_ratio: float = 0.0
+    rows_count: int = 0
     synthetic: bool = False
 
     @property
     def edition(self) -> tuple[float, str]:
         """What orders editions of one period: publication, then name. A later vintage supersedes."""
         return (self.published, self.vintage)
+
+    @property
+    def is_read(self) -> bool:
+        """All rows that the table lists have come, as far as it says how many there are."""
+        return len(self.figures) >= min(self.rows_count, FIGURES_KEPT)
 
 
 class SupplyStream(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -130,6 +136,7 @@ def _with_figure(table: SupplyTable, event: Event, observed: SupplyObserved) -> 
         source=min(table.source, observed.provenance.source),
         published=min(table.published, event.occurred_at.timestamp()), known=min(table.known, recorded),
         rounding_ratio=max(table.rounding_ratio, _half_unit(observed)),
+        rows_count=max(table.rows_count, observed.rows_count or 0),
         synthetic=table.synthetic or observed.provenance.synthetic,
     )  # fmt: skip
 
@@ -162,7 +169,7 @@ def figure_of(stream: SupplyStream | None, country: str, *, period: str, vintage
 
 
 def known_tables(stream: SupplyStream | None, *, known_at: datetime | None = None) -> list[SupplyTable]:
-    """Return the tables that were known at an instant (`None`: all), newest period last, newest edition of it last."""
-    limit = None if known_at is None else known_at.timestamp()
-    tables = [each for each in (stream.tables if stream is not None else ()) if limit is None or each.known <= limit]
+    """Return the tables known at an instant (`None`: all) whose rows have all come, newest period and edition last."""
+    limit = float("inf") if known_at is None else known_at.timestamp()
+    tables = [t for t in (stream.tables if stream is not None else ()) if t.known <= limit and t.is_read]
     return sorted(tables, key=lambda each: (each.period, *each.edition))

@@ -5,7 +5,11 @@ world totals are not observations of a country and make no event: the rows of co
 """
 
 import re
+from collections import Counter
 from types import MappingProxyType
+from typing import Any
+
+import msgspec
 
 from streams.contracts.capacity import SupplyObserved
 from streams.contracts.events import Event
@@ -215,7 +219,29 @@ def _eu_shares() -> list[Event]:
     return events
 
 
+def _with_counts(events: list[Event]) -> list[Event]:
+    """Tell each row how many rows its table has; a lone producer of tonnes without a world total is no table."""
+    counts = Counter(_table_of(event.data) for event in events)
+    return [
+        msgspec.structs.replace(
+            event, data=msgspec.structs.replace(event.data, rows_count=counts[_table_of(event.data)])
+        )
+        if _is_of_table(event.data)
+        else event
+        for event in events
+    ]
+
+
+def _table_of(data: Any) -> tuple[str, ...]:
+    return (data.material, data.stage, data.market, data.flow, data.reference_period, data.vintage)
+
+
+def _is_of_table(data: Any) -> bool:
+    return data.world_tonnes is not None or data.share_low_ratio is not None
+
+
 def production_history() -> list[Event]:
     """Return production, shares and reliance of all editions; "other countries" are `ZZ`."""
     assert country_code("Other countries") == OTHER
-    return [*_eu_shares(), *_production_2025(), *_production_2026(), *_shares_of_imports(), *reliance_history()]
+    events = [*_eu_shares(), *_production_2025(), *_production_2026(), *_shares_of_imports()]
+    return [*_with_counts(events), *reliance_history()]

@@ -343,3 +343,12 @@ def test_markets_and_flows_are_kept_apart() -> None:
     assert isinstance(sourced.data, SupplyObserved)
     assert stream_key(made.data) == b"supply/gallium/refining/global/production"
     assert stream_key(sourced.data) == b"supply/gallium/refining/EU/consumption"
+
+
+def test_nothing_is_said_of_a_table_before_all_its_rows_came() -> None:
+    """Rounded totals are met early: a table that lists three countries is not read after two."""
+    rows = [row(c, tonnes=t, world_tonnes=100.0, rows_count=3) for c, t in (("CN", 60.0), ("US", 39.0), ("AU", 4.0))]
+    assert dependency_of(stream(*rows[:2]), governance=GOVERNANCE) is None
+    it = dependency_of(stream(*rows), governance=GOVERNANCE)
+    assert it is not None
+    assert it.top_share_ratio == pytest.approx(60 / 103)
