@@ -32,7 +32,7 @@ from streams.adapters.assess_state import (
 )
 from streams.adapters.subjects.registry import SUBJECTS
 from streams.adapters.subjects.subject import Finding, Place, Result, Subject
-from streams.contracts.assessments import MeasureAssessed
+from streams.contracts.assessments import MeasureAssessed, RiskAssessed
 from streams.contracts.capacity import CapacityReported, LicenceDecided, StockReported, SupplyObserved, TradeObserved
 from streams.contracts.codec import decode_event, encode_event
 from streams.contracts.directive import DirectiveGiven
@@ -89,6 +89,11 @@ class AssessCore:
         self._place = Place(store=store, book=self._book, partition=partition, partitions=partitions)
         self._subjects = tuple(subjects)
         self._ranks = {subject.name: rank for rank, subject in enumerate(self._subjects)}
+        # A subject hears those before it, so that hearing ends; most do not listen, and then cost nothing.
+        hearing = [s for s in self._subjects if type(s).hear is not Subject.hear]
+        self._listeners = {
+            s.name: tuple(h for h in hearing if self._ranks[h.name] > rank) for rank, s in enumerate(self._subjects)
+        }
         self._takers = {type_: tuple(s for s in self._subjects if type_ in s.takes) for type_ in _ON_SIGNALS}
         self._outputs: list[bytes] = []
         self._due: list[tuple[datetime, int, str]] = []
@@ -180,6 +185,9 @@ class AssessCore:
         for each in result:
             if isinstance(each, Finding):
                 self._send(f"{cause}/{each.name}", each.data, at=each.data.at)
+                if isinstance(each.data, RiskAssessed):
+                    for listener in self._listeners[subject.name]:
+                        self._tell(listener, listener.hear(self._place, each.data, self._now), cause)
             elif each.at is None:
                 self._store.delete(_due_key(subject, each.name))
             elif each.at > self._now:

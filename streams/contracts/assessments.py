@@ -65,12 +65,35 @@ class MeasureAssessed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     sources: tuple[str, ...] = ()
 
 
+class FactorInput(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One figure or measure that a factor of a score read, with where it comes from and how much stress it is.
+
+    `name` says the figure and its unit, `of` its entity; `low` and `high` are its ends in that unit (equal: exact),
+    `stress_ratio` what it counts, 0..1. `None`: unknown. `published_at` gives its age, `event` is what brought it.
+    """
+
+    factor: str
+    name: str
+    of: str
+    low: float | None = None
+    high: float | None = None
+    stress_ratio: float | None = None
+    said: str | None = None
+    source: str | None = None
+    reference_period: str | None = None
+    vintage: str | None = None
+    published_at: datetime | None = None
+    event: str | None = None
+    synthetic: bool = False
+
+
 class RiskAssessed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Facts about a material at `at`, by aspect; rules of that aspect name them.
 
     `labels` identify the entity (for a price: form, basis, assessor and so on) and `facts` are what is known of it;
     `missing` lists facts that are unknown and why. `home` is `None` for facts that hold for every home country.
     `causes` are the ids of the events behind it, `sources` who says so (their provenance sources, each once).
+    `inputs` (of a score) are what each factor read, the weightiest of each factor first.
     """
 
     material: str
@@ -83,13 +106,21 @@ class RiskAssessed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     synthetic: bool = False
     causes: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    inputs: tuple[FactorInput, ...] = ()
 
 
 class ExposureAssessed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Facts about an end use that depends on materials; `path` explains the largest exposure."""
+    """Facts about an end use that depends on materials; `path` explains the largest exposure.
+
+    The entity is the end use through one `material` for one `home`: materials live in different partitions, and the
+    exposure of the end use as a whole is the largest of these. `material` and `home` are `None` where it is the whole.
+    """
 
     end_use: str
     at: datetime
     facts: dict[str, Fact] = msgspec.field(default_factory=dict)
     path: tuple[str, ...] = ()
     causes: tuple[str, ...] = ()
+    material: str | None = None
+    home: str | None = None
+    synthetic: bool = False

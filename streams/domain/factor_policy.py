@@ -11,8 +11,10 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from math import prod
 
+import msgspec
+
 from streams.contracts.assessments import LegalState, MeasureAssessed
-from streams.contracts.dates import days_left, instant_at, local_day
+from streams.contracts.dates import days_left, instant_at
 from streams.contracts.policy import Targets
 from streams.domain.licences import STRICTER_CHECKS_ONLY
 from streams.domain.readings import Input, Reading
@@ -46,26 +48,49 @@ def next_change_on(measure: MeasureAssessed) -> date | None:
     return measure.legal_end if measure.state is LegalState.SUSPENDED else None
 
 
+def _weeks_or_days(left: int, scale: PolicyScale) -> int:
+    """Return days left as they count: whole weeks begun, and days in the last fortnight."""
+    return left if left <= scale.daily_days_count else -(-left // 7) * 7
+
+
 def pressure_ratio(measure: MeasureAssessed, *, at: datetime, scale: PolicyScale) -> float:
     """Return how near the next change is: 0 at the horizon and beyond, 1 on its day and after it."""
     day = next_change_on(measure)
     if day is None:
         return 0.0
-    left = days_left(day, at=at, zone=measure.zone)
+    left = _weeks_or_days(days_left(day, at=at, zone=measure.zone), scale)
     return min(1.0, max(0.0, 1.0 - left / scale.horizon_days_count))
 
 
 def next_pressure_at(measure: MeasureAssessed, *, at: datetime, scale: PolicyScale) -> datetime | None:
-    """Return the next local midnight at which the pressure of a measure changes, UTC; `None` where none will.
-
-    At a horizon of 180 days it changes first on the day that has 179 left, then daily until the day itself.
-    """
+    """Return the next local midnight at which the pressure of a measure changes, UTC; `None` where none will."""
     day = next_change_on(measure)
     if day is None:
         return None
-    first = day - timedelta(days=scale.horizon_days_count - 1)
-    following = max(first, local_day(at, zone=measure.zone) + timedelta(days=1))
-    return instant_at(following, time.min, zone=measure.zone) if following <= day else None
+    left = days_left(day, at=at, zone=measure.zone)
+    if left <= 0:
+        return None
+    if left > scale.horizon_days_count:
+        following = scale.horizon_days_count // 7 * 7
+    elif left > scale.daily_days_count:
+        following = max((left - 1) // 7 * 7, scale.daily_days_count)
+    else:
+        following = left - 1
+    return instant_at(day - timedelta(days=following), time.min, zone=measure.zone)
+
+
+class Control(msgspec.Struct, frozen=True, kw_only=True):
+    """An export control on a material as it stands, before it is asked whom it reaches.
+
+    `severity_ratio` is that of its kind; `left_ratio`, and its ends, what its legal state leaves of it.
+    """
+
+    measure: MeasureAssessed
+    severity_ratio: float
+    left_ratio: float
+    low_ratio: float
+    high_ratio: float
+    said: str
 
 
 def _severity_ratio(measure: MeasureAssessed, material: str, scale: PolicyScale) -> float | None:
@@ -75,26 +100,40 @@ def _severity_ratio(measure: MeasureAssessed, material: str, scale: PolicyScale)
     return None if severity is None else severity.ratio
 
 
-def measure_input(
-    measure: MeasureAssessed, *, material: str, home: str, homes: Mapping[str, Home], scale: PolicyScale,
-    told_at: datetime | None = None,
-) -> Input | None:  # fmt: skip
-    """Return the stress of one measure at its `at` for a material and a home; `None` where it is no control of it."""
-    severity = _severity_ratio(measure, material, scale)
-    state = scale.states.get(measure.state.value)
-    if severity is None or state is None or material not in measure.materials:
-        return None
+def controls_on(material: str, measures: Iterable[MeasureAssessed], *, scale: PolicyScale) -> list[Control]:
+    """Return the measures that control a material, each as it stands at its `at`, in order of their ids."""
+    found = []
+    for measure in sorted(measures, key=lambda each: each.measure):
+        severity = _severity_ratio(measure, material, scale)
+        state = scale.states.get(measure.state.value)
+        if severity is None or state is None or material not in measure.materials:
+            continue
+        left = state.far + (state.near - state.far) * pressure_ratio(measure, at=measure.at, scale=scale)
+        found.append(
+            Control(
+                measure=measure, severity_ratio=severity, left_ratio=left, said=_said(measure),
+                low_ratio=left if state.low is None else state.low,
+                high_ratio=left if state.high is None else state.high,
+            )
+        )  # fmt: skip
+    return found
+
+
+def _input(
+    control: Control, *, home: str, homes: Mapping[str, Home], scale: PolicyScale, told_at: datetime | None
+) -> Input | None:
+    """Return the stress of a control for a home; `None` where it does not reach it."""
+    measure = control.measure
     reach = reach_ratio(measure.targets, home=home, homes=homes, scale=scale)
     if reach == 0.0 or _is_home(measure.measure.partition("-")[0], home, homes):
         return None
-    left = state.far + (state.near - state.far) * pressure_ratio(measure, at=measure.at, scale=scale)
     known = measure.targets is not None and (measure.targets.scope == "all" or bool(measure.targets.countries))
-    whole = severity * reach
-    low = whole * (left if state.low is None else state.low) if known else 0.0
+    whole = control.severity_ratio * reach
     return Input(
-        name="measure", of=measure.measure, low=severity, high=severity, low_stress_ratio=low,
-        stress_ratio=whole * left, high_stress_ratio=whole * (left if state.high is None else state.high),
-        said=_said(measure), source=f"{measure.issuer}, {measure.instrument}",
+        name="measure", of=measure.measure, low=control.severity_ratio, high=control.severity_ratio,
+        low_stress_ratio=whole * control.low_ratio if known else 0.0, stress_ratio=whole * control.left_ratio,
+        high_stress_ratio=whole * control.high_ratio, said=control.said,
+        source=f"{measure.issuer}, {measure.instrument}",
         reference_period=measure.effective_on.isoformat() if measure.effective_on else None, published_at=told_at,
         event=measure.causes[-1] if measure.causes else None,
     )  # fmt: skip
@@ -116,25 +155,24 @@ def _said(measure: MeasureAssessed) -> str:
 
 
 def policy_reading(
-    measures: Iterable[MeasureAssessed], *, material: str, home: str, homes: Mapping[str, Home], scale: PolicyScale,
+    controls: Iterable[Control], *, home: str, homes: Mapping[str, Home], scale: PolicyScale,
     told_at: Mapping[str, datetime] | None = None, seen_any: bool = True,
 ) -> Reading:  # fmt: skip
-    """Read the policy factor off the assessments of measures, each at the instant that is asked about.
+    """Read the policy factor of a home off the controls on a material.
 
-    No control on the material reads 0; `seen_any` false (the measure book is empty) reads unknown.
+    No control reads 0; `seen_any` false (the measure book is empty) reads unknown. `told_at`: when a measure was last
+    told of, by id.
     """
     if not seen_any:
         return Reading(value=None, low=0.0, high=1.0, blind_ratio=1.0, unseen=("measures: none has been seen",))
     told = told_at or {}
     inputs = [
         found
-        for measure in sorted(measures, key=lambda m: m.measure)
-        if (found := measure_input(
-            measure, material=material, home=home, homes=homes, scale=scale, told_at=told.get(measure.measure),
-        )) is not None
-    ]  # fmt: skip
+        for each in controls
+        if (found := _input(each, home=home, homes=homes, scale=scale, told_at=told.get(each.measure.measure)))
+    ]
     value, low, high = (
-        1.0 - prod(1.0 - (getattr(each, end) or 0.0) for each in inputs)
+        1.0 - prod([1.0 - (getattr(each, end) or 0.0) for each in inputs])
         for end in ("stress_ratio", "low_stress_ratio", "high_stress_ratio")
     )
     inputs.sort(key=lambda each: (-(each.stress_ratio or 0.0), each.of))

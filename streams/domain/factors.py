@@ -26,7 +26,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
 def figure(
     name: str, low: float | None, high: float | None = None, *, of: str, scale: Scale, origin: Origin,
-    said: str | None = None,
+    said: str | None = None, sees: bool = True,
 ) -> Input:  # fmt: skip
     """Return the input of a figure known as `low`..`high` (`high` `None`: exact; `low` `None`: unknown)."""
     ends: tuple[float, float] | None = None
@@ -39,4 +39,5 @@ def figure(
         low_stress_ratio=stress[0] if stress else None, stress_ratio=stress[1] if stress else None, said=said,
         source=origin.source, reference_period=origin.reference_period, vintage=origin.vintage,
         published_at=origin.published_at, rhythm=origin.rhythm, event=origin.event, synthetic=origin.synthetic,
+        sees=sees,
     )  # fmt: skip

@@ -14,8 +14,9 @@ class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `name` says the figure and its unit, `of` the entity it belongs to (a series, a stage, a measure). `low` and `high`
     are its ends in its own unit, equal where it is exact, both `None` where it is unknown. `stress_ratio` is what
     counts, 0..1: that of the worse end; `low_stress_ratio` and `high_stress_ratio` are the interval it lies in, where
-    it is not exact. `published_at` `None`:
-    not known, the figure then never counts as fresh. `event`: id of the event that brought it.
+    it is not exact. `published_at` `None`: not known, the figure then never counts as fresh. `event`: id of the
+    event that brought it. `sees` false: it can show stress but not its absence (one plant on time says nothing about
+    the supply), so the factor stays blind.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rhythm: timedelta | None = None
     event: str | None = None
     synthetic: bool = False
+    sees: bool = True
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,9 +95,9 @@ def worst_of(inputs: Iterable[Input], *, at: datetime, unseen: tuple[str, ...] =
     unseen = (*unseen, *(f"{each.name} of {each.of}: {each.said or 'unknown'}" for each in read if each not in known))
     if not known:
         return Reading(value=None, low=0.0, high=1.0, blind_ratio=1.0, inputs=read, unseen=unseen)
-    value = max(each.stress_ratio or 0.0 for each in known)
-    low = max(_low_end(each) for each in known)
-    stale = min(staleness(each.published_at, each.rhythm, at=at) for each in known)
+    value = max([each.stress_ratio or 0.0 for each in known])
+    low = max([_low_end(each) for each in known])
+    stale = min([staleness(each.published_at, each.rhythm, at=at) if each.sees else 1.0 for each in known])
     ordered = tuple(sorted(read, key=lambda each: (-(each.stress_ratio or 0.0), each.stress_ratio is None, each.of)))
     return Reading(
         value=value, low=low * (1 - stale), high=value + (1 - value) * stale, blind_ratio=stale, inputs=ordered,

@@ -12,7 +12,7 @@ from math import expm1, log1p
 import msgspec
 
 from streams.domain.readings import Reading
-from streams.domain.score_parameters import Factor, Weight
+from streams.domain.score_parameters import FACTORS, Factor, Weight
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +32,7 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
 
 def blend(weighted: Iterable[float]) -> float:
     """Return `1 - prod(1 - x)` of weighted factors, each in 0 to below 1."""
-    return -expm1(sum(map(log1p, (-x for x in weighted))))
+    return 0.0 - expm1(sum([log1p(-x) for x in weighted]))
 
 
 def contributions(weighted: Mapping[Factor, float]) -> dict[Factor, float]:
@@ -65,10 +65,10 @@ def score_of(readings: Mapping[Factor, Reading], weights: Mapping[Factor, Weight
     blindness, and as the ends of the interval.
     """
     read = {**readings, Factor.BLINDNESS: blindness(readings, weights)}
-    known = {f: weights[f].weight_ratio * (read[f].value or 0.0) for f in Factor}
+    known = {f: weights[f].weight_ratio * (read[f].value or 0.0) for f in FACTORS}
     blind = known[Factor.BLINDNESS]
-    best = (weights[f].weight_ratio * read[f].low for f in Factor if f is not Factor.BLINDNESS)
-    worst = (weights[f].weight_ratio * read[f].high for f in Factor if f is not Factor.BLINDNESS)
+    best = (weights[f].weight_ratio * read[f].low for f in FACTORS if f is not Factor.BLINDNESS)
+    worst = (weights[f].weight_ratio * read[f].high for f in FACTORS if f is not Factor.BLINDNESS)
     shares = contributions(known)
     score = blend(known.values())
     return Score(

@@ -19,6 +19,13 @@ class Factor(StrEnum):
     THIN_COVER = "thin_cover"
     BLINDNESS = "blindness"
 
+    __hash__ = str.__hash__
+    """The hash of an enum is a Python function: scores look factors up some hundred times each."""
+
+
+FACTORS = tuple(Factor)
+"""All factors, in order."""
+
 
 class Weight(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How much of the distance to 1 a factor at its worst takes: above 0, below 1."""
@@ -68,7 +75,8 @@ class PolicyScale(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     `kinds`: severity of a measure in force that hits a home in full; kinds that are not named do not enter. `states`:
     what a legal state leaves of it; states that are not named leave nothing. `reach`: share of the home's demand that a
-    scope of targets hits, for a home that it names. `horizon_days_count`: how long before a change it starts to press.
+    scope of targets hits, for a home that it names. `horizon_days_count`: how long before a change it starts to press,
+    week by week, and day by day in the last `daily_days_count` days.
     """
 
     kinds: dict[str, Reasoned]
@@ -76,11 +84,12 @@ class PolicyScale(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     states: dict[str, StateSeverity]
     reach: dict[str, Reasoned]
     horizon_days_count: int
+    daily_days_count: int
     horizon_because: str
 
     def __post_init__(self) -> None:
-        if self.horizon_days_count < 1:
-            raise ValueError("horizon_days_count is at least 1")
+        if self.horizon_days_count < 1 or self.daily_days_count < 1:
+            raise ValueError("horizon_days_count and daily_days_count are at least 1")
 
 
 class Rhythm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,17 +1,17 @@
 """The policy factor over the shipped measures: state, time to the next change, and who is targeted."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
 from streams.contracts.assessments import LegalState, MeasureAssessed
 from streams.contracts.policy import Targets
-from streams.domain.factor_policy import next_pressure_at, policy_reading, pressure_ratio, reach_ratio
+from streams.domain.factor_policy import controls_on, next_pressure_at, policy_reading, pressure_ratio, reach_ratio
 from streams.domain.readings import Reading
 from streams.domain.status import StatusQuestions
 from streams.reference import load_history
 from streams.reference.score_parameters import load_score_parameters
-from tests.support.legal import T0, at
+from tests.support.legal import T0
 
 PARAMETERS = load_score_parameters()
 SCALE, HOMES = PARAMETERS.policy, PARAMETERS.homes
@@ -22,7 +22,10 @@ def factor(material: str, home: str, day: str) -> Reading:
     """Read the factor of the history as of a day, as known on it."""
     on = date.fromisoformat(day)
     return policy_reading(
-        QUESTIONS.assess_all(as_of=on, known_at=on), material=material, home=home, homes=HOMES, scale=SCALE
+        controls_on(material, QUESTIONS.assess_all(as_of=on, known_at=on), scale=SCALE),
+        home=home,
+        homes=HOMES,
+        scale=SCALE,
     )
 
 
@@ -116,7 +119,7 @@ def measure(**fields: object) -> MeasureAssessed:
 
 
 def read(*measures: MeasureAssessed, home: str = "US", material: str = "holmium") -> Reading:
-    return policy_reading(measures, material=material, home=home, homes=HOMES, scale=SCALE)
+    return policy_reading(controls_on(material, measures, scale=SCALE), home=home, homes=HOMES, scale=SCALE)
 
 
 @pytest.mark.parametrize(
@@ -136,21 +139,33 @@ def test_what_is_no_control_of_the_material_for_the_home_does_not_enter(calm: Me
 
 def test_an_empty_measure_book_is_unknown_not_free() -> None:
     """Nothing loaded is a gap; a book without a control on the material is an answer."""
-    found = policy_reading((), material="holmium", home="US", homes=HOMES, scale=SCALE, seen_any=False)
+    found = policy_reading((), home="US", homes=HOMES, scale=SCALE, seen_any=False)
     assert (found.value, found.blind_ratio) == (None, 1.0)
 
 
 def test_pressure_runs_from_the_horizon_to_the_day_of_the_change() -> None:
-    """180 days ahead nothing presses; on the last day all of it does; without a day nothing can."""
+    """180 days ahead nothing presses, then week by week, in the last fortnight day by day, on the last day in full."""
     ends = {
         days: measure(state=LegalState.SUSPENDED, legal_end=date.fromordinal(T0.date().toordinal() + days))
-        for days in (-1, 0, 1, 90, 180, 181)
+        for days in (-1, 0, 1, 13, 14, 15, 21, 90, 91, 180, 181)
     }
-    found = {days: pressure_ratio(each, at=T0, scale=SCALE) for days, each in ends.items()}
-    assert (found[-1], found[0], found[90], found[180], found[181]) == (1.0, 1.0, 0.5, 0.0, 0.0)
-    assert {d: next_pressure_at(each, at=T0, scale=SCALE) for d, each in ends.items()} == {
-        -1: None, 0: None, 1: at(1), 90: at(1), 180: at(1), 181: at(2),
+    found = {days: pressure_ratio(each, at=T0, scale=SCALE) * 180 for days, each in ends.items()}
+    assert {days: round(180 - value) for days, value in found.items()} == {
+        -1: 0, 0: 0, 1: 1, 13: 13, 14: 14, 15: 21, 21: 21, 90: 91, 91: 91, 180: 180, 181: 180,
     }  # fmt: skip
+
+
+def test_the_next_change_of_pressure_is_the_midnight_at_which_it_differs() -> None:
+    """Walk from half a year ahead to the day after: pressure moves at the instants named, and nowhere between."""
+    suspended = measure(state=LegalState.SUSPENDED, legal_end=date.fromordinal(T0.date().toordinal() + 200))
+    instants, now = [], T0
+    while (following := next_pressure_at(suspended, at=now, scale=SCALE)) is not None:
+        before = pressure_ratio(suspended, at=following - timedelta(seconds=1), scale=SCALE)
+        assert before == pressure_ratio(suspended, at=now, scale=SCALE)
+        assert before < pressure_ratio(suspended, at=following, scale=SCALE)
+        instants.append(round((following - T0) / timedelta(days=1)))
+        now = following
+    assert instants == [25, *range(32, 187, 7), *range(187, 201)]
     assert pressure_ratio(measure(state=LegalState.SUSPENDED), at=T0, scale=SCALE) == 0.0
     assert next_pressure_at(measure(), at=T0, scale=SCALE) is None
 

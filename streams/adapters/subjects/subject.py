@@ -71,6 +71,10 @@ class Subject(Protocol):
         """Follow the measures whose assessment changed at once, by one event or at one instant; in every partition."""
         return ()
 
+    def hear(self, place: Place, assessed: RiskAssessed, now: datetime) -> Result:
+        """Hear what another subject found of a material, right after it was sent; only that of subjects before it."""
+        return ()
+
     def wake(self, place: Place, name: str, at: datetime) -> Result:
         """Do what was due at the instant asked for."""
         return ()

@@ -1,0 +1,245 @@
+"""Score: what the other subjects found and the measures on a material become its score, and the exposure of end uses.
+
+When a material is scored anew depends on events and event time only:
+- a measure that changes its state, by an event or by time: at once;
+- any other finding: at the next full minute of event time, so that a price costs one entry and not a score;
+- time alone: at the next midnight of the measure's zone while an end is near, and when an input goes stale.
+
+A score is sent when it leaves its step of a hundredth, when an end of its interval or a factor leaves its step of a
+twentieth, or when a factor becomes known; the edges of the steps include the thresholds 0.6 and 0.8. What is sent is
+not rounded. An exposure is sent when it leaves its step of a fiftieth.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from functools import cached_property
+from math import floor
+
+import msgspec
+
+from streams.adapters.subjects.subject import Finding, Place, Result, Subject, Wake
+from streams.contracts.assessments import ExposureAssessed, Fact, MeasureAssessed, RiskAssessed
+from streams.contracts.materials import MATERIALS
+from streams.domain.evidence import Evidence, counts, entity_of, next_evidence
+from streams.domain.exposure import ComponentGraph
+from streams.domain.material_score import MaterialScores, score_facts, shown_inputs
+from streams.domain.score import Score
+from streams.domain.score_parameters import FACTORS, ScoreParameters
+from streams.reference.component_graph import load_component_graph
+from streams.reference.score_parameters import load_score_parameters
+from streams.runtime.ports import StateStore
+
+SCORE_STEPS = 100
+OTHER_STEPS = 20
+EXPOSURE_STEPS = 50
+CAUSES_KEPT = 20
+_MINUTE = timedelta(minutes=1)
+_EDGE = 1e-9
+"""A value within this of the edge of a step counts as having reached it: 0.6 must not fall short by a rounding."""
+
+
+class ScoredMaterial(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
+    """What a material is scored from: store keys of its evidence, and ids of the measures that named it."""
+
+    evidence: tuple[bytes, ...] = ()
+    measures: tuple[str, ...] = ()
+
+
+class MeasureReach(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The materials that a measure named when it was last followed."""
+
+    materials: tuple[str, ...]
+
+
+class RescoreDue(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A material waits for the full minute to be scored anew."""
+
+    at: datetime
+
+
+class LastScore(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The steps of the last score that was sent, those of its exposures, and its instant."""
+
+    at: datetime
+    steps: tuple[int | None, ...]
+    exposures: dict[str, int] = {}
+
+
+_NOTHING = ScoredMaterial()
+_ANY_MEASURE = b"scored-any"
+
+
+def scored_key(material: str) -> bytes:
+    """Return the key of what a material is scored from."""
+    return b"scored/" + material.encode()
+
+
+def step_of(value: float | None, *, steps: int) -> int | None:
+    """Return the number of the step that a ratio lies in, of `steps` to 1; `None` for an unknown one."""
+    return None if value is None else floor(value * steps + _EDGE)
+
+
+def _steps_of(score: Score) -> tuple[int | None, ...]:
+    rest = [score.low_ratio, score.high_ratio, *[score.readings[factor].value for factor in FACTORS]]
+    return (step_of(score.score_ratio, steps=SCORE_STEPS), *[step_of(value, steps=OTHER_STEPS) for value in rest])
+
+
+class Scores(Subject):
+    """Keep evidence and scores of the materials of a partition."""
+
+    name = "score"
+    takes = ()
+    keeps = (Evidence, ScoredMaterial, MeasureReach, RescoreDue, LastScore)
+
+    def __init__(self, *, parameters: ScoreParameters | None = None, graph: ComponentGraph | None = None) -> None:
+        self._given = parameters, graph
+
+    @cached_property
+    def parameters(self) -> ScoreParameters:
+        """The weights and scales; read when they are first needed, since importing does nothing."""
+        return self._given[0] or load_score_parameters()
+
+    @cached_property
+    def graph(self) -> ComponentGraph:
+        """The component graph; read when it is first needed."""
+        return self._given[1] or load_component_graph()
+
+    def hear(self, place: Place, assessed: RiskAssessed, now: datetime) -> Result:
+        """Keep what counts of a finding and ask for the next full minute; groups of materials have no score."""
+        material = assessed.material
+        if not counts(assessed) or material not in MATERIALS:
+            return ()
+        store = place.store
+        key = f"evidence/{material}/{entity_of(assessed)}".encode()
+        held: Evidence | None = store.get(key)
+        evidence = next_evidence(held, assessed)
+        if evidence is None:
+            return ()
+        store.put(key, evidence)
+        if held is None:
+            known: ScoredMaterial = store.get(scored_key(material)) or _NOTHING
+            entries = tuple(sorted({*known.evidence, key}))
+            store.put(scored_key(material), msgspec.structs.replace(known, evidence=entries))
+        return self._ask_for_minute(store, material, now)
+
+    def _ask_for_minute(self, store: StateStore, material: str, now: datetime) -> Result:
+        key = b"rescore/" + material.encode()
+        due: RescoreDue | None = store.get(key)
+        if due is not None and due.at > now:
+            return ()
+        at = now.replace(second=0, microsecond=0) + _MINUTE
+        store.put(key, RescoreDue(at=at))
+        return (Wake(name=f"minute/{material}", at=at),)
+
+    def follow(self, place: Place, changed: Sequence[MeasureAssessed], now: datetime) -> Result:
+        """Score the materials here that the changed measures name, or named before."""
+        touched: set[str] = set()
+        store = place.store
+        if store.get(_ANY_MEASURE) is None:
+            store.put(_ANY_MEASURE, MeasureReach(materials=()))
+        for measure in changed:
+            key = b"reach/" + measure.measure.encode()
+            before: MeasureReach | None = store.get(key)
+            materials = tuple(m for m in measure.materials if m in MATERIALS and place.is_home_of(m))
+            if before is None or before.materials != materials:
+                store.put(key, MeasureReach(materials=materials))
+            touched |= {*materials, *(before.materials if before else ())}
+            for material in materials:
+                known: ScoredMaterial = store.get(scored_key(material)) or _NOTHING
+                if measure.measure not in known.measures:
+                    entries = tuple(sorted({*known.measures, measure.measure}))
+                    store.put(scored_key(material), msgspec.structs.replace(known, measures=entries))
+        causes = tuple(dict.fromkeys(each.causes[-1] for each in changed if each.causes))
+        for material in sorted(touched):
+            yield from self._rescore(place, material, now, causes)
+
+    def wake(self, place: Place, name: str, at: datetime) -> Result:
+        """Score the material whose minute is full, or for which time has come."""
+        kind, _, material = name.partition("/")
+        if kind == "minute":
+            place.store.delete(b"rescore/" + material.encode())
+        return self._rescore(place, material, at, ())
+
+    def _rescore(self, place: Place, material: str, at: datetime, causes: tuple[str, ...]) -> Iterator[Finding | Wake]:
+        basis = ScoreBasis(place.store, material, at=at)
+        scores = basis.scores(self.parameters)
+        for home in self.parameters.homes:
+            yield from self._found(place, material, home, scores.of(home), basis, causes)
+        yield Wake(name=f"time/{material}", at=scores.next_change_at())
+
+    def _found(
+        self, place: Place, material: str, home: str, score: Score, basis: "ScoreBasis", causes: tuple[str, ...]
+    ) -> Iterator[Finding]:
+        key = f"last-score/{material}/{home}".encode()
+        last: LastScore | None = place.store.get(key)
+        steps = _steps_of(score)
+        if last is not None and last.steps == steps:
+            return
+        at = basis.at
+        told = basis.told_since(last.at if last else None, home=home)
+        causes = (*causes, *dict.fromkeys(e for e, _ in told if e not in causes))[:CAUSES_KEPT]
+        facts, missing = score_facts(score)
+        data = RiskAssessed(
+            material=material, aspect="score", at=at, home=home, facts=facts, missing=missing, causes=causes,
+            synthetic=basis.is_synthetic(home), sources=tuple(sorted({s for _, s in told if s})),
+            inputs=shown_inputs(score),
+        )  # fmt: skip
+        yield Finding(name=f"score/{material}/{home}", data=data)
+        exposures = dict(last.exposures) if last else {}
+        for exposure in self.graph.exposures(material, score_ratio=score.score_ratio):
+            step = step_of(exposure.exposure_ratio, steps=EXPOSURE_STEPS) or 0
+            if exposures.get(exposure.node) != step:
+                exposures[exposure.node] = step
+                facts = exposure_facts(self.graph, exposure.node, material, exposure.exposure_ratio)
+                found = ExposureAssessed(
+                    end_use=exposure.node, at=at, facts=facts, path=exposure.path, causes=causes, material=material,
+                    home=home, synthetic=data.synthetic,
+                )  # fmt: skip
+                yield Finding(name=f"exposure/{exposure.node}/{material}/{home}", data=found)
+        place.store.put(key, LastScore(at=at, steps=steps, exposures=exposures))
+
+
+def exposure_facts(graph: ComponentGraph, end_use: str, material: str, exposure_ratio: float) -> dict[str, Fact]:
+    """Return the facts of an exposure through a material; `materials_count` is of all that reach the end use."""
+    return {
+        "exposure_ratio": exposure_ratio,
+        "top_material": material,
+        "materials_count": float(len(graph.materials_of(end_use))),
+    }
+
+
+class ScoreBasis:
+    """What a material is scored from at an instant, read off a store: its evidence, and the measures on it."""
+
+    def __init__(self, store: StateStore, material: str, *, at: datetime) -> None:
+        self.at = at
+        self.material = material
+        known: ScoredMaterial = store.get(scored_key(material)) or _NOTHING
+        self.pieces: list[Evidence] = [store.get(key) for key in known.evidence]
+        assessed = (store.get(b"assessed/" + name.encode()) for name in known.measures)
+        self.measures = [msgspec.structs.replace(each.assessed, at=at) for each in assessed if each is not None]
+        self.seen_any = store.get(_ANY_MEASURE) is not None
+
+    def scores(self, parameters: ScoreParameters) -> MaterialScores:
+        """Return the scores, home by home."""
+        return MaterialScores(
+            self.material, pieces=self.pieces, measures=self.measures, parameters=parameters, at=self.at,
+            seen_any=self.seen_any,
+        )  # fmt: skip
+
+    def _figures(self, home: str) -> Iterable[tuple[datetime, str | None, str | None, bool]]:
+        for piece in self.pieces:
+            if piece.home in (None, home):
+                for held in piece.figures.values():
+                    yield held.told.at, held.told.event, held.told.source, held.told.synthetic
+
+    def told_since(self, since: datetime | None, *, home: str) -> list[tuple[str, str | None]]:
+        """Return event and source of the figures recorded after an instant (`None`: all), the newest first."""
+        found = sorted(
+            ((at, event, source) for at, event, source, _ in self._figures(home) if event), key=lambda f: (f[0], f[1])
+        )
+        return [(event, source) for at, event, source in reversed(found) if since is None or at > since]
+
+    def is_synthetic(self, home: str) -> bool:
+        """Tell whether made-up figures are among the evidence."""
+        return any(synthetic for *_, synthetic in self._figures(home))

@@ -1,0 +1,183 @@
+"""Evidence: what the score keeps of the assessments of a material, one piece an entity (a series, a flow, a stage).
+
+A figure is held until a newer one of the same entity answers it: one that is withheld or unknown replaces nothing, so a
+gap never lowers a score. Newer is the later reference period, then the later recorded one. Which facts count, and how
+they are read, is here; what they mean in stress is in the scales of the parameters.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+
+import msgspec
+
+from streams.contracts.assessments import Fact, RiskAssessed
+from streams.domain.factors import Origin, figure
+from streams.domain.readings import Input
+from streams.domain.score_parameters import Factor, ScoreParameters
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where figures come from: recorded at, reference period, edition, source, and the id of the event."""
+
+    at: datetime
+    period: str | None = None
+    vintage: str | None = None
+    source: str | None = None
+    event: str | None = None
+    synthetic: bool = False
+
+
+class Figure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A figure known as `low`..`high` (`high` `None`: exact), in the unit that its name says."""
+
+    low: float
+    high: float | None = None
+    told: Told
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
+    """Figures held of one entity; `unknown` names what its newest assessment did not know."""
+
+    aspect: str
+    of: str
+    home: str | None = None
+    period_kind: str | None = None
+    figures: dict[str, Figure] = {}
+    unknown: tuple[str, ...] = ()
+
+
+_DIRECT: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "price": ("change_30_observations_ratio", "volatility_to_median_ratio", "premium_ratio"),
+        "trade": ("to_trailing_median_ratio", "month_on_month_ratio"),
+        "capacity": ("outage_share_outside_ratio", "slip_months_count", "actual_to_nameplate_ratio"),
+        "supply": ("hhi_ratio", "import_reliance_ratio"),
+        "stock": ("cover_to_lead_ratio", "survive_to_recover_ratio"),
+    }
+)
+"""Aspect to the figures that are read off it."""
+
+_FACTOR: Mapping[str, Factor] = MappingProxyType(
+    {
+        "hhi_ratio": Factor.CONCENTRATION, "import_reliance_ratio": Factor.IMPORT_RELIANCE,
+        **dict.fromkeys(_DIRECT["price"], Factor.PRICE_STRESS),
+        **dict.fromkeys((*_DIRECT["trade"], *_DIRECT["capacity"]), Factor.SUPPLY_STRESS),
+        **dict.fromkeys(_DIRECT["stock"], Factor.THIN_COVER),
+    }
+)  # fmt: skip
+"""Figure to the factor it enters."""
+
+_SHOWS_STRESS_ONLY = frozenset({"slip_months_count", "actual_to_nameplate_ratio"})
+"""Figures of one plant: late or idle is stress, on time says nothing about the supply as a whole."""
+
+HELD = "the newest edition does not say; an earlier figure is held"
+
+FIGURE_FACTORS = tuple(dict.fromkeys(_FACTOR.values()))
+"""Factors made of figures: all but policy and blindness."""
+
+_Ends = tuple[float, float | None]
+
+
+def _number(value: Fact) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _ratio(facts: Mapping[str, Fact], over: str, under: str) -> _Ends | None:
+    above, below = _number(facts.get(over)), _number(facts.get(under))
+    return None if above is None or below is None or below <= 0 else (above / below, None)
+
+
+def _concentration(facts: Mapping[str, Fact]) -> _Ends | None:
+    """Return the HHI; without it the bounds that the largest share leaves: t^2 to t^2 + (1 - t)^2."""
+    hhi, top = _number(facts.get("hhi_ratio")), _number(facts.get("top_share_ratio"))
+    if hhi is not None:
+        return hhi, None
+    return None if top is None else (top * top, top * top + (1 - top) * (1 - top))
+
+
+def _reliance(facts: Mapping[str, Fact]) -> _Ends | None:
+    """Return the reliance; without it the interval that a publication such as ">95" leaves."""
+    exact, low = _number(facts.get("import_reliance_ratio")), _number(facts.get("import_reliance_low_ratio"))
+    if exact is not None:
+        return exact, None
+    return None if low is None else (low, 1.0)
+
+
+def _ends(name: str, facts: Mapping[str, Fact]) -> _Ends | None:
+    if name == "hhi_ratio":
+        return _concentration(facts)
+    if name == "import_reliance_ratio":
+        return _reliance(facts)
+    if name == "cover_to_lead_ratio":
+        return _ratio(facts, "effective_cover_days_count", "licence_lead_days_count")
+    if name == "survive_to_recover_ratio":
+        return _ratio(facts, "time_to_survive_days_count", "time_to_recover_days_count")
+    if name == "premium_ratio" and facts.get("thin"):
+        return None
+    value = _number(facts.get(name))
+    return None if value is None else (value, None)
+
+
+def counts(assessed: RiskAssessed) -> bool:
+    """Tell whether an assessment is evidence for a score."""
+    return assessed.aspect in _DIRECT
+
+
+def entity_of(assessed: RiskAssessed) -> str:
+    """Return what tells the entities of a material apart: aspect, home, and the values of the labels."""
+    return "/".join((assessed.aspect, assessed.home or "", *assessed.labels.values()))
+
+
+def next_evidence(held: Evidence | None, assessed: RiskAssessed) -> Evidence | None:
+    """Return the evidence with an assessment; `None` where it changes nothing that counts."""
+    labels, facts = assessed.labels, assessed.facts
+    told = Told(
+        at=assessed.at, period=_text(facts.get("reference_period") or facts.get("actual_period")),
+        vintage=_text(facts.get("vintage")), source=assessed.sources[-1] if assessed.sources else None,
+        event=assessed.causes[-1] if assessed.causes else None, synthetic=assessed.synthetic,
+    )  # fmt: skip
+    figures = dict(held.figures) if held is not None else {}
+    unknown = []
+    for name in _DIRECT[assessed.aspect]:
+        ends = _ends(name, facts)
+        prior = figures.get(name)
+        if ends is None:
+            unknown.append(name)
+        elif prior is None or (told.period or "", told.at) >= (prior.told.period or "", prior.told.at):
+            figures[name] = Figure(low=ends[0], high=ends[1], told=told)
+    new = Evidence(
+        aspect=assessed.aspect, of=" ".join(labels.values()) or assessed.material, figures=figures,
+        home=assessed.home or labels.get("home"), period_kind=labels.get("period"), unknown=tuple(unknown),
+    )  # fmt: skip
+    return None if new == held else new
+
+
+def _text(value: Fact) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _kind(evidence: Evidence) -> str:
+    """Return the kind of rhythm: days and months of prices by themselves, longer periods as years."""
+    if evidence.aspect != "price":
+        return evidence.aspect
+    return f"price/{evidence.period_kind if evidence.period_kind in ('day', 'month') else 'year'}"
+
+
+def factor_inputs(pieces: Iterable[Evidence], *, parameters: ScoreParameters) -> Mapping[Factor, list[Input]]:
+    """Return the inputs of the factors that some pieces of evidence are about."""
+    found: dict[Factor, list[Input]] = {}
+    for piece in pieces:
+        for name, held in piece.figures.items():
+            told = held.told
+            origin = Origin(
+                source=told.source, reference_period=told.period, vintage=told.vintage, published_at=told.at,
+                rhythm=parameters.rhythm(_kind(piece), vintage=told.vintage), event=told.event,
+                synthetic=told.synthetic,
+            )  # fmt: skip
+            made = figure(
+                name, held.low, held.high, of=piece.of, scale=parameters.scales[name], origin=origin,
+                said=HELD if name in piece.unknown else None, sees=name not in _SHOWS_STRESS_ONLY,
+            )  # fmt: skip
+            found.setdefault(_FACTOR[name], []).append(made)
+    return found
