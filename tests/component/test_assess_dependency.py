@@ -82,7 +82,7 @@ def test_us_output_against_that_of_china(stage: str, year: int, percent: float) 
 def said(material: str, stage: str, home: str | None = None) -> list[RiskAssessed]:
     return [
         each for each in lived()[1]
-        if (each.material, each.labels["stage"], each.home) == (material, stage, home)
+        if (each.aspect, each.material, each.labels.get("stage"), each.home) == ("supply", material, stage, home)
     ]  # fmt: skip
 
 
