@@ -1,4 +1,7 @@
-"""Synthetic price events for the benchmarks: square waves, so that the price rule fires and clears all the time."""
+"""Synthetic price events for the benchmarks: square waves, so that the price rule fires and clears all the time.
+
+Each series has a phase of its own: alerts come evenly, not all in one burst every two half waves.
+"""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -22,7 +25,7 @@ def price_events(count: int, *, start: int = 0) -> Iterator[tuple[str, str, byte
     for number in range(start, start + count):
         material, assessor = SERIES[number % len(SERIES)]
         observation = number // len(SERIES)
-        high = (observation // WAVE) % 2
+        high = ((observation + number % len(SERIES)) // WAVE) % 2
         day = FIRST_DAY + timedelta(days=observation)
         at = T0 + timedelta(milliseconds=number)
         event = Event(

@@ -15,6 +15,7 @@ from streams.agents.settings import VERSION, RoadSettings
 from streams.intake.loop import run_intake
 from streams.intake.settings import IntakeSettings
 from streams.intake.stats import IntakeStats
+from streams.runtime.collection import calm_collector
 from streams.runtime.logs import configure_logs
 
 _OUTCOMES = {"admitted": "admitted", "dead_letter": "refused"}
@@ -84,4 +85,5 @@ def run_intake_process(settings: RoadSettings) -> None:
     import uvloop
 
     configure_logs()
+    calm_collector()
     uvloop.run(serve_intake(settings))

@@ -89,12 +89,14 @@ class Intake:
         self._is_between_assignments = False
         self._done: dict[TopicPartition, int] = {}
         self._committed_at = 0.0
+        self._took_at = float("-inf")
         self._failed_commits = 0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; everything read is then written and committed."""
         poll_ms = int(self._settings.poll_timeout.total_seconds() * 1000)
         while not stop.is_set():
+            await self._gather()
             fetched: Fetched = await self._consumer.getmany(
                 timeout_ms=poll_ms, max_records=self._settings.max_poll_records
             )
@@ -105,10 +107,17 @@ class Intake:
                 continue
             async with self._working:
                 if fetched:
+                    self._took_at = monotonic_seconds()
                     await self._take(fetched)
                 await self._commit_when_due()
         async with self._working:
             await self._commit()
+
+    async def _gather(self) -> None:
+        """Let records gather while they come fast: one `gather_interval` from one batch to the next, none when idle."""
+        left_seconds = self._took_at + self._settings.gather_interval.total_seconds() - monotonic_seconds()
+        if left_seconds > 0:
+            await asyncio.sleep(left_seconds)
 
     async def give_up(self, revoked: Sequence[TopicPartition]) -> None:
         """Wait for the running batch and commit it; what was fetched and not begun is dropped."""

@@ -12,6 +12,7 @@ import faust
 import mode
 
 from streams.runtime.app import SafeApp, WorkerService
+from streams.runtime.collection import calm_collector
 from streams.runtime.exits import fatal
 from streams.runtime.logs import configure_logs
 
@@ -55,4 +56,5 @@ def run_worker(app: SafeApp) -> None:
     )
     for name in _LOUD_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
+    calm_collector()
     worker.execute_from_commandline()

@@ -73,11 +73,11 @@ def price(offset: int) -> Fetched:
     return Fetched(offset=offset, value=encode_event(EXAMPLE_EVENTS[3]))
 
 
-def make(clients: Clients) -> Intake:
+def make(clients: Clients, *, gather_interval: timedelta = timedelta(0)) -> Intake:
     def stop_loudly(message: str) -> None:
         raise Stopped(message)
 
-    settings = IntakeSettings(brokers="none", commit_interval=timedelta(0))
+    settings = IntakeSettings(brokers="none", commit_interval=timedelta(0), gather_interval=gather_interval)
     return Intake(settings, consumer=clients, producer=clients, stats=IntakeStats(), stop_loudly=stop_loudly)
 
 
@@ -151,3 +151,23 @@ async def test_dead_letters_are_written_before_the_commit() -> None:
     clients = Clients([lambda: {PLACE: [Fetched(offset=4, value=b"junk")]}], asyncio.Event())
     await make(clients).run(clients.stop)
     assert clients.log == ["write dead-letters.v1", "commit 5"]
+
+
+async def test_an_event_alone_waits_for_nothing_and_what_follows_at_once_is_gathered() -> None:
+    """A record of signals costs every stage behind, so a second batch waits out the interval; the first never does."""
+    written = asyncio.Event()
+    clients = Clients([lambda: {PLACE: [price(0)]}, lambda: {PLACE: [price(1)]}], asyncio.Event())
+    intake = make(clients, gather_interval=timedelta(hours=1))
+    note = clients.commit
+
+    async def noted(offsets: Mapping[TopicPartition, int]) -> None:
+        await note(offsets)
+        written.set()
+
+    clients.commit = noted  # type: ignore[method-assign]
+    running = asyncio.create_task(intake.run(clients.stop))
+    await asyncio.wait_for(written.wait(), timeout=5)
+    await asyncio.sleep(0)
+    assert clients.log == ["write signals.v1", "commit 1"]
+    assert len(clients.polls) == 1
+    running.cancel()
