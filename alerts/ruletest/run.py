@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from alerts.backtest.road import PureRoad, RoadError
 from alerts.backtest.run import in_order
@@ -17,6 +17,8 @@ from alerts.subscriptions.requests import build_acknowledgement, directive_event
 from streams.contracts.alert import AlertChanged, AlertState
 
 MAX_TICKS = 200_000
+_JUST_AFTER = timedelta(microseconds=1)
+"""Composites and limits are settled when an instant is over: a check at an instant sees them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,6 +123,8 @@ def _run(test: RuleTestSpec, rules: Rules, *, start: datetime, interval: str, ti
             clock.arrive(coming[at], at)
         if ticks or at in checks or at == until:
             clock.tick(at)
+        if at in checks or at == until:
+            clock.tick(at + _JUST_AFTER)
         for n in checks.get(at, ()):
             failures[n] = compare_alerts(test.alerts[n], clock.open_alerts(), about=test.about, start=start, at=at)
     told = [f for n in sorted(failures) for f in failures[n]]
