@@ -13,6 +13,7 @@ from streams.contracts.events import Event
 from streams.contracts.reasons import DecodeError
 
 if TYPE_CHECKING:
+    from alerts.backtest.road import Watcher
     from alerts.backtest.signals import SignalLog
     from alerts.rules.ruleset import Rules
 
@@ -40,15 +41,19 @@ class Recording:
         return min((event.recorded_at for event in self.events), default=None)
 
     def alert_log(
-        self, rules: "Rules", *, progress: Callable[[int, int], None] = lambda _done, _all: None
+        self,
+        rules: "Rules",
+        *,
+        progress: Callable[[int, int], None] = lambda _done, _all: None,
+        watch: "Watcher | None" = None,
     ) -> list[AlertChanged]:
         """Return what rules say about it, in order of (at, rule, fingerprint). Raise `RoadError`."""
         from alerts.backtest.run import backtest
         from alerts.backtest.signals import backtest_signals
 
         if self.signals is not None:
-            return backtest_signals(self.signals, until=self.until, rules=rules)
-        return list(backtest(self.events, until=self.until, rules=rules, progress=progress))
+            return backtest_signals(self.signals, until=self.until, rules=rules, watch=watch)
+        return list(backtest(self.events, until=self.until, rules=rules, progress=progress, watch=watch))
 
 
 def load_events(origin: str) -> Sequence[Event]:

@@ -4,7 +4,7 @@ These are the cores that run live. Alerts about an entity depend on that entity'
 same for any number of partitions once the changes of one instant are put in order of rule and fingerprint.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -25,14 +25,30 @@ class RoadError(RuntimeError):
     """An event that the road would refuse; the message says which and why."""
 
 
-class PureRoad:
-    """The cores of one partition in line. With `notify` it also decides deliveries, which gather in `deliveries`."""
+Watcher = Callable[[Event], None]
+"""Shown every event that assess sends."""
 
-    def __init__(self, rules: Rules, *, notify: bool = False, partition: int = 0, partitions: int = 1) -> None:
+
+class PureRoad:
+    """The cores of one partition in line.
+
+    With `notify` it also decides deliveries, which gather in `deliveries`; `watch` is shown what assess says.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        *,
+        notify: bool = False,
+        partition: int = 0,
+        partitions: int = 1,
+        watch: Watcher | None = None,
+    ) -> None:
         self._assess = AssessCore(partition=partition, partitions=partitions, store=InMemoryStateStore())
         self._rules = RulesCore(partition=partition, rules=rules, store=InMemoryStateStore())
         self._notify = NotifyCore(partition=partition, store=InMemoryStateStore()) if notify else None
         self._position = -1
+        self._watch = watch
         self.deliveries: list[DeliveryChanged] = []
 
     def take(self, events: Iterable[Event]) -> list[AlertChanged]:
@@ -61,6 +77,9 @@ class PureRoad:
 
     def _judge(self, assessments: Iterable[bytes]) -> list[AlertChanged]:
         items = [msgspec.Raw(raw) for raw in assessments]
+        if self._watch is not None:
+            for item in items:
+                self._watch(decode_event(item))
         alerts = _checked(self._rules.process(Admitted(position=self._position, items=items)))
         if self._notify is not None:
             raws = [msgspec.Raw(raw) for raw in alerts]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from alerts.backtest.road import PureRoad
+from alerts.backtest.road import PureRoad, Watcher
 from alerts.delivery.ledger import alert_row
 from alerts.rules.ruleset import Rules
 from streams.contracts.alert import AlertChanged
@@ -36,9 +36,8 @@ Progress = Callable[[int, int], None]
 
 
 def _run(
-    events: list[Event], *, until: datetime, rules: Rules, tick: timedelta | None, progress: Progress
+    events: list[Event], *, until: datetime, road: PureRoad, tick: timedelta | None, progress: Progress
 ) -> Iterator[AlertChanged]:
-    road = PureRoad(rules)
     next_tick = events[0].recorded_at if events else until
     batch: list[Event] = []
     for number, event in enumerate(events, 1):
@@ -64,15 +63,15 @@ def _run(
 
 def backtest(
     events: Iterable[Event], *, until: datetime, rules: Rules, tick: timedelta | None = None,
-    progress: Progress = lambda _done, _all: None,
+    progress: Progress = lambda _done, _all: None, watch: Watcher | None = None,
 ) -> Iterator[AlertChanged]:  # fmt: skip
     """Give the alert log of recorded events up to and including `until`, in order of (at, rule, fingerprint).
 
-    `tick` puts ticks between the events; time is cadence-invariant, so none but the last changes the log. Raises
-    `RoadError` for an event that the road would refuse.
+    `tick` puts ticks between the events; time is cadence-invariant, so none but the last changes the log. `watch` is
+    shown what assess says. Raises `RoadError` for an event that the road would refuse.
     """
     known = sorted((e for e in events if e.recorded_at <= until), key=in_order)
-    yield from _ordered(_run(known, until=until, rules=rules, tick=tick, progress=progress))
+    yield from _ordered(_run(known, until=until, road=PureRoad(rules, watch=watch), tick=tick, progress=progress))
 
 
 def as_json_line(change: AlertChanged) -> bytes:

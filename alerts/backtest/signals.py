@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from alerts.backtest.road import PureRoad, RoadError
+from alerts.backtest.road import PureRoad, RoadError, Watcher
 from alerts.rules.ruleset import Rules
 from streams.contracts.alert import AlertChanged
 from streams.contracts.codec import decode_event
@@ -62,11 +62,13 @@ def _cut(segment: Segment, until: datetime) -> Segment | None:
     )  # fmt: skip
 
 
-def backtest_signals(log: SignalLog, *, until: datetime, rules: Rules) -> list[AlertChanged]:
+def backtest_signals(
+    log: SignalLog, *, until: datetime, rules: Rules, watch: Watcher | None = None
+) -> list[AlertChanged]:
     """Return the alert log of a signals log up to `until`, in order of (at, rule, fingerprint). Raise `RoadError`."""
     changes: list[AlertChanged] = []
     for partition, records in sorted(log.items()):
-        road = PureRoad(rules, partition=partition, partitions=len(log))
+        road = PureRoad(rules, partition=partition, partitions=len(log), watch=watch)
         for admitted in _until(records, until):
             changes += road.process(admitted)
         changes += road.tick(until)

@@ -19,10 +19,20 @@ from deploy.output import EXIT_USAGE, console, fail, print_json, print_table
 
 if TYPE_CHECKING:
     from alerts.explain.life import AlertLife
+    from alerts.rules.ruleset import Rules
+    from deploy.recorded import Recording
 
 
 def explain(
-    target: Annotated[str, typer.Argument(metavar="FINGERPRINT", help="the alert; the first digits suffice")],
+    target: Annotated[
+        str, typer.Argument(metavar="FINGERPRINT|RULE", help="the alert (first digits suffice); with --not the rule")
+    ],
+    entity: Annotated[
+        str | None,
+        typer.Option(
+            "--not", metavar="ENTITY", help="why RULE does not fire for this material, measure or label=value,..."
+        ),
+    ] = None,
     until: Until = None,
     origin: Origin = "history",
     rules: RulePaths = None,
@@ -35,11 +45,19 @@ def explain(
     """Explain an alert: its life so far, what was compared with what, the events behind it, the rule as it stood.
 
     Fingerprints stand in `rules backtest --json` and `alerts list`.
+    The reverse is --not: why a rule does not fire, with the values that are short of a limit, the parts of a condition
+    that are false, and the facts that are unknown.
+
+    Examples: rules explain 3f09 · rules explain --not dysprosium price-change-30-observations ·
+    rules explain --not measure=CN-2025-18 suspension-end
     """
     from alerts.explain.life import UnknownAlertError, find_changes, life_of, life_row
 
     of = recording(origin, until, bootstrap=bootstrap, prefix=prefix, partitions=partitions, run_dir=run_dir)
     loaded = rules_at(rules)
+    if entity is not None:
+        _explain_not(target, entity, of, loaded, as_json=as_json)
+        return
     try:
         changes = find_changes(run(of, loaded, what="backtest"), target)
     except UnknownAlertError as error:
@@ -49,6 +67,32 @@ def explain(
         print_json(life_row(life))
     else:
         _show_life(life)
+
+
+def _explain_not(rule_id: str, entity: str, of: "Recording", rules: "Rules", *, as_json: bool) -> None:
+    from alerts.explain.entities import Watch
+    from alerts.explain.why_not import kinds_read_by, why_not, why_not_row
+
+    rule = rules.by_id.get(rule_id)
+    if rule is None:
+        fail(f"there is no rule {rule_id!r}", code=EXIT_USAGE, hint=f"there are: {', '.join(sorted(rules.by_id))}")
+    watch = Watch(entity, kinds=kinds_read_by(rule, rules))
+    log = run(of, rules, what="backtest", watch=watch)
+    answer = why_not(rule, rules, watch, log, asked=entity, until=of.until)
+    if as_json:
+        print_json(why_not_row(answer))
+        return
+    screen = console()
+    screen.print(f"{answer.rule} ({answer.kind}), asked about {entity}: {answer.reason}", style="bold", markup=False)
+    for each in answer.entities:
+        screen.print(f"\n{_pairs(dict(each.labels))}: {each.state.value}, fingerprint {each.fingerprint}", markup=False)
+        for reason in each.why.reasons:
+            screen.print(f"  - {reason}", markup=False)
+        if (near := each.why.closest) is not None and each.why.reasons:
+            screen.print(f"  nearest: {near.value:g} at {near.at:%Y-%m-%d}, first limit {near.limit:g}", markup=False)
+        for past in each.fired:
+            ended = f"to {past.ended_at:%Y-%m-%d}" if past.ended_at else "and still does"
+            screen.print(f"  fired from {past.started_at:%Y-%m-%d} {ended}", markup=False)
 
 
 def _pairs(of: dict[str, Any]) -> str:

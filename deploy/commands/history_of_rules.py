@@ -21,6 +21,7 @@ from deploy.output import EXIT_FINDING, EXIT_USAGE, fail, print_json, print_tabl
 
 if TYPE_CHECKING:
     from alerts.backtest.report import BacktestReport
+    from alerts.backtest.road import Watcher
     from alerts.rules.ruleset import Rules
     from deploy.recorded import Recording
     from streams.contracts.alert import AlertChanged
@@ -57,13 +58,13 @@ def recording(
     return load_recording(origin, until=day, live=road)
 
 
-def run(of: "Recording", rules: "Rules", *, what: str) -> "list[AlertChanged]":
+def run(of: "Recording", rules: "Rules", *, what: str, watch: "Watcher | None" = None) -> "list[AlertChanged]":
     """Run rules over a recording, or end the command with what the road would refuse."""
     from alerts.backtest.road import RoadError
 
     try:
         with progress(what) as tell:
-            return of.alert_log(rules, progress=tell)
+            return of.alert_log(rules, progress=tell, watch=watch)
     except RoadError as error:
         fail(str(error))
 
