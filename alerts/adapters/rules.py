@@ -12,7 +12,17 @@ from typing import Any, NamedTuple
 import msgspec
 
 from alerts.adapters.announcing import SOURCE, describe, encode_change
+from alerts.adapters.counting import RuleCounts
 from alerts.adapters.due import DueInstants
+from alerts.adapters.in_force import (
+    Closed,
+    close_alert,
+    close_alerts,
+    read_rule_set,
+    retime_alerts,
+    rules_in_force,
+    store_rule_set,
+)
 from alerts.adapters.rules_state import (
     CLOCK_KEY,
     STATE_TYPES,
@@ -27,6 +37,7 @@ from alerts.adapters.settlement import Settlement, as_told
 from alerts.lifecycle.evaluation import Alert, Evaluation, Verdict
 from alerts.lifecycle.life import FIRING_STATES, acknowledge, next_alert
 from alerts.lifecycle.transitions import Reason
+from alerts.rules.edits import edits_between
 from alerts.rules.entities import Assessed, KnownEntity, kind_of, known_entity, labels_of, sources_in
 from alerts.rules.memory import RuleMemory
 from alerts.rules.ruleset import Rule, Rules
@@ -59,13 +70,17 @@ class Seat(NamedTuple):
 class RulesCore:
     """Evaluate the rules for one partition. Heap, groups and counts are rebuilt from the state here."""
 
-    def __init__(self, *, partition: int, rules: Rules, store: StateStore) -> None:
+    def __init__(
+        self, *, partition: int, rules: Rules, store: StateStore, counts: RuleCounts | None = None
+    ) -> None:  # fmt: skip
         self.partition = partition
+        self._counts = counts or RuleCounts()
         self._store = store
         self._outputs: list[bytes] = []
         clock: RulesClock | None = store.get(CLOCK_KEY)
         self._now = clock.now if clock else None
-        self._put_in_force(rules)
+        self._initial = rules
+        self._put_in_force(rules_in_force(store.get, rules))
 
     def _put_in_force(self, rules: Rules) -> None:
         self._rules = rules
@@ -116,8 +131,11 @@ class RulesCore:
                 self._outputs.append(bytes(raw))
             case DirectiveGiven():
                 self._advance(event.recorded_at)
-                if data.kind == "acknowledgement":
-                    self._acknowledge(data)
+                match data.kind:
+                    case "acknowledgement":
+                        self._acknowledge(data)
+                    case "rule_set":
+                        self._change_rules(data)
                 self._outputs.append(bytes(raw))
             case _:
                 raise DecodeError(
@@ -156,7 +174,7 @@ class RulesCore:
         if rule.reads_time:
             known = self._store.get(known_key(rule.on, alert.labels))
             assessed = known.assessed if known is not None else None
-            memory = self._store.get(memory_key(alert.fingerprint)) if rule.keeps_memory else None
+            memory = self._store.get(memory_key(rule.id, alert.fingerprint)) if rule.keeps_memory else None
             evaluation = self._evaluation(rule, assessed, at=at, prior=alert, memory=memory)
             self._apply(rule, alert, evaluation, at=at, assessed=assessed)
             return
@@ -186,12 +204,15 @@ class RulesCore:
 
     def _seat(self, rule: Rule, labels: dict[str, str]) -> Seat:
         fingerprint = fingerprint_of(rule.id, labels)
-        return Seat(rule, fingerprint, labels, alert_key(fingerprint), memory_key(fingerprint))
+        return Seat(rule, fingerprint, labels, alert_key(fingerprint), memory_key(rule.id, fingerprint))
 
     def _assessed(self, assessed: Assessed, at: datetime) -> None:
         key, seats = self._met_by(assessed)
         self._store.put(key, known_entity(assessed))
-        self._meet(seats, assessed, at=at)
+        if seats:
+            since = self._counts.stopwatch()
+            self._meet(seats, assessed, at=at)
+            self._counts.evaluated(len(seats), since=since)
 
     def _meet(self, seats: Iterable[Seat], assessed: Assessed, *, at: datetime) -> None:
         for seat in seats:
@@ -210,9 +231,12 @@ class RulesCore:
         self, rule: Rule, assessed: Assessed | None, *, at: datetime, prior: Alert | None, memory: RuleMemory | None
     ) -> Evaluation:
         try:
-            return rule.evaluate(assessed, at=at, prior=prior, memory=memory)
+            evaluation = rule.evaluate(assessed, at=at, prior=prior, memory=memory)
         except (ArithmeticError, ValueError, OverflowError):
-            return _FAILED  # figures of a size nobody thought of; a firing alert goes on firing
+            evaluation = _FAILED  # figures of a size nobody thought of; a firing alert goes on firing
+        if evaluation.verdict is Verdict.ERROR:
+            self._counts.errors[rule.id] += 1
+        return evaluation
 
     def _judged(self, seat: Seat, prior: Alert | None, now: Evaluation, *, at: datetime, assessed: Assessed) -> None:
         rule = seat.rule
@@ -244,6 +268,7 @@ class RulesCore:
             if alert.due_at is not None and alert.due_at != prior.due_at:
                 self._due.schedule(prior.fingerprint, alert.due_at)
             if alert.state is not prior.state:
+                self._counts.moved(rule.id, alert.state)
                 self._settlement.moved(prior, alert, at=at)
         if not advance.changed or alert.held_from is not None:
             return
@@ -269,6 +294,62 @@ class RulesCore:
             self._time_passed(alert, self._now)  # a repeat that fell due meanwhile is told now, once
         elif alert.due_at is not None:
             self._due.schedule(fingerprint, alert.due_at)
+
+    def _change_rules(self, directive: DirectiveGiven) -> None:
+        """Put another rule set in force, here and now; alerts of rules that are gone or begin anew are closed."""
+        assert self._now is not None
+        rules = self._initial if directive.withdrawn else read_rule_set(directive)
+        edits = list(edits_between(self._rules, rules))
+        self._settlement.keep()
+        self._closed(close_alerts(self._store, self._rules, edits, partition=self.partition))
+        store_rule_set(self._store, directive, at=self._now)
+        retime_alerts(self._store, rules, edits, at=self._now)
+        self._put_in_force(rules)
+        touched = {edit.rule for edit in edits if edit.what != "removed"}
+        fresh = {edit.rule for edit in edits if edit.what == "added" or edit.anew}
+        met = self._reconsider(touched, fresh, at=self._now)
+        changed = {name for name in touched if rules.by_id[name].reads}
+        self._closed(
+            close_alert(self._store, rules.by_id[alert.rule], alert, reason=Reason.RULE_CHANGED)
+            for alert in self._alerts()
+            if alert.rule in changed and alert.fingerprint not in met
+        )
+        self._settlement.keep()
+        self._put_in_force(rules)
+        above = {composite.id for name in touched for composite in rules.over(name)}
+        self._settlement.reopen(touched | above, self._alerts(), at=self._now)
+
+    def _alerts(self) -> list[Alert]:
+        return [value for _, value in sorted(self._store.items()) if isinstance(value, Alert)]
+
+    def _closed(self, closed: Iterable[Closed | None]) -> None:
+        assert self._now is not None
+        for end in closed:
+            if end is not None:
+                self._send(end.rule, end.told, end.alert, end.last, reason=end.reason, at=self._now, assessed=None)
+
+    def _reconsider(self, touched: set[str], fresh: set[str], *, at: datetime) -> set[str]:
+        """Evaluate rules that are new or changed on what is known of every entity; return whose alerts these are."""
+        known = [(key, value.assessed) for key, value in self._store.items() if isinstance(value, KnownEntity)]
+        met: set[str] = set()
+        for _, assessed in sorted(known, key=lambda entry: (entry[1].at, entry[0])):
+            for seat in self._met_by(assessed)[1]:
+                rule = seat.rule
+                if rule.id not in touched:
+                    continue
+                met.add(seat.fingerprint)
+                prior: Alert | None = self._store.get(seat.alert_key)
+                memory = self._store.get(seat.memory_key) if rule.keeps_memory else None
+                if rule.keeps_memory and rule.id in fresh:
+                    memory = rule.observe(memory, assessed, at=assessed.at)
+                    if memory is not None:
+                        self._store.put(seat.memory_key, memory)
+                age = rule.timing.resolve_after
+                if prior is None and age is not None and at - assessed.at >= age:
+                    continue  # news of before the rule that is old news by now
+                now = self._evaluation(rule, assessed, at=at, prior=prior, memory=memory)
+                self._judged(seat, prior, now, at=at, assessed=assessed)
+        return met
 
     def _send(
         self, rule: Rule, prior: Alert, alert: Alert, now: Evaluation, *, reason: Reason, at: datetime,

@@ -62,9 +62,9 @@ def alert_key(fingerprint: str) -> bytes:
     return ALERT_PREFIX + fingerprint.encode()
 
 
-def memory_key(fingerprint: str) -> bytes:
-    """Return the key of what a rule remembers for an alert."""
-    return MEMORY_PREFIX + fingerprint.encode()
+def memory_key(rule: str, fingerprint: str) -> bytes:
+    """Return the key of what a rule remembers for an alert; without a fingerprint what all such keys begin with."""
+    return MEMORY_PREFIX + f"{rule}/{fingerprint}".encode()
 
 
 def known_key(kind: str, labels: dict[str, str]) -> bytes:

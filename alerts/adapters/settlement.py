@@ -3,6 +3,7 @@
 What is open is in the state, so that a restart between an instant and the next settles the same.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Protocol
 
@@ -89,6 +90,20 @@ class Settlement:
             self._limits.add(rule.id)
             self.at = at
         return alert
+
+    def reopen(self, rules: Iterable[str], alerts: Iterable[Alert], *, at: datetime) -> None:
+        """Decide composites and limits of some rules again, whose definition changed."""
+        touched = set(rules)
+        for alert in alerts:
+            rule = self._rules.by_id.get(alert.rule)
+            if isinstance(rule, CompositeRule) and rule.id in touched:
+                self._groups[alert.fingerprint] = (rule, alert.labels)
+            for composite, labels, group in self._groups_of.note(alert):
+                if composite.id in touched:
+                    self._groups[group] = (composite, labels)
+        self._limits |= {name for name in touched if name in self._rules.by_id and any(self._limits_of.firing(name))}
+        if self._groups or self._limits:
+            self.at = at
 
     def settle(self) -> None:
         """Decide all that is open, composites before those above them."""

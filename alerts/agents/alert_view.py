@@ -3,10 +3,13 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from alerts.adapters.counting import RuleCounts
+from alerts.adapters.in_force import find_rule, rules_in_force
 from alerts.adapters.rules_state import CLOCK_KEY, RulesClock
 from alerts.lifecycle.evaluation import Alert, Evaluation, Verdict
 from alerts.rules.ruleset import Rule, Rules
 from streams.adapters.metrics.snapshot import WorkerSnapshot
+from streams.adapters.metrics.worker import WorkerMetrics
 from streams.adapters.view_layout import ViewSlice
 from streams.contracts.alert import AlertChanged, AlertState
 from streams.runtime.app import SafeApp
@@ -16,12 +19,19 @@ STAGE = "rules"
 _OPEN = frozenset({AlertState.FIRING, AlertState.CLEARING})
 
 
-def open_alerts(owned: OwnedPartition, rules: Rules) -> list[AlertChanged]:
-    """Return every alert of a partition that is firing or clearing, as it stands now."""
+def open_alerts(owned: OwnedPartition, initial: Rules) -> list[AlertChanged]:
+    """Return every alert of a partition that is firing or clearing and is told, as it stands now.
+
+    What a limit holds back is not shown; the alert `alerts-over-limit` says how many these are.
+    """
+    rules = rules_in_force(owned.state.get, initial)
     return [
-        _as_it_stands(value, rules.by_id[value.rule])
+        _as_it_stands(value, rule)
         for _, value in owned.state.items()
-        if isinstance(value, Alert) and value.state in _OPEN and value.rule in rules.by_id
+        if isinstance(value, Alert)
+        and value.state in _OPEN
+        and value.held_from is None
+        and (rule := find_rule(rules, value.rule)) is not None
     ]
 
 
@@ -51,12 +61,33 @@ def view_slice(owned: OwnedPartition, rules: Rules) -> ViewSlice:
     )
 
 
-def with_alerts(app: SafeApp, snapshot: WorkerSnapshot, *, rules: Rules) -> WorkerSnapshot:
-    """Add open alerts, the loaded rules and the clocks of the partitions to a snapshot."""
+def publish_counts(counts: RuleCounts, metrics: WorkerMetrics) -> None:
+    """Hand what the rules core counted to the metrics, and begin again at zero."""
+    for (rule, to), count in counts.transitions.items():
+        metrics.count_transition(rule=rule, to_state=to, count=count)
+    for rule, count in counts.errors.items():
+        metrics.count_rule_errors(rule=rule, count=count)
+    metrics.count_evaluations(count=counts.evaluations_count, seconds=counts.evaluation_seconds)
+    counts.clear()
+
+
+def with_alerts(
+    app: SafeApp, snapshot: WorkerSnapshot, *, rules: Rules, counts: RuleCounts, metrics: WorkerMetrics
+) -> WorkerSnapshot:
+    """Add open alerts, the rules in force and the clocks of the partitions to a snapshot, and publish what was counted.
+
+    `rules` are those the worker began with; a worker without partitions shows them.
+    """
     alerts: list[AlertChanged] = []
     clocks: dict[int, datetime | None] = {}
-    for owned in owned_partitions(app, STAGE):
+    in_force: dict[str, None] = {}
+    owned_here = list(owned_partitions(app, STAGE))
+    for owned in owned_here:
         alerts += open_alerts(owned, rules)
         clocks[owned.partition] = clock_of(owned)
+        in_force |= dict.fromkeys(rules_in_force(owned.state.get, rules).by_id)
     partitions = tuple(replace(p, clock_at=clocks.get(p.partition)) for p in snapshot.partitions)
-    return replace(snapshot, open_alerts=tuple(alerts), rules=tuple(rules.by_id), partitions=partitions)
+    named = tuple(in_force) if owned_here else tuple(rules.by_id)
+    publish_counts(counts, metrics)
+    metrics.set_rules_loaded(len(named))
+    return replace(snapshot, open_alerts=tuple(alerts), rules=named, partitions=partitions)

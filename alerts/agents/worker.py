@@ -5,6 +5,7 @@ from functools import partial
 import httpx
 
 from alerts.adapters import deliver, notify
+from alerts.adapters.counting import RuleCounts
 from alerts.adapters.notify import NotifyCore
 from alerts.adapters.rules import RulesCore, decode_state, encode_state
 from alerts.agents import alert_view, delivering
@@ -23,16 +24,16 @@ from streams.agents.settings import VERSION, RoadSettings
 from streams.agents.view_service import ReadViewService, slice_reader
 from streams.contracts.topics import ALERTS, ASSESSMENTS, DELIVERIES
 from streams.runtime.app import SafeApp, WorkerService, build_worker
-from streams.runtime.clock import utc_now
+from streams.runtime.clock import monotonic_seconds, utc_now
 from streams.runtime.ports import PartitionCore, StateStore
 from streams.runtime.stage import CheckpointObserver, SourceKind, StageSpec
 
 
-def rules_stage(settings: RoadSettings, rules: Rules) -> StageSpec:
-    """Declare the stage that decides alerts."""
+def rules_stage(settings: RoadSettings, rules: Rules, counts: RuleCounts) -> StageSpec:
+    """Declare the stage that decides alerts; what it does is counted in `counts`."""
 
     def make_core(partition: int, store: StateStore) -> PartitionCore:
-        return RulesCore(partition=partition, rules=rules, store=store)
+        return RulesCore(partition=partition, rules=rules, store=store, counts=counts)
 
     return StageSpec(
         name=alert_view.STAGE, source_topic=settings.topic(ASSESSMENTS), source_kind=SourceKind.LINKED,
@@ -69,13 +70,14 @@ def deliver_stage(settings: RoadSettings) -> StageSpec:
 def build_alerts(settings: RoadSettings) -> SafeApp:
     """Build the app of an alerts worker with the shipped rules; nothing is started."""
     rules = shipped_rules()
-    stages = [rules_stage(settings, rules), notify_stage(settings), deliver_stage(settings)]
+    counts = RuleCounts(stopwatch=monotonic_seconds)
+    stages = [rules_stage(settings, rules, counts), notify_stage(settings), deliver_stage(settings)]
     metrics = WorkerMetrics(
         process="alerts", version=VERSION, topics=[stage.source_topic for stage in stages], rules=tuple(rules.by_id)
     )
     endpoint = WorkerEndpoint(
         metrics=metrics, port=settings.metrics_port, topics={stage.name: stage.source_topic for stage in stages},
-        enrich=partial(alert_view.with_alerts, rules=rules),
+        enrich=partial(alert_view.with_alerts, rules=rules, counts=counts, metrics=metrics),
     )  # fmt: skip
     observers: list[CheckpointObserver] = []
     client = httpx.AsyncClient(follow_redirects=False)

@@ -207,6 +207,14 @@ def _told(alert: Alert, now: Evaluation, *, starts: bool, at: datetime) -> Alert
     )
 
 
+def retimed(alert: Alert, timing: Timing, *, at: datetime) -> Alert:
+    """Count the timers of an alert anew after its rule's waits changed; what would be over already is due now."""
+    if alert.state in SETTLED or alert.evaluation is None:
+        return alert
+    due_at = _due_at(alert, alert.evaluation, timing, after=at)
+    return msgspec.structs.replace(alert, due_at=max(due_at, at) if due_at is not None else None)
+
+
 def acknowledge(prior: Alert, timing: Timing, *, by: str | None, at: datetime) -> Alert:
     """Record who has taken a firing alert (`None` takes it back); its repeats stop, everything else goes on."""
     if prior.state is not AlertState.FIRING or prior.acknowledged_by == by:

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from pydantic import ValidationError
 
-from alerts.rules.documents import DocumentPath, DocumentRefused, compose_document
+from alerts.rules.documents import DocumentPath, DocumentRefused, compose_document, read_document
 from alerts.rules.kinds import BUILDERS, Rule, build_rule
 from alerts.rules.ruleset import OVER_LIMIT, Rules, rules_of
 from alerts.rules.specification import RuleFileSpec
@@ -115,10 +117,31 @@ def load_texts(texts: Iterable[tuple[str, str]]) -> Rules:
         raise RuleFileError([fault]) from error
 
 
+@lru_cache(maxsize=4)
+def load_rule_set(text: str) -> Rules:
+    """Load the text of a whole rule set, once for all partitions of a worker. Raise `RuleFileError`."""
+    return load_texts([("rule set", text)])
+
+
+def read_rule_set_text(paths: Iterable[Path]) -> tuple[str, Rules]:
+    """Read files as one text, for a directive, and the rules it holds. Raise `RuleFileError` or `OSError`.
+
+    Faults are told by file and line; comments are not in the text.
+    """
+    files = _files(paths)
+    load_rules(files)
+    groups = [group for file in files for group in read_document(file.read_text("utf-8"))["groups"]]
+    text = msgspec.json.encode({"groups": groups}).decode()
+    return text, load_rule_set(text)
+
+
+def _files(paths: Iterable[Path]) -> list[Path]:
+    return [f for path in paths for f in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])]
+
+
 def load_rules(paths: Iterable[Path]) -> Rules:
     """Load rule files, and the `*.yaml` files of directories in order of name. Raise `RuleFileError` or `OSError`."""
-    files = [f for path in paths for f in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])]
-    return load_texts((file.name, file.read_text("utf-8")) for file in files)
+    return load_texts((file.name, file.read_text("utf-8")) for file in _files(paths))
 
 
 def shipped_rules_directory() -> Path:

@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from streams.contracts.alert import Severity
-from streams.contracts.directive import Acknowledgement, DirectiveGiven, Silence, Subscription
+from streams.contracts.directive import Acknowledgement, DirectiveGiven, RuleSet, Silence, Subscription
 from streams.contracts.events import Event
 
 SOURCE = "monazite/directives"
@@ -57,3 +57,18 @@ def build_acknowledgement(fingerprint: str, *, by: str, comment: str | None = No
 def build_silence(silence: Silence, *, target: str) -> DirectiveGiven:
     """Build the directive of a silence."""
     return DirectiveGiven(kind="silence", target=target, by=silence.by, silence=silence)
+
+
+RULE_SET_TARGET = "rules"
+"""Target of the directive that puts a rule set in force; there is one set, and the newest counts."""
+
+
+def build_rule_set(text: str, *, content_hash: str, by: str) -> DirectiveGiven:
+    """Build the directive that puts a whole rule set in force."""
+    rule_set = RuleSet(text=text, content_hash=content_hash)
+    return DirectiveGiven(kind="rule_set", target=RULE_SET_TARGET, by=by, rule_set=rule_set)
+
+
+def withdraw_rule_set(*, by: str) -> DirectiveGiven:
+    """Build the directive that goes back to the rules the workers began with."""
+    return DirectiveGiven(kind="rule_set", target=RULE_SET_TARGET, by=by, withdrawn=True)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.commands import explain_rules, history_of_rules
+from deploy.commands import apply_rules, explain_rules, history_of_rules
 from deploy.commands.options import AsJson
 from deploy.output import EXIT_FINDING, EXIT_USAGE, fail, print_json, print_table
 
@@ -14,6 +14,7 @@ app = typer.Typer(help="Rules: check files, and see what they would have said ov
 app.command("backtest")(history_of_rules.backtest)
 app.command("diff")(history_of_rules.diff)
 app.command("explain")(explain_rules.explain)
+app.command("apply")(apply_rules.apply)
 app.command("docs")(explain_rules.docs)
 
 

@@ -7,13 +7,17 @@ from itertools import pairwise
 from pathlib import Path
 
 import msgspec
+from prometheus_client import generate_latest
 
+from alerts.adapters.counting import RuleCounts
 from alerts.adapters.rules import RulesCore
+from alerts.agents.alert_view import publish_counts
 from alerts.backtest import as_json_line, backtest, open_alerts
 from alerts.rules.loader import shipped_rules
 from alerts.subscriptions.requests import build_subscription
 from producers.history import read_history
-from streams.contracts.alert import AlertChanged
+from streams.adapters.metrics.worker import WorkerMetrics
+from streams.contracts.alert import AlertChanged, AlertState
 from streams.contracts.events import Event
 from streams.runtime.ports import Admitted, InMemoryStateStore
 from tests.support.rule_road import LADDER, T0, RuleRoad, as_item, measure, price, rules_from, threshold_rules
@@ -56,6 +60,24 @@ def test_what_is_no_assessment_goes_to_the_dead_letters_and_the_rest_goes_on() -
     outcome = core.process(Admitted(position=7, items=items))
     assert [(d.reason, d.index) for d in outcome.dead_letters] == [("not_json", 0), ("wrong_topic", 1)]
     assert len(outcome.outputs) == 1
+
+
+def test_what_it_does_is_counted_and_published_once() -> None:
+    """Transitions, errors and evaluation time are metrics; a counter that is published twice counts double."""
+    seconds = iter(range(100))
+    counts = RuleCounts(stopwatch=lambda: float(next(seconds)))
+    rules = threshold_rules(fact=None, above=None, when="int(last_amount) / (int(last_amount) - 50) > 1")
+    core = RulesCore(partition=0, rules=rules, store=InMemoryStateStore(), counts=counts)
+    core.process(Admitted(position=0, items=[as_item(price(T0, 50.0)), as_item(price(T0 + MINUTE, 51.0))]))
+    assert counts.transitions == {("price-high", AlertState.ERROR): 1, ("price-high", AlertState.FIRING): 1}
+    metrics = WorkerMetrics(process="alerts", version="test")
+    publish_counts(counts, metrics)
+    publish_counts(counts, metrics)
+    page = generate_latest(metrics.registry).decode()
+    assert 'monazite_rule_errors_total{rule="price-high"} 1.0' in page
+    assert 'monazite_alert_transitions_total{rule="price-high",to="firing"} 1.0' in page
+    assert "monazite_rule_evaluations_total 2.0" in page
+    assert "monazite_rule_evaluation_seconds_total 2.0" in page
 
 
 def test_identity_is_rule_and_key_labels_and_never_severity_value_or_date() -> None:

@@ -10,6 +10,7 @@ import msgspec
 from alerts.adapters.rules import RulesCore, decode_state, encode_state
 from alerts.rules.loader import load_texts
 from alerts.rules.ruleset import Rules
+from alerts.subscriptions.requests import build_rule_set
 from streams.contracts.alert import AlertChanged
 from streams.contracts.assessments import ClaimedEnd, Fact, LegalState, MeasureAssessed, RiskAssessed
 from streams.contracts.codec import decode_event, encode_event
@@ -52,10 +53,21 @@ def threshold_rules(**fields: object) -> Rules:
     return rules_from(msgspec.json.encode(document).decode())
 
 
-def rules_with(*rules: dict[str, Any]) -> Rules:
-    """Load rules given as data; `annotations` need not be given."""
+def text_of(*rules: dict[str, Any]) -> str:
+    """Write rules given as data as the text of a rule file; `annotations` need not be given."""
     told = [{"annotations": {"summary": "{labels}"}, **rule} for rule in rules]
-    return rules_from(msgspec.json.encode({"groups": [{"name": "test", "rules": told}]}).decode())
+    return msgspec.json.encode({"groups": [{"name": "test", "rules": told}]}).decode()
+
+
+def rules_with(*rules: dict[str, Any]) -> Rules:
+    """Load rules given as data."""
+    return rules_from(text_of(*rules))
+
+
+def rule_set(*rules: dict[str, Any]) -> DirectiveGiven:
+    """Build the directive that puts rules given as data in force."""
+    text = text_of(*rules)
+    return build_rule_set(text, content_hash=rules_from(text).content_hash, by="ada")
 
 
 def measure(

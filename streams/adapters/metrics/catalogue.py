@@ -109,8 +109,9 @@ def _gauge(name: str, unit: Unit, labels: tuple[str, ...], meaning: str, *, exis
 
 
 def _counter(name: str, labels: tuple[str, ...], meaning: str,
-             values: MappingProxyType[str, tuple[str, ...]] = MappingProxyType({})) -> Metric:  # fmt: skip
-    return Metric(name=PREFIX + name, kind="counter", unit="count", labels=labels, meaning=meaning, values=values)
+             values: MappingProxyType[str, tuple[str, ...]] = MappingProxyType({}), *,
+             unit: Unit = "count") -> Metric:  # fmt: skip
+    return Metric(name=PREFIX + name, kind="counter", unit=unit, labels=labels, meaning=meaning, values=values)
 
 
 def _histogram(name: str, labels: tuple[str, ...], meaning: str, *, buckets: tuple[float, ...],
@@ -147,6 +148,11 @@ PARTITION_ASSIGNED = _gauge("partition_assigned", "0/1", ("topic", "partition"),
     "1 for a partition that this worker owns and has recovered, 0 while it recovers.")  # fmt: skip
 ALERT_TRANSITIONS = _counter("alert_transitions_total", ("rule", "to"), "Alerts that changed, by the state reached.",
     _sets(to=TO_STATES))  # fmt: skip
+RULE_ERRORS = _counter("rule_errors_total", ("rule",), "Evaluations of a rule that failed on facts that are known.")
+RULE_EVALUATIONS = _counter("rule_evaluations_total", (), "Evaluations of a rule for an entity.")
+RULE_EVALUATION_SECONDS = _counter("rule_evaluation_seconds_total", (),
+    "Time that the evaluations of rules took together, in seconds.", unit="seconds")  # fmt: skip
+RULES_LOADED = _gauge("rules_loaded", "count", (), "Rules in force.")
 EVENTS = _counter("events_total", ("topic", "outcome"), "Events read from a topic, by what became of them.",
     _sets(outcome=tuple(o.value for o in EventOutcome)))  # fmt: skip
 DEAD_LETTERS = _counter("dead_letters_total", ("topic", "reason"), "Records and events refused, by reason code.",
@@ -182,7 +188,8 @@ PLANNED = (
 
 LIVE = (
     MEASURE_STATE, MEASURE_STATE_RANK, MEASURE_END, MEASURE_CLAIMED_END, OPEN_ALERTS, OPEN_MATERIAL_ALERTS, LAST_EVENT,
-    CONSUMER_LAG, CONSUMER_PROGRESS, PARTITION_CLOCK, PARTITION_ASSIGNED, ALERT_TRANSITIONS, EVENTS, DEAD_LETTERS,
+    CONSUMER_LAG, CONSUMER_PROGRESS, PARTITION_CLOCK, PARTITION_ASSIGNED, ALERT_TRANSITIONS, RULE_ERRORS,
+    RULE_EVALUATIONS, RULE_EVALUATION_SECONDS, RULES_LOADED, EVENTS, DEAD_LETTERS,
     NOTIFICATIONS, REBALANCES, VIEW_WRITES, EVENT_AGE, EVENT_TO_ALERT, PROCESSING, NOTIFICATION_DELAY, BUILD,
 )  # fmt: skip
 

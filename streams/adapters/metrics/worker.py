@@ -36,6 +36,12 @@ class WorkerMetrics:
         self._events = self._counter(catalogue.EVENTS, topic=read)
         self._dead_letters = self._counter(catalogue.DEAD_LETTERS, topic=read)
         self._transitions = self._counter(catalogue.ALERT_TRANSITIONS, rule=tuple(rules))
+        self._rule_errors = self._counter(catalogue.RULE_ERRORS, rule=tuple(rules))
+        self._evaluations = self._counter(catalogue.RULE_EVALUATIONS)
+        self._evaluation_seconds = self._counter(catalogue.RULE_EVALUATION_SECONDS)
+        self._rules_loaded = Gauge(
+            catalogue.RULES_LOADED.name, catalogue.RULES_LOADED.meaning, registry=self.registry
+        )  # fmt: skip
         self._notifications = self._counter(catalogue.NOTIFICATIONS)
         self._view_writes = self._counter(catalogue.VIEW_WRITES)
         self._rebalances = self._counter(catalogue.REBALANCES)
@@ -68,9 +74,22 @@ class WorkerMetrics:
         """Count what was refused; a reason outside the closed list counts as `internal`."""
         self._dead_letters.labels(topic, reason if reason in _REASONS else RejectReason.INTERNAL.value).inc(count)
 
-    def count_transition(self, *, rule: str, to_state: AlertState) -> None:
-        """Count an alert that went to a state."""
-        self._transitions.labels(rule, to_state.value).inc()
+    def count_transition(self, *, rule: str, to_state: AlertState, count: int = 1) -> None:
+        """Count alerts that went to a state."""
+        self._transitions.labels(rule, to_state.value).inc(count)
+
+    def count_rule_errors(self, *, rule: str, count: int = 1) -> None:
+        """Count evaluations of a rule that failed on facts that are known."""
+        self._rule_errors.labels(rule).inc(count)
+
+    def count_evaluations(self, *, count: int, seconds: float) -> None:
+        """Count evaluations of rules, and the time they took together."""
+        self._evaluations.inc(count)
+        self._evaluation_seconds.inc(seconds)
+
+    def set_rules_loaded(self, count: int) -> None:
+        """Say how many rules are in force."""
+        self._rules_loaded.set(count)
 
     def count_notification(self, *, channel: str, outcome: NotificationOutcome) -> None:
         """Count one attempt to deliver."""

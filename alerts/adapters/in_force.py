@@ -1,0 +1,123 @@
+"""Putting another rule set in force: which rules the state says hold, and what a change of them does to alerts.
+
+It happens at one place in the log of every partition, where the directive stands, so that a replay and a backtest see
+it there too. Nothing is read from outside the state.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+import msgspec
+
+from alerts.adapters.limits import OVER_LIMIT_RULE, over_limit_alert
+from alerts.adapters.rules_state import RULES_KEY, RulesInForce, alert_key, memory_key
+from alerts.adapters.settlement import as_told
+from alerts.lifecycle.evaluation import Alert, Evaluation, Verdict
+from alerts.lifecycle.life import retimed
+from alerts.lifecycle.transitions import Reason
+from alerts.rules.edits import RuleEdit
+from alerts.rules.loader import RuleFileError, load_rule_set
+from alerts.rules.ruleset import OVER_LIMIT, Rule, Rules
+from alerts.rules.wording import labels_in_words
+from streams.contracts.alert import AlertState
+from streams.contracts.directive import DirectiveGiven
+from streams.contracts.reasons import DecodeError, RejectReason
+from streams.runtime.ports import StateStore
+
+_CLOSED = Evaluation(verdict=Verdict.HOLD)
+_TEXT_FIELD = "/data/rule_set/text"
+
+
+def rules_in_force(get: Callable[[bytes], object], initial: Rules) -> Rules:
+    """Return the rules that a partition's state puts in force: those applied last, or the ones the worker began with.
+
+    Raises `RuleFileError` for a set that this version of the program refuses: the worker must not go on without rules.
+    """
+    applied = get(RULES_KEY)
+    return load_rule_set(applied.text) if isinstance(applied, RulesInForce) else initial
+
+
+def find_rule(rules: Rules, name: str) -> Rule | None:
+    """Return a rule of the set, or the one that alerts about limits belong to."""
+    return OVER_LIMIT_RULE if name == OVER_LIMIT else rules.by_id.get(name)
+
+
+def read_rule_set(directive: DirectiveGiven) -> Rules:
+    """Read the rules of a directive. Raise `DecodeError` for a set that is refused or is not what its hash says."""
+    assert directive.rule_set is not None
+    try:
+        rules = load_rule_set(directive.rule_set.text)
+    except RuleFileError as error:
+        raise DecodeError(reason=RejectReason.OUT_OF_RANGE, field=_TEXT_FIELD, detail=str(error)[:500]) from error
+    if rules.content_hash != directive.rule_set.content_hash:
+        detail = f"the rules hash to {rules.content_hash}, the directive says {directive.rule_set.content_hash}"
+        raise DecodeError(reason=RejectReason.INCONSISTENT, field="/data/rule_set/content_hash", detail=detail)
+    return rules
+
+
+def store_rule_set(store: StateStore, directive: DirectiveGiven, *, at: datetime) -> None:
+    """Keep which rules are in force from here on."""
+    if directive.withdrawn or directive.rule_set is None:
+        store.delete(RULES_KEY)
+        return
+    given = directive.rule_set
+    store.put(RULES_KEY, RulesInForce(text=given.text, content_hash=given.content_hash, by=directive.by, at=at))
+
+
+class Closed(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert that ended with its rule: as it was known to others, as it is now, and why."""
+
+    rule: Rule
+    told: Alert
+    alert: Alert
+    reason: Reason
+    last: Evaluation
+
+
+def close_alerts(store: StateStore, rules: Rules, edits: list[RuleEdit], *, partition: int) -> Iterator[Closed]:
+    """Forget the alerts and memory of rules that are gone or begin anew; give those that others know to be open."""
+    reasons = {
+        edit.rule: Reason.RULE_REMOVED if edit.what == "removed" else Reason.RULE_CHANGED
+        for edit in edits
+        if edit.what == "removed" or edit.anew
+    }
+    limits = {over_limit_alert(rule, partition=partition).fingerprint: reason for rule, reason in reasons.items()}
+    found = [value for _, value in store.items() if isinstance(value, Alert)]
+    for alert in sorted(found, key=lambda a: (a.rule, a.fingerprint)):
+        reason = reasons.get(alert.rule) or limits.get(alert.fingerprint)
+        rule = find_rule(rules, alert.rule)
+        if reason is None or rule is None:
+            continue
+        closed = close_alert(store, rule, alert, reason=reason)
+        if closed is not None:
+            yield closed
+    for rule_id in reasons:
+        prefix = memory_key(rule_id, "")
+        for key, _ in store.items():
+            if key.startswith(prefix):
+                store.delete(key)
+
+
+def close_alert(store: StateStore, rule: Rule, alert: Alert, *, reason: Reason) -> Closed | None:
+    """Forget an alert; return how it ended where others know it to be open."""
+    store.delete(alert_key(alert.fingerprint))
+    told = as_told(alert) if alert.held_from is not None else alert
+    if told.state is AlertState.OK:
+        return None
+    ended = Alert(fingerprint=alert.fingerprint, rule=alert.rule, labels=alert.labels)
+    return Closed(rule=rule, told=told, alert=ended, reason=reason, last=_shown(alert))
+
+
+def _shown(alert: Alert) -> Evaluation:
+    texts = {"summary": labels_in_words(alert.labels)}
+    return alert.evaluation or msgspec.structs.replace(_CLOSED, texts=texts)
+
+
+def retime_alerts(store: StateStore, rules: Rules, edits: list[RuleEdit], *, at: datetime) -> None:
+    """Count the timers of kept alerts anew, by what their rules say now; what is over already is due at once."""
+    changed = {edit.rule for edit in edits if edit.what == "changed" and not edit.anew}
+    for key, value in store.items():
+        if isinstance(value, Alert) and value.rule in changed:
+            alert = retimed(value, rules.by_id[value.rule].timing, at=at)
+            if alert != value:
+                store.put(key, alert)
