@@ -46,7 +46,6 @@ def apply(
 
     Exit codes: 0 sent (or nothing to change), 1 a file is refused, 2 wrong use.
     """
-    from alerts.rules.edits import edits_between
     from alerts.rules.loader import RuleFileError, read_rule_set_text, shipped_rules
     from alerts.subscriptions.requests import build_rule_set, directive_event, withdraw_rule_set
     from producers.publisher import Publisher
@@ -62,22 +61,28 @@ def apply(
         fail(str(error))
     by = getpass.getuser()
     directive = withdraw_rule_set(by=by) if withdraw else build_rule_set(text, content_hash=new.content_hash, by=by)
-    edits = list(edits_between(old, new))
     if not dry_run:
         publisher = Publisher(broker, prefix=prefix, partitions=partitions, idempotent=False)
         try:
             publisher.publish(directive_event(directive, at=datetime.fromisoformat(at) if at else utc_now()))
         finally:
             publisher.close()
+    _report(old, new, sent=not dry_run, as_json=as_json)
+
+
+def _report(old: "Rules", new: "Rules", *, sent: bool, as_json: bool) -> None:
+    from alerts.rules.edits import edits_between
+
+    edits = list(edits_between(old, new))
     if as_json:
         rows = [{"rule": e.rule, "what": e.what, "fields": list(e.fields), "anew": e.anew} for e in edits]
-        print_json({"sent": not dry_run, "from": old.content_hash, "to": new.content_hash, "rules": len(new.rules),
+        print_json({"sent": sent, "from": old.content_hash, "to": new.content_hash, "rules": len(new.rules),
                     "changes": rows})  # fmt: skip
         return
     for edit in edits:
         typer.echo(str(edit))
     same = len(new.rules) - sum(edit.what != "removed" for edit in edits)
-    verb = "would be sent" if dry_run else "sent"
+    verb = "sent" if sent else "would be sent"
     typer.echo(f"{same} rules stay as they are; set {new.content_hash} with {len(new.rules)} rules {verb}")
 
 
