@@ -8,7 +8,6 @@ from kafka import KafkaConsumer, TopicPartition
 from streams.contracts.alert import AlertChanged, DeliveryChanged
 from streams.contracts.codec import decode_event, split_record
 from streams.contracts.dead_letters import DeadLetterRecord, decode_dead_letter
-from streams.contracts.directive import DirectiveGiven
 from streams.contracts.events import Event, Tick
 from streams.contracts.reasons import DecodeError
 from streams.contracts.records import decode_linked
@@ -81,19 +80,6 @@ def read_alert_changes(
                 ticks[partition] = event.occurred_at
     alerts.sort(key=lambda alert: (alert.at, alert.alert))
     return alerts, min(ticks.values()) if len(ticks) == partitions else None
-
-
-def read_directives(bootstrap: str, *, prefix: str, kind: str, partitions: int = 4) -> list[DirectiveGiven]:
-    """Return the directives of a kind that the input topic holds, in order of when they were recorded."""
-    found: list[tuple[datetime, str, DirectiveGiven]] = []
-    for _, value in _records(bootstrap, topic_name(DIRECTIVES, prefix=prefix), partitions=partitions):
-        try:
-            event = decode_event(value)
-        except DecodeError:
-            continue  # intake refuses it too
-        if isinstance(event.data, DirectiveGiven) and event.data.kind == kind:
-            found.append((event.recorded_at, event.id, event.data))
-    return [directive for _, _, directive in sorted(found, key=lambda entry: entry[:2])]
 
 
 def read_deliveries(bootstrap: str, *, prefix: str, partitions: int = 4) -> list[DeliveryChanged]:

@@ -92,12 +92,14 @@ def _in_force(bootstrap: str, *, prefix: str, partitions: int) -> "Rules":
 
     from alerts.rules.loader import load_rule_set, shipped_rules
     from deploy.road_logs import read_directives
+    from streams.contracts.directive import DirectiveGiven
 
     try:
-        given = read_directives(bootstrap, prefix=prefix, partitions=partitions, kind="rule_set")
+        events = read_directives(bootstrap, prefix=prefix, partitions=partitions)
     except KafkaError as error:
         fail(f"the broker at {bootstrap} does not answer: {error}", hint="start one with `monazite stack up`")
-    last = given[-1] if given else None
-    if last is None or last.withdrawn or last.rule_set is None:
+    given = [e for e in events if isinstance(e.data, DirectiveGiven) and e.data.kind == "rule_set"]
+    last = max(given, key=lambda event: event.recorded_at).data if given else None
+    if not isinstance(last, DirectiveGiven) or last.withdrawn or last.rule_set is None:
         return shipped_rules()
     return load_rule_set(last.rule_set.text)
