@@ -12,7 +12,9 @@ from streams.contracts.assessments import LegalState, MeasureAssessed, RiskAsses
 from streams.contracts.policy import MeasureKind
 
 FactType = Literal["text", "number", "truth", "texts", "date"]
-Entity = Literal["measure", "price", "capacity", "trade", "supply", "exposure", "source"]
+Entity = Literal[
+    "measure", "price", "capacity", "trade", "supply", "stock", "licence", "exposure", "source"
+]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +75,17 @@ _ASPECTS: Mapping[str, Mapping[str, FactSpec]] = {
         "content": _fact("text", "gross or contained"),
         "vat": _fact("text", "value-added tax", ("included", "excluded", "unknown")),
         "period": _fact("text", "kind of reference period"),
+        "volatility_ratio": _fact("number", "annualised EWMA volatility, 0.3 is 30% a year"),
+        "volatility_to_median_ratio": _fact("number", "volatility over its own median of the year before"),
+        "drawdown_ratio": _fact("number", "how far under its highest price, 0..1"),
+        "premium_ratio": _fact("number", "price outside China over the Chinese one, minus 1; 0.5 is +50%"),
+        "premium_volume_share_ratio": _fact("number", "share of the traded volume behind the premium, 0..1"),
+        "premium_weighted_ratio": _fact("number", "sum of share times premium over the quotes outside China"),
+        "premium_against": _fact("text", "the Chinese quote it is compared with, and the conversions"),
+        "premium_refused": _fact("text", "why no Chinese quote compares, both sides named"),
+        "thin": _fact("truth", "a move or premium on less than 5% of the traded volume"),
+        "assessor_gap_ratio": _fact("number", "largest gap to another assessor of the same series, 0.2 is 20%"),
+        "assessor_gap_with": _fact("text", "the assessor it differs from most"),
     },
     "capacity": {
         "actual_to_nameplate_ratio": _fact("number", "actual output over nameplate, 0..1"),
@@ -87,6 +100,7 @@ _ASPECTS: Mapping[str, Mapping[str, FactSpec]] = {
         "stage": _fact("text", "stage of the chain"),
         "status": _fact("text", "status of the plant"),
         "actual_period": _fact("text", "period of the actual output"),
+        "outage_share_outside_ratio": _fact("number", "outage as a share of supply outside the dominant country, 0..1"),
     },
     "trade": {
         "tonnes": _fact("number", "tonnes in the reference period"),
@@ -98,6 +112,38 @@ _ASPECTS: Mapping[str, Mapping[str, FactSpec]] = {
         "importer": _fact("text", "importing country"),
         "reference_period": _fact("text", "month the figure is for"),
         "reported_by": _fact("text", "who reports the figure"),
+        "year_on_year_ratio": _fact("number", "change on the same period of the year before, -0.1 is -10%"),
+        "source_gap_ratio": _fact("number", "largest gap to another reporter of the same flow and period, 0.2 is 20%"),
+        "conflicting_tonnes": _fact("number", "what that other reporter says, tonnes"),
+        "conflicting_source": _fact("text", "who that other reporter is"),
+    },
+    "stock": {
+        "site": _fact("text", "the site"),
+        "stock_tonnes": _fact("number", "what the site holds, tonnes"),
+        "daily_use_tonnes": _fact("number", "what it uses a day, tonnes"),
+        "licensed_tonnes": _fact("number", "quantity on granted licences that have not expired, tonnes"),
+        "cover_days_count": _fact("number", "days the stock lasts"),
+        "effective_cover_days_count": _fact("number", "days that stock and licensed quantity last"),
+        "licence_lead_days_count": _fact("number", "days a licence takes: the longer of statute and observation"),
+        "licence_lead_statutory_days_count": _fact("number", "calendar days of the statutory 45 working days from now"),
+        "licence_lead_low_days_count": _fact("number", "lower end of what licences take in practice, days"),
+        "time_to_survive_days_count": _fact("number", "days until the site stops, on stock alone"),
+        "time_to_recover_days_count": _fact("number", "days until supply could be back"),
+        "independence_on": _fact("date", "day on which reported build-out outside meets demand"),
+        "next_legal_end": _fact("date", "next end of a suspension that bears on the material"),
+        "buffer_gap_days_count": _fact("number", "days from the next legal end to independence"),
+    },
+    "licence": {
+        "licence": _fact("text", "the licence"),
+        "site": _fact("text", "the site it is for"),
+        "exporter": _fact("text", "who applied"),
+        "measure": _fact("text", "measure it is needed under"),
+        "decision": _fact(
+            "text", "what became of it", ("applied", "granted", "refused", "held", "withdrawn", "expired")
+        ),
+        "days_pending_count": _fact("number", "days since it was applied for, while no answer has come"),
+        "remaining_tonnes": _fact("number", "quantity it still allows, tonnes"),
+        "expires_at": _fact("date", "last day of the licence"),
     },
     "supply": {
         "stage": _fact("text", "stage of the chain"),

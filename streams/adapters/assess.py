@@ -14,7 +14,7 @@ that counts, except for directives, where the 65th newest would be taken for new
 """
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from hashlib import blake2b
 
@@ -95,6 +95,12 @@ class AssessCore:
             s.name: tuple(h for h in hearing if self._ranks[h.name] > rank) for rank, s in enumerate(self._subjects)
         }
         self._takers = {type_: tuple(s for s in self._subjects if type_ in s.takes) for type_ in _ON_SIGNALS}
+        self._own: dict[type[Payload], Callable[[Event], None]] = {
+            MeasureChanged: self._take_policy,
+            ClaimMade: self._take_policy,
+            DirectiveGiven: self._take_directive,
+            Tick: self._take_tick,
+        }
         self._outputs: list[bytes] = []
         self._due: list[tuple[datetime, int, str]] = []
         clock: Clock | None = store.get(CLOCK_KEY)
@@ -142,14 +148,13 @@ class AssessCore:
         if self._now is None or event.recorded_at > self._now:
             self._advance(event.recorded_at)
         assert self._now is not None
-        if isinstance(event.data, MeasureChanged | ClaimMade):
-            self._take_policy(event, now=self._now)
-        elif isinstance(event.data, DirectiveGiven):
-            self._take_directive(event)
-        elif isinstance(event.data, Tick):
-            self._tick(event.occurred_at)
-        for subject in takers:
-            self._tell(subject, subject.take(self._place, event, self._now), cause_of(event))
+        own = self._own.get(type(event.data))
+        if own is not None:
+            own(event)
+        if takers:
+            cause = cause_of(event)
+            for subject in takers:
+                self._tell(subject, subject.take(self._place, event, self._now), cause)
 
     def _tick(self, at: datetime) -> None:
         if self._now is None or at > self._now:
@@ -203,8 +208,12 @@ class AssessCore:
         event = Event(id=event_id, source=SOURCE, subject=subject_of(data), occurred_at=at, recorded_at=at, data=data)
         self._outputs.append(encode_event(event))
 
-    def _take_policy(self, event: Event, *, now: datetime) -> None:
-        self._move(sorted(self._book.record(event)), at=now, cause=cause_of(event))
+    def _take_policy(self, event: Event) -> None:
+        assert self._now is not None
+        self._move(sorted(self._book.record(event)), at=self._now, cause=cause_of(event))
+
+    def _take_tick(self, event: Event) -> None:
+        self._tick(event.occurred_at)
 
     def _move(self, measures: Sequence[str], *, at: datetime, cause: str | None) -> None:
         """Assess measures that an event or an instant may have changed, then let the subjects follow those that did."""

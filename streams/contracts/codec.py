@@ -11,8 +11,10 @@ from typing import Annotated, Any
 
 import msgspec
 
+from streams.contracts.capacity import CapacityReported, SupplyObserved, TradeObserved
 from streams.contracts.events import PAYLOADS, Event, Payload, subject_of
-from streams.contracts.periods import check_period
+from streams.contracts.periods import check_calendar, check_period
+from streams.contracts.price import PriceQuoted
 from streams.contracts.reasons import DecodeError, FieldError, RejectReason
 
 BATCH_TYPE = "application/cloudevents-batch+json"
@@ -56,6 +58,14 @@ _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decoders = {name: msgspec.json.Decoder(payload).decode for name, payload in PAYLOADS.items()}
 _encode = msgspec.json.Encoder().encode
+_PERIOD_OF: dict[type[Payload], str] = {
+    PriceQuoted: "reference_period",
+    SupplyObserved: "reference_period",
+    TradeObserved: "reference_period",
+    CapacityReported: "actual_period",
+}
+"""Payload types to the field that names the period a figure is for."""
+
 _BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
 """Strings as a whole (what is in them counts for nothing) and brackets."""
 
@@ -157,8 +167,9 @@ def _typed(envelope: _Envelope, *, recorded_at: datetime | None) -> Event:
     recorded = envelope.recordedtime or recorded_at
     if recorded is None:
         raise DecodeError(reason=RejectReason.MISSING_FIELD, field="/recordedtime", detail="no recordedtime given")
-    if recorded_at is not None:
-        _check_begun(data, at=max(recorded, recorded_at))
+    field = _PERIOD_OF.get(type(data))
+    if field is not None:
+        _check_period(data, field, at=None if recorded_at is None else max(recorded, recorded_at))
     subject = subject_of(data)
     if envelope.subject is not None and envelope.subject != subject:
         raise DecodeError(
@@ -172,9 +183,15 @@ def _typed(envelope: _Envelope, *, recorded_at: datetime | None) -> Event:
     )  # fmt: skip
 
 
-def _check_begun(data: Payload, *, at: datetime) -> None:
+def _check_period(data: Payload, field: str, *, at: datetime | None) -> None:
+    """Refuse a period of no calendar always, one of the future where it is known when the event came in."""
+    period: str | None = getattr(data, field)
+    if period is None:
+        return
     try:
-        check_period(data, at=at)
+        check_calendar(period, field=field)
+        if at is not None:
+            check_period(data, at=at)
     except FieldError as error:
         raise DecodeError(reason=error.reason, field=f"/data/{error.field}", detail=error.detail) from error
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from streams.contracts.codec import decode_event
 from streams.contracts.events import Event
+from streams.domain.conversions import Conversions, conversions_of
 
 HistoryKind = Literal["policy", "price", "capacity"]
 HISTORIES: tuple[HistoryKind, ...] = ("policy", "price", "capacity")
@@ -21,6 +22,12 @@ def read_text(path: str) -> str:
 def load_table(name: str) -> list[dict[str, str]]:
     """Return the rows of a shipped table by its name without `.csv`; raises `FileNotFoundError` for an unknown one."""
     return list(csv.DictReader(io.StringIO(read_text(f"data/{name}.csv"))))
+
+
+@lru_cache(maxsize=1)
+def load_conversions() -> Conversions:
+    """Return the shipped table of currency rates, read once."""
+    return conversions_of(load_table("currency_rates"))
 
 
 @lru_cache(maxsize=4)

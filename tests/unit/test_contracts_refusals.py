@@ -1,6 +1,6 @@
 """Every kind of bad input is refused with its reason, the place of it, and a text that helps."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
@@ -8,7 +8,7 @@ import pytest
 
 from streams.contracts.codec import MAX_DEPTH, MAX_RECORD_BYTES, decode_event, encode_event, split_record
 from streams.contracts.events import Event, Payload
-from streams.contracts.periods import check_period, check_vintage
+from streams.contracts.periods import check_period, check_vintage, days_of
 from streams.contracts.reasons import DecodeError, RejectReason
 from tests.support.examples import EXAMPLES, RECORDED, example_event
 
@@ -124,6 +124,22 @@ BAD_DATA: dict[str, tuple[str, dict[str, Any], str, str]] = {
     "a vintage older than the one it amends": (
         "SupplyObserved", {"vintage": "MCS 2024", "amends_vintage": "MCS 2025"}, "date_order", "/data/vintage",
     ),
+    "an unknown unit": ("PriceQuoted", {"per_unit": "oz"}, "out_of_range", "/data/per_unit"),
+    "a negative price": ("PriceQuoted", {"amount": -1}, "out_of_range", "/data/amount"),
+    "negative tonnes traded": ("TradeObserved", {"tonnes": -0.1}, "out_of_range", "/data/tonnes"),
+    "a negative nameplate": (
+        "CapacityReported", {"nameplate_tonnes_per_year": -1}, "out_of_range", "/data/nameplate_tonnes_per_year",
+    ),
+    "a negative licence": ("LicenceDecided", {"quantity_tonnes": -1}, "out_of_range", "/data/quantity_tonnes"),
+    "a month that is not in the calendar": (
+        "TradeObserved", {"reference_period": "2025-13"}, "out_of_range", "/data/reference_period",
+    ),
+    "a quoted day that is not in the calendar": (
+        "PriceQuoted", {"reference_period": "2025-02-30"}, "out_of_range", "/data/reference_period",
+    ),
+    "output of a year before the calendar": (
+        "CapacityReported", {"actual_period": "0000"}, "out_of_range", "/data/actual_period",
+    ),
     "a negative stock": ("StockReported", {"stock_tonnes": -1}, "out_of_range", "/data/stock_tonnes"),
     "a country that is none": ("CapacityReported", {"country": "Malaysia"}, "out_of_range", "/data/country"),
     "a bad field deep inside": (
@@ -171,6 +187,14 @@ def test_a_period_that_has_not_begun_is_refused(name: str, fields: dict[str, Any
     """Nobody knows next year's output; the instant at which the event comes in decides."""
     assert refusal(changed(name, **fields), recorded_at=RECORDED) == (reason, field)
     assert decode_event(changed(name, **fields), recorded_at=datetime(2030, 1, 1, tzinfo=UTC))
+
+
+def test_periods_are_read_as_days_of_the_calendar() -> None:
+    """A leap February ends on the 29th; the last month of the calendar has an end too."""
+    assert days_of("2024-02").last == date(2024, 2, 29)
+    assert days_of("9999").last == date(9999, 12, 31)
+    assert days_of("2025-H2").first == date(2025, 7, 1)
+    assert days_of("2025-Q3") == (date(2025, 7, 1), date(2025, 9, 30))
 
 
 @pytest.mark.parametrize(("raw", "reason", "field"), BAD_RECORDS.values(), ids=BAD_RECORDS)

@@ -10,7 +10,7 @@ from streams.contracts.price import PriceQuoted
 from streams.contracts.provenance import Provenance
 from streams.domain.capacity import PlantState, month_of, next_plant, plant_facts, plant_key, plant_labels
 from streams.domain.observations import Observation, Ring, observation, period_kind, ring_with
-from streams.domain.prices import PriceSeries, next_series, price_facts, series_key, series_labels
+from streams.domain.prices import PriceSeries, identity_of, next_series, price_facts, series_key, series_labels
 from streams.domain.trade import TradeSeries, next_flow, trade_facts, trade_key, trade_labels
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -52,7 +52,9 @@ def test_prices_of_another_basis_are_another_series(field: str, value: Any) -> N
     """Refuse to compare across bases (DOMAIN section 4)."""
     assert series_key(quote(**dict[str, Any]({field: value}))) != series_key(quote())
     if field != "material":
-        assert series_labels(quote(**dict[str, Any]({field: value}))) != series_labels(quote())
+        assert series_labels(identity_of(quote(**dict[str, Any]({field: value})))) != series_labels(
+            identity_of(quote())
+        )
 
 
 def test_too_few_observations_leave_the_change_unknown() -> None:

@@ -20,14 +20,17 @@ def risk(
     facts: tuple[dict[str, Fact], tuple[str, ...]],
     name: str | None = None,
     home: str | None = None,
+    synthetic: bool | None = None,
 ) -> Finding:
     """Return the finding that an event makes of its own material at its recorded instant.
 
     `facts` are the facts and the names of those that are unknown; `name` is the aspect, unless one event finds several;
-    `home` is the country the facts are for (`None`: all).
+    `home` is the country the facts are for (`None`: all); `synthetic` is that of the event, unless figures of other
+    events enter.
     """
     data = RiskAssessed(
         material=event.subject, aspect=aspect, at=event.recorded_at, labels=dict(labels), facts=facts[0], home=home,
-        missing=facts[1], synthetic=provenance.synthetic, causes=(event.id,), sources=(provenance.source,),
+        missing=facts[1], synthetic=provenance.synthetic if synthetic is None else synthetic, causes=(event.id,),
+        sources=(provenance.source,),
     )  # fmt: skip
     return Finding(name=name or aspect, data=data)

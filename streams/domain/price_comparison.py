@@ -1,0 +1,118 @@
+"""Comparing two quotes: converted explicitly, or refused with both sides named. A refusal is a result."""
+
+from enum import StrEnum
+
+import msgspec
+
+from streams.contracts.periods import days_of
+from streams.domain.conversions import KILOGRAMS, Conversions, currency_factor, unit_factor
+from streams.domain.observations import Observation
+from streams.domain.prices import PriceIdentity, relative_change
+
+NEAR_DAYS = 14
+"""Quotes of days are compared within a fortnight; in longer, assessors drift twofold (DOMAIN section 4)."""
+
+
+class Unlike(StrEnum):
+    """Why two quotes do not compare."""
+
+    MATERIAL = "material_differs"
+    FORM = "form_differs"
+    GRADE = "grade_differs"
+    BASIS = "basis_differs"
+    ASSESSOR = "assessor_differs"
+    CONTENT = "content_differs"
+    VAT = "vat_differs"
+    PERIOD = "period_differs"
+    FAR_APART = "periods_far_apart"
+    UNIT = "unit_not_convertible"
+    RATE = "no_currency_rate"
+    RANGE = "ratio_out_of_range"
+
+
+class Compared(msgspec.Struct, frozen=True, kw_only=True):
+    """The left price over the right one, minus 1, after the conversions in `steps`."""
+
+    change_ratio: float
+    steps: tuple[str, ...] = ()
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
+    """No comparison: the reason, and both sides in words."""
+
+    reason: Unlike
+    left: str
+    right: str
+
+    def __str__(self) -> str:
+        """Spell the refusal out."""
+        return f"{self.reason.value}: {self.left} against {self.right}"
+
+
+Comparison = Compared | Refused
+
+_ALWAYS = (("material", Unlike.MATERIAL), ("form", Unlike.FORM), ("content", Unlike.CONTENT), ("period", Unlike.PERIOD))
+_UNLESS_TOLD = (("grade", Unlike.GRADE), ("basis", Unlike.BASIS), ("assessor", Unlike.ASSESSOR))
+_TRADE_TERMS = ("FOB", "CIF", "CFR", "CIP", "CPT", "FCA", "FAS", "DAP")
+
+
+def _vat(identity: PriceIdentity) -> bool | None:
+    """Read VAT: international terms of delivery are without it where the source does not say otherwise."""
+    if identity.vat_included is None and identity.basis.upper().startswith(_TRADE_TERMS):
+        return False
+    return identity.vat_included
+
+
+def _unlike(left: PriceIdentity, right: PriceIdentity, *, across: frozenset[str]) -> Unlike | None:
+    for name, reason in _ALWAYS:
+        if getattr(left, name) != getattr(right, name):
+            return reason
+    for name, reason in _UNLESS_TOLD:
+        if name not in across and getattr(left, name) != getattr(right, name):
+            return reason
+    if left.vat_included != right.vat_included and _vat(left) != _vat(right):
+        return Unlike.VAT
+    return None
+
+
+def days_apart(one: str, other: str) -> int:
+    """Return the distance of two reference periods in days, measured at their last days."""
+    return 0 if one == other else abs((days_of(one).last - days_of(other).last).days)
+
+
+def compare(
+    left: PriceIdentity, left_seen: Observation, right: PriceIdentity, right_seen: Observation, *, table: Conversions,
+    across: frozenset[str] = frozenset(),
+) -> Comparison:  # fmt: skip
+    """Compare two quotes; the left one is converted into the currency and unit of the right one.
+
+    Everything but currency and unit must be alike; `across` names what may differ: `basis`, `grade`, `assessor`.
+    Quotes of days lie within a fortnight of each other, quotes of longer periods are of the same period. The rate is
+    that of the left quote's period.
+    """
+    named = {
+        "left": f"{left}, {left_seen.period} at {left_seen.value:g}",
+        "right": f"{right}, {right_seen.period} at {right_seen.value:g}",
+    }
+    unlike = _unlike(left, right, across=across)
+    if unlike is not None:
+        return Refused(reason=unlike, **named)
+    apart = days_apart(left_seen.period, right_seen.period)
+    if apart > (NEAR_DAYS if left.period == "day" else 0):
+        return Refused(reason=Unlike.FAR_APART, **named)
+    unit = unit_factor(per=left.per_unit, into=right.per_unit, content=left.content)
+    if unit is None:
+        return Refused(reason=Unlike.UNIT, **named)
+    money = currency_factor(table, currency=left.currency, into=right.currency, on=days_of(left_seen.period).last)
+    if money is None:
+        return Refused(reason=Unlike.RATE, **named)
+    change = relative_change(left_seen.value * unit * money.factor, old=right_seen.value)
+    if change is None:
+        return Refused(reason=Unlike.RANGE, **named)
+    steps = money.steps
+    if left.per_unit != right.per_unit:
+        units = ", ".join(
+            f"1 {unit} = {KILOGRAMS[unit]:g} kg" for unit in (left.per_unit, right.per_unit) if unit != "kg"
+        )
+        steps = (units, *steps)
+    return Compared(change_ratio=change, steps=steps)

@@ -1,0 +1,56 @@
+"""Builders of price quotes and series for tests: short, with sensible rest."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from streams.contracts.events import Event
+from streams.contracts.price import PriceQuoted
+from streams.contracts.provenance import Provenance
+from streams.domain.observations import Observation, observation
+from streams.domain.prices import PriceSeries, next_series
+
+T0 = datetime(2025, 1, 1, tzinfo=UTC)
+BY_TEST = Provenance(source="test")
+
+
+def day(number: int) -> str:
+    """Return the day `number` days after 2025-01-01."""
+    return (T0 + timedelta(days=number)).date().isoformat()
+
+
+def quote(number: int = 0, amount: float = 100.0, **fields: Any) -> PriceQuoted:
+    """Build a quote of dysprosium oxide, FOB China, in dollars per kilogram; `number` is the day."""
+    given = {
+        "material": "dysprosium", "form": "oxide", "basis": "FOB China", "assessor": "a", "currency": "USD",
+        "per_unit": "kg", "reference_period": day(number), "provenance": BY_TEST, **fields,
+    }  # fmt: skip
+    return PriceQuoted(amount=amount, **given)
+
+
+def seen(q: PriceQuoted, *, recorded: int = 0, digest: int = 1) -> Observation:
+    """Return the observation of a quote, recorded `recorded` days after T0."""
+    return observation(
+        period=q.reference_period, value=q.amount, recorded_at=T0 + timedelta(days=recorded), digest=digest
+    )
+
+
+def series(*quotes: PriceQuoted) -> PriceSeries:
+    """Fold quotes in the order given; each one is recorded a day later than the one before."""
+    held: PriceSeries | None = None
+    for index, each in enumerate(quotes):
+        held = next_series(held, each, seen(each, recorded=index, digest=index)) or held
+    assert held is not None
+    return held
+
+
+def walk(amounts: Iterable[float], **fields: Any) -> PriceSeries:
+    """Fold amounts of consecutive weekdays."""
+    numbers = (n for n in range(10_000) if (T0 + timedelta(days=n)).weekday() < 5)
+    return series(*(quote(number, amount, **fields) for number, amount in zip(numbers, amounts, strict=False)))
+
+
+def quoted(q: PriceQuoted, *, name: str, number: int) -> Event:
+    """Put a quote into an event recorded `number` days after T0."""
+    at = T0 + timedelta(days=number)
+    return Event(id=name, source="test", subject=q.material, occurred_at=at, recorded_at=at, data=q)
