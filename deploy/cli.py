@@ -10,12 +10,14 @@ from deploy.commands import (
     measures,
     methods,
     produce,
+    risk,
     rules,
     serve,
     silences,
     stack,
     subscriptions,
     topics,
+    what_if,
     work,
 )
 
@@ -39,6 +41,8 @@ app.add_typer(produce.app, name="produce")
 app.add_typer(serve.app, name="serve")
 app.add_typer(work.app, name="work")
 app.add_typer(measures.app, name="measures")
+app.add_typer(risk.app, name="risk")
+app.command("what-if")(what_if.what_if)
 app.command("methods", help=methods.HELP)(methods.methods)
 app.add_typer(keys.app, name="keys")
 app.add_typer(rules.app, name="rules")

@@ -93,6 +93,12 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
     said: str
 
 
+def act_behind(measure: MeasureAssessed) -> str | None:
+    """Return the id of the newest act behind a state; statements stand beside a state and are not behind it."""
+    claims = {end.claim for end in measure.claimed_ends}
+    return next((cause for cause in reversed(measure.causes) if cause not in claims), None)
+
+
 def _severity_ratio(measure: MeasureAssessed, material: str, scale: PolicyScale) -> float | None:
     if (measure.measure, material) in STRICTER_CHECKS_ONLY:
         return scale.stricter_checks.ratio
@@ -135,7 +141,7 @@ def _input(
         high_stress_ratio=whole * control.high_ratio, said=control.said,
         source=f"{measure.issuer}, {measure.instrument}",
         reference_period=measure.effective_on.isoformat() if measure.effective_on else None, published_at=told_at,
-        event=measure.causes[-1] if measure.causes else None,
+        event=act_behind(measure),
     )  # fmt: skip
 
 

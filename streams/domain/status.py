@@ -42,6 +42,11 @@ class StatusQuestions:
         """Ids of everything that has a page, instruments included, sorted."""
         return sorted(key.removeprefix(MEASURE_PREFIX).decode() for key in self._shelf.pages if b"measure/" in key[:8])
 
+    def told_at(self, measure: str, *, known_at: When | None = None) -> datetime | None:
+        """Return when the newest act that bears on a measure was recorded; `None` where none was known."""
+        book = MeasureBook(self._shelf, admits=lambda fact: _known(fact, known_at))
+        return max((bearing.act.recorded_at for bearing in book.bearings(measure)), default=None)
+
     def assess(self, measure: str, *, as_of: When, known_at: When | None = None) -> MeasureAssessed | None:
         """Return the state of a measure; `None` where nothing of it was known or had begun."""
         book = MeasureBook(self._shelf, admits=lambda fact: _known(fact, known_at))

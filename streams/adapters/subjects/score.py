@@ -22,6 +22,7 @@ from streams.contracts.assessments import ExposureAssessed, Fact, MeasureAssesse
 from streams.contracts.materials import MATERIALS
 from streams.domain.evidence import Evidence, counts, entity_of, next_evidence
 from streams.domain.exposure import ComponentGraph
+from streams.domain.factor_policy import act_behind
 from streams.domain.material_score import MaterialScores, score_facts, shown_inputs
 from streams.domain.score import Score
 from streams.domain.score_parameters import FACTORS, ScoreParameters
@@ -149,7 +150,7 @@ class Scores(Subject):
                 if measure.measure not in known.measures:
                     entries = tuple(sorted({*known.measures, measure.measure}))
                     store.put(scored_key(material), msgspec.structs.replace(known, measures=entries))
-        causes = tuple(dict.fromkeys(each.causes[-1] for each in changed if each.causes))
+        causes = tuple(dict.fromkeys(cause for each in changed if (cause := act_behind(each)) is not None))
         for material in sorted(touched):
             yield from self._rescore(place, material, now, causes)
 
