@@ -5,8 +5,8 @@ worker killed between the two sends once more, under the same delivery id.
 """
 
 import asyncio
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 
 import msgspec
 import structlog
@@ -50,6 +50,10 @@ class LedgerCore:
             items.extend(decode_linked(raw).x if linked else (raw,))
         return self._core.process(Admitted(position=admitted.position, items=items, recorded_at=admitted.recorded_at))
 
+    def due_deliveries(self, at: datetime) -> Sequence[OpenDelivery]:
+        """Return the open deliveries whose next attempt is due, soonest first; closed ones cost nothing here."""
+        return self._core.open_deliveries(due_at=at)
+
 
 class DeliveryService:
     """Sends what is due in the owned partitions and writes the attempts to the ledger."""
@@ -67,12 +71,10 @@ class DeliveryService:
         while True:
             self._forget_old(loop.time())
             if not app.rebalancing:
-                for owned in owned_partitions(app, STAGE):
-                    due = self._due(
-                        (value for _, value in owned.state.items() if isinstance(value, OpenDelivery)), loop.time()
-                    )
+                for partition, core in self._ready_cores(app):
+                    due = self._not_under_way(core.due_deliveries(utc_now()), loop.time())
                     for delivery in due:  # each by itself: a receiver that hangs delays nobody else
-                        task = asyncio.create_task(self._deliver(app, owned.partition, delivery))
+                        task = asyncio.create_task(self._deliver(app, partition, delivery))
                         self._tasks.add(task)
                         task.add_done_callback(self._ended)
             await asyncio.sleep(LOOK_SECONDS)
@@ -82,14 +84,16 @@ class DeliveryService:
         for attempt in [a for a, sent in self._under_way.items() if now_seconds - sent > limit]:
             del self._under_way[attempt]
 
-    def _due(self, found: Iterable[OpenDelivery], now_seconds: float) -> list[OpenDelivery]:
-        at, due = utc_now(), []
+    def _ready_cores(self, app: SafeApp) -> list[tuple[int, LedgerCore]]:
+        cores = app.stores[STAGE].cores
+        return [(p.partition, core) for p in owned_partitions(app, STAGE)
+                if isinstance(core := cores.get(p.partition), LedgerCore)]  # fmt: skip
+
+    def _not_under_way(self, found: Iterable[OpenDelivery], now_seconds: float) -> list[OpenDelivery]:
+        due = []
         for delivery in found:
             attempt = (delivery.delivery, delivery.attempt)
-            sent_seconds = self._under_way.get(attempt)
-            if sent_seconds is not None and now_seconds - sent_seconds < RESEND_AFTER.total_seconds():
-                continue
-            if delivery.next_attempt_at <= at:
+            if attempt not in self._under_way:
                 self._under_way[attempt] = now_seconds
                 due.append(delivery)
         return due

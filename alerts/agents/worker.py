@@ -17,6 +17,7 @@ from alerts.channels.webhook import WebhookChannel
 from alerts.delivery.sender import Sender
 from alerts.rules.loader import shipped_rules
 from alerts.rules.ruleset import Rules
+from streams.adapters.metrics.records import RecordMetrics
 from streams.adapters.metrics.worker import WorkerMetrics
 from streams.adapters.read_view import ReadViewWriter
 from streams.agents.endpoint import WorkerEndpoint
@@ -98,4 +99,5 @@ def build_alerts(settings: RoadSettings) -> SafeApp:
         )  # fmt: skip
         observers.append(writer)
         services.append(ReadViewService(writer, reader))
-    return build_worker(settings.runtime("alerts"), stages, observers, services)
+    records = RecordMetrics(metrics, clock=utc_now)
+    return build_worker(settings.runtime("alerts"), stages, observers, services, record_observer=records)

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from streams.adapters.assess import CLOCK_KEY, AssessCore, decode_state, encode_state
 from streams.adapters.assess_state import Clock, LastAssessed
+from streams.adapters.metrics.records import RecordMetrics
 from streams.adapters.metrics.snapshot import WorkerSnapshot
 from streams.adapters.metrics.worker import WorkerMetrics
 from streams.adapters.read_view import ReadViewWriter
@@ -48,7 +49,8 @@ def build_scoring(settings: RoadSettings) -> SafeApp:
         )  # fmt: skip
         observers.append(writer)
         services.append(ReadViewService(writer, reader))
-    return build_worker(settings.runtime("scoring"), [stage], observers, services)
+    records = RecordMetrics(metrics, clock=utc_now)
+    return build_worker(settings.runtime("scoring"), [stage], observers, services, record_observer=records)
 
 
 def home_measures(owned: OwnedPartition) -> list[MeasureAssessed]:

@@ -20,7 +20,7 @@ from streams.runtime.exits import fatal
 from streams.runtime.loop import StageLoop
 from streams.runtime.recovery import SafeTableManager
 from streams.runtime.settings import RuntimeSettings
-from streams.runtime.stage import CheckpointObserver, SourceKind, StageSpec
+from streams.runtime.stage import CheckpointObserver, RecordObserver, SourceKind, StageSpec
 from streams.runtime.store import PartitionStore, StateTable
 from streams.runtime.ticks import ClockReading, TickDecision, decide_tick
 from streams.runtime.watchdog import LoopWatchdog
@@ -40,6 +40,7 @@ class SafeApp(faust.App):
 
     settings: RuntimeSettings
     services: Sequence[WorkerService] = ()
+    record_observer: RecordObserver | None = None
 
     def _new_consumer(self) -> SafeConsumer:
         return SafeConsumer(
@@ -68,6 +69,7 @@ def build_worker(
     observers: Iterable[CheckpointObserver] = (),
     services: Sequence[WorkerService] = (),
     *,
+    record_observer: RecordObserver | None = None,
     make_loop: Callable[[Any, PartitionStore, RuntimeSettings], StageLoop] = StageLoop,
 ) -> SafeApp:
     """Return the app of one worker process with a table and an agent per stage; nothing is started.
@@ -78,6 +80,7 @@ def build_worker(
     app = SafeApp(settings.app_id, **engine_options(settings))
     app.settings = settings
     app.services = services
+    app.record_observer = record_observer
     directory = None
     if settings.data_directory is not None:
         directory = cluster_directory(settings.data_directory, settings.bootstrap)
@@ -175,6 +178,12 @@ def _add_timers(app: SafeApp, stages: Sequence[StageSpec]) -> None:
             await store.close_all(CheckpointReason.REVOKED)
 
     app.on_partitions_revoked.connect(on_revoked, weak=False)
+
+    async def on_assigned(_sender: Any, *_: Any, **__: Any) -> None:
+        if app.record_observer is not None:
+            app.record_observer.on_assigned()
+
+    app.on_partitions_assigned.connect(on_assigned, weak=False)
     if app.settings.stall_limit_seconds is not None:
         watchdog = LoopWatchdog(app.settings.stall_limit_seconds)
 

@@ -5,6 +5,7 @@ cannot take is undone and goes to the dead letters; everything else that fails e
 """
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,6 +24,7 @@ from streams.runtime.exits import fatal
 from streams.runtime.marks import Marks
 from streams.runtime.ports import Admitted, DeadLetter, Outcome
 from streams.runtime.settings import RuntimeSettings
+from streams.runtime.stage import RecordObserver, RecordTaken
 from streams.runtime.state import PartitionState
 from streams.runtime.store import PartitionStore
 
@@ -36,6 +38,7 @@ class StageLoop:
     def __init__(self, app: Any, store: PartitionStore, settings: RuntimeSettings) -> None:
         self._app = app
         self._store = store
+        self._observer: RecordObserver | None = app.record_observer
         self._spec = store.spec
         self._settings = settings
         self._gauge = DeadLetterGauge(settings.dead_letter_limits)
@@ -48,9 +51,13 @@ class StageLoop:
             state = self._store.states.get(message.partition)
             if state is None or not state.ready:
                 fatal("a record of a partition that is not ready", **self._facts(message))
+            began_seconds = monotonic_seconds()
             async with state.lock:
                 if state.ready and self._is_next(state, message):
-                    await self._take(state, message)
+                    taken = await self._take(state, message)
+                    if self._observer is not None:
+                        seconds = monotonic_seconds() - began_seconds
+                        self._observer.on_record(self._record_taken(message, seconds, *taken))
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - an exception in an agent would commit the event
@@ -73,19 +80,21 @@ class StageLoop:
         self._store.counters.repeats_total += 1
         return False
 
-    async def _take(self, state: PartitionState, message: Any) -> None:
+    async def _take(self, state: PartitionState, message: Any) -> tuple[AdmissionResult, Outcome]:
         result = self._admit(state, message)
         admitted = result.admitted
         marks = result.marks
-        dead_letters = [_undecodable(message, result)] if result.decision is Admission.UNDECODABLE else []
+        outcome = Outcome()
+        if result.decision is Admission.UNDECODABLE:
+            outcome = Outcome(dead_letters=[_undecodable(message, result)])
         if admitted is not None:
             outcome = self._process(state, message, admitted)
             marks = await self._send_outputs(state, admitted.position, outcome, marks)
-            dead_letters.extend(outcome.dead_letters)
-        await self._send_dead_letters(state, message, dead_letters)
+        await self._send_dead_letters(state, message, outcome.dead_letters)
         state.marks = marks
         state.position = message.offset
         await self._account(state, ticked=admitted is not None and bool(admitted.ticks))
+        return result, outcome
 
     def _admit(self, state: PartitionState, message: Any) -> AdmissionResult:
         recorded_at = datetime.fromtimestamp(message.timestamp or 0.0, UTC)
@@ -122,7 +131,7 @@ class StageLoop:
         self._store.counters.outputs_total += 1
         return Marks(seen=marks.seen, sent=origin, origins=marks.origins)
 
-    async def _send_dead_letters(self, state: PartitionState, message: Any, letters: list[DeadLetter]) -> None:
+    async def _send_dead_letters(self, state: PartitionState, message: Any, letters: Sequence[DeadLetter]) -> None:
         if self._gauge.record(refused=bool(letters)) is not DeadLetterVerdict.WITHIN_LIMITS:
             fatal("too many dead letters", last=letters[-1:], **self._facts(message))
         topic = self._settings.dead_letter_topic
@@ -161,6 +170,17 @@ class StageLoop:
         )
         if reason is not None:
             await self._store.close_group(state, reason)
+
+    def _record_taken(self, message: Any, seconds: float, result: AdmissionResult, outcome: Outcome) -> RecordTaken:
+        admitted = result.admitted
+        count = 0
+        if admitted is not None:
+            count = len(admitted.items) + len(admitted.ticks) + sum(len(s.events) for s in admitted.segments)
+        return RecordTaken(
+            stage=self._spec.name, topic=message.topic, partition=message.partition, seconds=seconds,
+            event_count=count, repeated=result.decision is Admission.REPEAT,
+            refused=tuple(letter.reason for letter in outcome.dead_letters), outputs=outcome.outputs,
+        )  # fmt: skip
 
     def _facts(self, message: Any) -> dict[str, object]:
         return {"stage": self._spec.name, "p": message.partition, "offset": message.offset}

@@ -1,6 +1,6 @@
-"""The declaration of a stage, and who is told about its checkpoints."""
+"""The declaration of a stage, and who is told about its records and checkpoints."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -32,6 +32,34 @@ class CheckpointObserver(Protocol):
 
     def on_dropped(self, stage: str, partition: int) -> None:
         """Take note that a partition is no longer ours; whatever hangs on it must go."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordTaken:
+    """One source record as a stage left it: `event_count` events and ticks, none where the record was a repeat.
+
+    `seconds` is what it took from the offset guard to the end of the record, a checkpoint it closed included;
+    `refused` are the reasons of its dead letters.
+    """
+
+    stage: str
+    topic: str
+    partition: int
+    seconds: float
+    event_count: int
+    repeated: bool
+    refused: tuple[str, ...] = ()
+    outputs: Sequence[bytes] = ()
+
+
+class RecordObserver(Protocol):
+    """Told of every record and every hand-out of partitions, for metrics. Called in the event loop: must not block."""
+
+    def on_record(self, taken: RecordTaken) -> None:
+        """Take note of one record that was processed or dropped as a repeat."""
+
+    def on_assigned(self) -> None:
+        """Take note that the partitions were handed out anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

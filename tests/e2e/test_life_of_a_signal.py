@@ -223,6 +223,25 @@ def test_the_change_shows_in_the_metrics(extended: LivingStack) -> None:
     )
 
 
+def test_the_workers_count_what_they_did(extended: LivingStack) -> None:
+    """A pipeline board over counters that nobody moves would show a quiet road for ever."""
+    moved = {
+        extended.ports.scoring[0]: (
+            'monazite_events_total{outcome="processed",topic="life.signals.v1"}',
+            'monazite_processing_seconds_count{agent="assess"}',
+            "monazite_rebalances_total",
+        ),
+        extended.ports.alerts: (
+            'monazite_events_total{outcome="processed",topic="life.assessments.v1"}',
+            'monazite_processing_seconds_count{agent="rules"}',
+            "monazite_event_to_alert_seconds_count",
+        ),
+    }
+    for port, series in moved.items():
+        for name in series:
+            wait_for(lambda p=port, n=name: (extended.metric(p, n) or 0) > 0, f"{name} to move")  # type: ignore[misc]
+
+
 def test_the_same_event_again_is_a_duplicate(extended: LivingStack) -> None:
     """Each event counts once; the sender is told."""
     assert post_with_curl(extended, EXTENSION)["results"][0]["status"] == "duplicate"

@@ -164,8 +164,8 @@ VIEW_WRITES = _counter("read_view_writes_total", ("outcome",), "Writes of the re
     _sets(outcome=tuple(o.value for o in ViewOutcome)))  # fmt: skip
 EVENT_AGE = _histogram("event_age_seconds", (), "Age of an event (since it was recorded) when intake admits it.",
     buckets=_LONG)  # fmt: skip
-EVENT_TO_ALERT = _histogram("event_to_alert_seconds", (), "From the admission of an event to the alert it causes.",
-    buckets=_ROAD)  # fmt: skip
+EVENT_TO_ALERT = _histogram("event_to_alert_seconds", (),
+    "From the instant an alert is about to its decision; replays left out.", buckets=_ROAD)  # fmt: skip
 PROCESSING = _histogram("processing_seconds", ("agent",), "Time an agent takes for one record of its log.",
     buckets=_FAST, values=_sets(agent=AGENTS))  # fmt: skip
 NOTIFICATION_DELAY = _histogram("notification_delay_seconds", ("channel",), "From the alert to its delivery.",
