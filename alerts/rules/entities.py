@@ -1,7 +1,7 @@
 """What rules are about: measures, materials by aspect, end uses, and the sources that speak of them.
 
 Each has a kind (`on` of a rule), labels that identify it (with the rule id the identity of its alerts), and facts. The
-labels of every kind name what decides the partition (measure, material or end use), so that any number of partitions
+labels of every kind name what decides the partition (the measure, or a material), so that any number of partitions
 gives the same alerts.
 """
 
@@ -75,7 +75,8 @@ def labels_of(assessed: Assessed) -> dict[str, str]:
     """Return the key labels of an assessment."""
     match assessed:
         case ExposureAssessed():
-            return {"end_use": assessed.end_use}
+            through = {"material": assessed.material, "home": assessed.home}
+            return {"end_use": assessed.end_use, **{name: label for name, label in through.items() if label}}
         case SourceAssessed():
             return {"source": assessed.source, "aspect": assessed.aspect, "material": assessed.material}
         case _:
@@ -90,7 +91,8 @@ def facts_of(assessed: Assessed) -> dict[str, Any]:
         case MeasureAssessed():
             return measure_facts(assessed)
         case ExposureAssessed():
-            return {**assessed.facts, "end_use": assessed.end_use}
+            named = {"material": assessed.material, "home": assessed.home, "synthetic": assessed.synthetic}
+            return {**assessed.facts, "end_use": assessed.end_use, **named}
         case SourceAssessed():
             return {**labels_of(assessed), "synthetic": assessed.synthetic}
 
@@ -109,7 +111,7 @@ def materials_of(assessed: Assessed) -> tuple[str, ...]:
 
 def is_synthetic(assessed: Assessed) -> bool:
     """Tell whether an assessment rests on made-up data."""
-    return isinstance(assessed, RiskAssessed | SourceAssessed) and assessed.synthetic
+    return not isinstance(assessed, MeasureAssessed) and assessed.synthetic
 
 
 def sources_in(assessed: RiskAssessed) -> Iterator[SourceAssessed]:

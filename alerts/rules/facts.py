@@ -13,7 +13,7 @@ from streams.contracts.policy import MeasureKind
 
 FactType = Literal["text", "number", "truth", "texts", "date"]
 Entity = Literal[
-    "measure", "price", "capacity", "trade", "supply", "stock", "licence", "exposure", "source"
+    "measure", "price", "capacity", "trade", "supply", "stock", "licence", "score", "exposure", "source"
 ]  # fmt: skip
 
 
@@ -58,6 +58,10 @@ _RISK = {
     "home": _fact("text", "home country the facts are for; null: all"),
     "synthetic": _fact("truth", "made-up data"),
 }
+_FACTORS = (
+    "policy", "concentration", "import_reliance", "price_stress", "supply_stress", "thin_cover", "blindness",
+)  # fmt: skip
+"""Factors of a score; a test holds them equal to those of the scoring core, which rules must not import."""
 _ASPECTS: Mapping[str, Mapping[str, FactSpec]] = {
     "price": {
         "last_amount": _fact("number", "last amount, in the currency and unit of the labels"),
@@ -170,8 +174,19 @@ _ASPECTS: Mapping[str, Mapping[str, FactSpec]] = {
         "sourcing_reference_period": _fact("text", "period of the shares of those who supply the home"),
         "sourcing_vintage": _fact("text", "edition of these shares"),
     },
+    "score": {
+        "score_ratio": _fact("number", "supply risk of the material for the home, 0..1"),
+        "score_low_ratio": _fact("number", "the score if all that is unknown or stale turned out well, 0..1"),
+        "score_high_ratio": _fact("number", "the score if it turned out badly, 0..1"),
+        **{
+            f"{factor}_{kind}_ratio": _fact("number", f"{meaning} {factor.replace('_', ' ')}, 0..1")
+            for factor in _FACTORS
+            for kind, meaning in (("contribution", "part of the score that comes from"), ("factor", "stress of"))
+        },
+    },
 }
 _EXPOSURE = {
+    **_RISK,
     "end_use": _fact("text", "the end use"),
     "exposure_ratio": _fact("number", "exposure of the end use, 0..1"),
     "top_material": _fact("text", "the material that exposes it most"),

@@ -3,8 +3,11 @@
 from alerts.rules.facts import CATALOGUE
 from alerts.rules.wording import RuleError
 
-HOMES = ("material", "measure", "end_use")
-"""Labels that decide the partition: a group without one would be spread over partitions."""
+HOMES = ("material", "measure")
+"""Labels that decide the partition: a group without one would be spread over partitions.
+
+An end use is none: it is assessed through each of its materials, where that material lives.
+"""
 
 
 def check_group(by: tuple[str, ...], *, on: str) -> None:

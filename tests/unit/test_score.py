@@ -186,3 +186,12 @@ def test_a_factor_without_a_weight_is_refused() -> None:
 def test_a_reading_says_what_it_is() -> None:
     """Readings are values: two of the same content are equal."""
     assert exactly(0.5) == Reading(value=0.5, low=0.5, high=0.5, blind_ratio=0.0)
+
+
+def test_rules_know_the_facts_that_a_score_has() -> None:
+    """The typed catalogue of rules and the facts on the log must not drift apart."""
+    from alerts.rules.facts import CATALOGUE
+    from streams.domain.material_score import score_facts
+
+    facts, _ = score_facts(score_of({f: exactly(0.5) for f in Factor}, WEIGHTS))
+    assert facts.keys() == CATALOGUE["score"].keys() - {"material", "home", "synthetic"}

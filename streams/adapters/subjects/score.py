@@ -20,7 +20,7 @@ import msgspec
 from streams.adapters.subjects.subject import Finding, Place, Result, Subject, Wake
 from streams.contracts.assessments import ExposureAssessed, Fact, MeasureAssessed, RiskAssessed
 from streams.contracts.materials import MATERIALS
-from streams.domain.evidence import Evidence, counts, entity_of, next_evidence
+from streams.domain.evidence import Evidence, Told, counts, entity_of, next_evidence
 from streams.domain.exposure import ComponentGraph
 from streams.domain.factor_policy import act_behind
 from streams.domain.material_score import MaterialScores, score_facts, shown_inputs
@@ -178,12 +178,11 @@ class Scores(Subject):
             return
         at = basis.at
         told = basis.told_since(last.at if last else None, home=home)
-        causes = (*causes, *dict.fromkeys(e for e, _ in told if e not in causes))[:CAUSES_KEPT]
+        causes = (*causes, *dict.fromkeys(event for event in told if event not in causes))[:CAUSES_KEPT]
         facts, missing = score_facts(score)
         data = RiskAssessed(
             material=material, aspect="score", at=at, home=home, facts=facts, missing=missing, causes=causes,
-            synthetic=basis.is_synthetic(home), sources=tuple(sorted({s for _, s in told if s})),
-            inputs=shown_inputs(score),
+            synthetic=basis.is_synthetic(home), inputs=shown_inputs(score),
         )  # fmt: skip
         yield Finding(name=f"score/{material}/{home}", data=data)
         exposures = dict(last.exposures) if last else {}
@@ -228,19 +227,20 @@ class ScoreBasis:
             seen_any=self.seen_any,
         )  # fmt: skip
 
-    def _figures(self, home: str) -> Iterable[tuple[datetime, str | None, str | None, bool]]:
+    def _told(self, home: str) -> Iterable[Told]:
         for piece in self.pieces:
             if piece.home in (None, home):
                 for held in piece.figures.values():
-                    yield held.told.at, held.told.event, held.told.source, held.told.synthetic
+                    yield held.told
 
-    def told_since(self, since: datetime | None, *, home: str) -> list[tuple[str, str | None]]:
-        """Return event and source of the figures recorded after an instant (`None`: all), the newest first."""
-        found = sorted(
-            ((at, event, source) for at, event, source, _ in self._figures(home) if event), key=lambda f: (f[0], f[1])
-        )
-        return [(event, source) for at, event, source in reversed(found) if since is None or at > since]
+    def told_since(self, since: datetime | None, *, home: str) -> list[str]:
+        """Return the events of the figures recorded after an instant (`None`: all), the newest first.
+
+        Who says so stands with each input: a score is nobody's word, so it names no sources of its own.
+        """
+        found = sorted({(told.at, told.event) for told in self._told(home) if told.event}, reverse=True)
+        return [event for at, event in found if since is None or at > since]
 
     def is_synthetic(self, home: str) -> bool:
         """Tell whether made-up figures are among the evidence."""
-        return any(synthetic for *_, synthetic in self._figures(home))
+        return any(told.synthetic for told in self._told(home))
