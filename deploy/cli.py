@@ -6,6 +6,7 @@ from deploy.commands import (
     alerts,
     dead_letters,
     demo,
+    indicators,
     keys,
     measures,
     methods,
@@ -43,6 +44,7 @@ app.add_typer(work.app, name="work")
 app.add_typer(measures.app, name="measures")
 app.add_typer(risk.app, name="risk")
 app.command("what-if")(what_if.what_if)
+app.command("indicators")(indicators.indicators)
 app.command("methods", help=methods.HELP)(methods.methods)
 app.add_typer(keys.app, name="keys")
 app.add_typer(rules.app, name="rules")

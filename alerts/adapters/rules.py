@@ -47,6 +47,7 @@ from streams.contracts.assessments import ExposureAssessed, MeasureAssessed, Ris
 from streams.contracts.codec import decode_event
 from streams.contracts.directive import DirectiveGiven
 from streams.contracts.events import Event, Tick
+from streams.contracts.indicators import IndicatorAssessed
 from streams.contracts.reasons import DecodeError, RejectReason
 from streams.runtime.ports import Admitted, DeadLetter, Outcome, StateStore
 
@@ -126,6 +127,8 @@ class RulesCore:
                         self._assessed(heard, at)
             case MeasureAssessed() | ExposureAssessed():
                 self._assessed(data, self._advance(data.at))
+            case IndicatorAssessed():
+                self._advance(data.at)
             case Tick():
                 self._advance(event.occurred_at)
                 self._outputs.append(bytes(raw))

@@ -40,6 +40,7 @@ from streams.contracts.events import Event, Payload, Tick, subject_of
 from streams.contracts.policy import ClaimMade, MeasureChanged, StandardPublished
 from streams.contracts.price import PriceQuoted
 from streams.contracts.reasons import DecodeError, RejectReason
+from streams.domain.indicators import indicators_of
 from streams.domain.measures import MEASURE_PREFIX, MeasureBook
 from streams.domain.observations import digest_of
 from streams.runtime.ports import Admitted, DeadLetter, Outcome, StateStore
@@ -207,6 +208,9 @@ class AssessCore:
     def _send(self, event_id: str, data: Payload, *, at: datetime) -> None:
         event = Event(id=event_id, source=SOURCE, subject=subject_of(data), occurred_at=at, recorded_at=at, data=data)
         self._outputs.append(encode_event(event))
+        for indicator in indicators_of(data):
+            whole = f"{event_id}/{indicator.indicator}"
+            self._send(_short(whole, identity=whole), indicator, at=at)
 
     def _take_policy(self, event: Event) -> None:
         assert self._now is not None

@@ -18,6 +18,7 @@ from streams.contracts.capacity import (
     TradeObserved,
 )
 from streams.contracts.directive import DirectiveGiven
+from streams.contracts.indicators import IndicatorAssessed
 from streams.contracts.policy import ClaimMade, MeasureChanged, StandardPublished
 from streams.contracts.price import PriceQuoted
 
@@ -41,6 +42,7 @@ Payload: TypeAlias = (
     | MeasureAssessed
     | RiskAssessed
     | ExposureAssessed
+    | IndicatorAssessed
     | AlertChanged
     | DeliveryChanged
     | DirectiveGiven
@@ -61,6 +63,7 @@ PAYLOADS: MappingProxyType[str, type[Payload]] = MappingProxyType(
         f"{PREFIX}risk.measure-assessed.v1": MeasureAssessed,
         f"{PREFIX}risk.assessed.v1": RiskAssessed,
         f"{PREFIX}risk.exposure-assessed.v1": ExposureAssessed,
+        f"{PREFIX}risk.indicator-assessed.v1": IndicatorAssessed,
         f"{PREFIX}alert.changed.v1": AlertChanged,
         f"{PREFIX}delivery.changed.v1": DeliveryChanged,
         f"{PREFIX}directive.given.v1": DirectiveGiven,
@@ -101,6 +104,7 @@ _SUBJECTS: MappingProxyType[type[Payload], Callable[[Any], str]] = MappingProxyT
         ClaimMade: attrgetter("claim"),
         StandardPublished: attrgetter("standard"),
         ExposureAssessed: attrgetter("end_use"),
+        IndicatorAssessed: lambda data: f"{data.indicator}/{data.about}",
         AlertChanged: attrgetter("fingerprint"),
         DeliveryChanged: attrgetter("delivery"),
         DirectiveGiven: lambda data: f"{data.kind}/{data.target}",

@@ -7,6 +7,7 @@ from streams.contracts.assessments import ClaimedEnd, ExposureAssessed, LegalSta
 from streams.contracts.capacity import CapacityReported, LicenceDecided, StockReported, SupplyObserved, TradeObserved
 from streams.contracts.directive import DirectiveGiven, Subscription
 from streams.contracts.events import Event, Payload, Tick, subject_of
+from streams.contracts.indicators import IndicatorAssessed, IndicatorFigure
 from streams.contracts.policy import ClaimMade, MeasureChanged, StandardPublished, Targets
 from streams.contracts.price import PriceQuoted
 from streams.contracts.provenance import Provenance
@@ -71,6 +72,13 @@ EXAMPLES: tuple[Payload, ...] = (
                    subscription=Subscription(materials=("dysprosium",), severity="warning",
                                              url="https://example.org/hook", secret_ref="s-1")),
     Tick(),
+    IndicatorAssessed(
+        indicator="us-output", about="rare-earth-oxides/separation", at=T0, claim="US output is under 5% of China's",
+        verdict="holds", summary="US compounds: 3.3% of China's mine output",
+        figures=(IndicatorFigure(name="output_ratio", value=0.033, unit="ratio", reference_period="2025",
+                                 vintage="MCS 2026"),),
+        missing=("x: y",), causes=("e-1",), sources=("USGS",),
+    ),
 )  # fmt: skip
 
 

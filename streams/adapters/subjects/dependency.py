@@ -15,9 +15,10 @@ from streams.adapters.subjects.subject import Finding, Place, Result, Subject
 from streams.contracts.assessments import Fact
 from streams.contracts.capacity import SupplyObserved
 from streams.contracts.events import Event
-from streams.domain.dependency import Dependency, dependency_facts, dependency_of, facts_with_gaps
+from streams.domain.dependency import Dependency, dependency_facts, dependency_of, facts_with_gaps, output_ratio
+from streams.domain.indicators import us_output
 from streams.domain.reliance import HomeStreams, Reliance, home_facts, reliance_of
-from streams.domain.supply_tables import SupplyStream, key_of, next_stream, stream_key
+from streams.domain.supply_tables import SupplyStream, key_of, known_tables, next_stream, stream_key
 from streams.reference.governance import governance_scores
 from streams.runtime.ports import StateStore
 
@@ -47,12 +48,16 @@ class DependencySubject(Subject):
         if stream is None:
             return ()
         view = view_of(place.store, observed.material, observed.stage)
-        before = _all_facts(view)
+        before, ratios = _all_facts(view), _us_ratios(place.store, observed.material)
         place.store.put(key, stream)
         if held is None:
             enter(place.store, observed.material, "supply", key)
         after = _all_facts(view)
-        return [_finding(event, observed, home, facts) for home, facts in after.items() if before.get(home) != facts]
+        found = [_finding(event, observed, home, facts) for home, facts in after.items() if before.get(home) != facts]
+        for stage, ratio in _us_ratios(place.store, observed.material).items():
+            if ratios.get(stage) != ratio:
+                found.append(_us_finding(event, observed, stage, ratio))
+        return found
 
 
 def _finding(event: Event, observed: SupplyObserved, home: str | None, facts: Facts) -> Finding:
@@ -61,6 +66,30 @@ def _finding(event: Event, observed: SupplyObserved, home: str | None, facts: Fa
         event, provenance=observed.provenance, aspect="supply", labels={"stage": stage}, facts=facts, home=home,
         name=f"supply/{stage}" if home is None else f"supply/{stage}/{home}",
     )  # fmt: skip
+
+
+def _us_ratios(store: StateStore, material: str) -> dict[str, tuple[float, str, str]]:
+    """Return US output over China's mine output a stage, of the newest period that states both, and its edition."""
+    mines = view_of(store, material, "mining")(WORLD, "production")
+    periods = sorted({table.period for table in known_tables(mines)}, reverse=True)
+    found: dict[str, tuple[float, str, str]] = {}
+    for stage in stages_in(store, material):
+        made = view_of(store, material, stage)(WORLD, "production")
+        for period in periods:
+            ratio, vintage = output_ratio(made, mines, of="US", to="CN", period=period)
+            if ratio is not None:
+                found[stage] = (ratio, period, vintage)
+                break
+    return found
+
+
+def _us_finding(event: Event, observed: SupplyObserved, stage: str, found: tuple[float, str, str]) -> Finding:
+    ratio, period, vintage = found
+    said = us_output(
+        material=observed.material, stage=stage, ratio=ratio, period=period, vintage=vintage, at=event.recorded_at,
+        causes=(event.id,), sources=(observed.provenance.source,), synthetic=observed.provenance.synthetic,
+    )  # fmt: skip
+    return Finding(name=f"us-output/{stage}", data=said)
 
 
 def _all_facts(view: View) -> dict[str | None, Facts]:

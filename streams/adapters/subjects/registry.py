@@ -4,6 +4,7 @@ from streams.adapters.subjects.capacity import Capacity
 from streams.adapters.subjects.dependency import DependencySubject
 from streams.adapters.subjects.prices import Prices
 from streams.adapters.subjects.score import Scores
+from streams.adapters.subjects.standards import Standards
 from streams.adapters.subjects.subject import Subject
 from streams.adapters.subjects.trade import Trade
 
@@ -12,6 +13,7 @@ SUBJECTS: tuple[Subject, ...] = (
     Capacity(),
     Trade(),
     DependencySubject(),
+    Standards(),
     Scores(),
 )
 """Policy, directives and ticks are the core's own. A score stands last: it reads what the others have written."""

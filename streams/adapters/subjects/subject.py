@@ -13,6 +13,7 @@ import msgspec
 
 from streams.contracts.assessments import ExposureAssessed, MeasureAssessed, RiskAssessed
 from streams.contracts.events import Event, Payload
+from streams.contracts.indicators import IndicatorAssessed
 from streams.contracts.topics import home_partition
 from streams.domain.measures import MeasureBook
 from streams.runtime.ports import StateStore
@@ -36,7 +37,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """An assessment to send. `name` (at most 80 characters) is unique among the findings of one cause."""
 
     name: str
-    data: RiskAssessed | ExposureAssessed
+    data: RiskAssessed | ExposureAssessed | IndicatorAssessed
 
 
 class Wake(msgspec.Struct, frozen=True, kw_only=True):
