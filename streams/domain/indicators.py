@@ -39,6 +39,13 @@ PREMIUM_VOLUME_SHARE = 0.05
 """DOMAIN section 5: a premium counts from +50% with at least 5% of volume."""
 EXPOSURE_RATIO = 0.6
 """DOMAIN section 5: the score's warning line."""
+END_USES = frozenset(
+    {
+        "smartphones", "electric-vehicle-batteries", "electric-vehicle-motors", "missile-guidance", "integrated-circuits",
+        "semiconductors", "semiconductors-and-leds",
+    }
+)  # fmt: skip
+"""End uses the article names (chips under three names of the use tables); others have their exposure, not a claim."""
 NO_GRADES = "grade: no table by supplier exists"
 
 Assessed = RiskAssessed | MeasureAssessed | ExposureAssessed
@@ -200,23 +207,24 @@ def _independence(risk: RiskAssessed) -> IndicatorAssessed | None:
 
 
 def _end_use(exposure: ExposureAssessed) -> IndicatorAssessed | None:
-    """An end use: how exposed it is, and through what."""
+    """An end use that the article names: how exposed it is, and through what."""
+    if exposure.end_use not in END_USES:
+        return None
     value = _number(exposure.facts, "exposure_ratio")
     verdict: Verdict = "unknown" if value is None else "holds" if value >= EXPOSURE_RATIO else "does_not_hold"
     path = " > ".join(exposure.path)
     words = "exposure unknown" if value is None else f"exposure {value:.2f}"
     return _indicator(
-        "end-uses", exposure, about=_short_name(exposure.end_use, exposure), verdict=verdict,
+        "end-uses", exposure, about=_exposed(exposure), verdict=verdict,
         summary=f"{exposure.end_use}: {words}" + (f" through {path}" if path else ""),
         figures=(_figure("exposure_ratio", value, "ratio"),),
         missing=() if value is not None else ("exposure_ratio: not known",),
     )  # fmt: skip
 
 
-def _short_name(end_use: str, exposure: ExposureAssessed) -> str:
+def _exposed(exposure: ExposureAssessed) -> str:
     """Name the end use with the material and home the exposure is for, where it says them."""
-    parts = (end_use, getattr(exposure, "material", None), getattr(exposure, "home", None))
-    return "/".join(part for part in parts if part)
+    return "/".join(part for part in (exposure.end_use, exposure.material, exposure.home) if part)
 
 
 def standards_set(

@@ -181,7 +181,10 @@ def test_an_end_use_is_exposed_through_a_path(value: float | None, verdict: str)
     found = said(exposure, "end-uses")
     assert found.verdict == verdict
     assert "through dysprosium > magnet" in found.summary
-    assert "through" not in said(ExposureAssessed(end_use="x", at=AT), "end-uses").summary
+    bare = said(ExposureAssessed(end_use="smartphones", at=AT), "end-uses")
+    assert "through" not in bare.summary
+    assert bare.missing == ("exposure_ratio: not known",)
+    assert indicators_of(ExposureAssessed(end_use="glass", at=AT, facts={"exposure_ratio": value})) == ()
 
 
 def test_standards_are_counted_and_their_influence_is_not() -> None:
