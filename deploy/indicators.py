@@ -83,11 +83,12 @@ def _claim(
     }  # fmt: skip
 
 
-def _rank(said: IndicatorAssessed) -> tuple[int, bool, bool, str]:
-    """Order what is said: by verdict, rare earths first (the article is about them), known figures before unknown."""
-    words = set(said.about.split("/"))
+def _rank(said: IndicatorAssessed) -> tuple[int, bool, bool, float, str]:
+    """Order what is said: by verdict, rare earths first (the article is about them), known and large figures first."""
     headline = next((each.value for each in said.figures), None)
-    return (_ORDER[said.verdict], not words & _RARE, headline is None, said.about)
+    size = float(headline) if isinstance(headline, (int, float)) else 0.0
+    words = set(said.about.split("/"))
+    return (_ORDER[said.verdict], not words & _RARE, headline is None, -size, said.about)
 
 
 def _sentence(name: str, words: Sequence[IndicatorAssessed], counts: dict[str, int]) -> str:

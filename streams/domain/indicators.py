@@ -37,12 +37,10 @@ SLIP_MONTHS = 6.0
 PREMIUM_RATIO = 0.5
 PREMIUM_VOLUME_SHARE = 0.05
 """DOMAIN section 5: a premium counts from +50% with at least 5% of volume."""
-EXPOSURE_RATIO = 0.6
-"""DOMAIN section 5: the score's warning line."""
 END_USES = frozenset(
     {
-        "smartphones", "electric-vehicle-batteries", "electric-vehicle-motors", "missile-guidance", "integrated-circuits",
-        "semiconductors", "semiconductors-and-leds",
+        "smartphones", "electric-vehicle-batteries", "electric-vehicle-motors", "missile-guidance",
+        "integrated-circuits", "semiconductors", "semiconductors-and-leds",
     }
 )  # fmt: skip
 """End uses the article names (chips under three names of the use tables); others have their exposure, not a claim."""
@@ -207,11 +205,11 @@ def _independence(risk: RiskAssessed) -> IndicatorAssessed | None:
 
 
 def _end_use(exposure: ExposureAssessed) -> IndicatorAssessed | None:
-    """An end use that the article names: how exposed it is, and through what."""
+    """An end use that the article names: it depends where a path spreads a score to it; how much is the figure."""
     if exposure.end_use not in END_USES:
         return None
     value = _number(exposure.facts, "exposure_ratio")
-    verdict: Verdict = "unknown" if value is None else "holds" if value >= EXPOSURE_RATIO else "does_not_hold"
+    verdict: Verdict = "unknown" if value is None else "holds" if value > 0 else "does_not_hold"
     path = " > ".join(exposure.path)
     words = "exposure unknown" if value is None else f"exposure {value:.2f}"
     return _indicator(

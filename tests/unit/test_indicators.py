@@ -172,9 +172,9 @@ def test_the_year_is_too_short_where_independence_comes_after_its_end(gap: float
     assert indicators_of(risk("stock", {})) == ()
 
 
-@pytest.mark.parametrize(("value", "verdict"), [(0.7, "holds"), (0.3, "does_not_hold"), (None, "unknown")])
+@pytest.mark.parametrize(("value", "verdict"), [(0.3, "holds"), (0.0, "does_not_hold"), (None, "unknown")])
 def test_an_end_use_is_exposed_through_a_path(value: float | None, verdict: str) -> None:
-    """From the score's warning line on."""
+    """Any exposure is dependence; how much stands beside it."""
     exposure = ExposureAssessed(
         end_use="missile-guidance", at=AT, facts={"exposure_ratio": value}, path=("dysprosium", "magnet")
     )
