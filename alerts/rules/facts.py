@@ -105,6 +105,8 @@ _ASPECTS: Mapping[str, Mapping[str, FactSpec]] = {
         "status": _fact("text", "status of the plant"),
         "actual_period": _fact("text", "period of the actual output"),
         "outage_share_outside_ratio": _fact("number", "outage as a share of supply outside the dominant country, 0..1"),
+        "outside_supply_tonnes": _fact("number", "what that share is of, tonnes a year"),
+        "outside_supply_from": _fact("text", "where that comes from: a supply table, or the plants reported"),
     },
     "trade": {
         "tonnes": _fact("number", "tonnes in the reference period"),
@@ -117,9 +119,10 @@ _ASPECTS: Mapping[str, Mapping[str, FactSpec]] = {
         "reference_period": _fact("text", "month the figure is for"),
         "reported_by": _fact("text", "who reports the figure"),
         "year_on_year_ratio": _fact("number", "change on the same period of the year before, -0.1 is -10%"),
-        "source_gap_ratio": _fact("number", "largest gap to another reporter of the same flow and period, 0.2 is 20%"),
+        "source_gap_ratio": _fact("number", "gap to another reporter of the flow and period, over the larger, 0..1"),
         "conflicting_tonnes": _fact("number", "what that other reporter says, tonnes"),
         "conflicting_source": _fact("text", "who that other reporter is"),
+        "published_on": _fact("date", "day on which the figure was recorded"),
     },
     "stock": {
         "site": _fact("text", "the site"),

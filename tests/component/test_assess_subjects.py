@@ -154,6 +154,6 @@ def test_a_material_page_names_every_key_once() -> None:
         )  # fmt: skip
         it.process(admitted(of_day(data, name=f"e{day}", day=day)))
     page = page_of(store, "terbium")
-    assert page.flows == (b"trade/terbium/CN/all/a/month", b"trade/terbium/CN/all/b/month")
+    assert page.flows == (b"trade/terbium/CN/all/month/a", b"trade/terbium/CN/all/month/b")
     assert all(store.get(key) is not None for key in page.flows)
     assert page.prices == ()

@@ -3,12 +3,23 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from streams.contracts.capacity import CapacityReported, TradeObserved
 from streams.contracts.price import PriceQuoted
 from streams.contracts.provenance import Provenance
-from streams.domain.capacity import PlantState, month_of, next_plant, plant_facts, plant_key, plant_labels
+from streams.domain.capacity import (
+    PlantState,
+    dominant_of,
+    month_of,
+    next_plant,
+    outage_facts,
+    plant_facts,
+    plant_key,
+    plant_labels,
+    supply_outside,
+)
 from streams.domain.observations import Observation, Ring, observation, period_kind, ring_with
 from streams.domain.prices import PriceSeries, identity_of, next_series, price_facts, series_key, series_labels
 from streams.domain.trade import TradeSeries, next_flow, trade_facts, trade_key, trade_labels
@@ -117,10 +128,17 @@ def test_the_length_of_a_period_is_read_from_it(period: str, kind: str) -> None:
     assert period_kind(period) == kind
 
 
-def flow(*months: tuple[str, float]) -> TradeSeries:
+def traded(period: str, tonnes: float, **fields: Any) -> TradeObserved:
+    given = {"reported_by": "a", "importer": "JP", **fields}
+    return TradeObserved(
+        material="neodymium-magnets", exporter="CN", reference_period=period, tonnes=tonnes, provenance=BY_TEST, **given
+    )  # fmt: skip
+
+
+def flow(*months: tuple[str, float], **fields: Any) -> TradeSeries:
     held: TradeSeries | None = None
     for period, tonnes in months:
-        held = next_flow(held, Observation(period, tonnes, 1.0, 1)) or held
+        held = next_flow(held, traded(period, tonnes, **fields), Observation(period, tonnes, 1.0, 1)) or held
     assert held is not None
     return held
 
@@ -139,7 +157,9 @@ def test_a_gap_leaves_the_month_on_month_change_unknown() -> None:
     """The month before is not the last month known."""
     facts, missing = trade_facts(flow(("2024-07", 5278), ("2024-10", 4725)))
     assert facts["month_on_month_ratio"] is None
-    assert set(missing) == {"month_on_month_ratio", "to_trailing_median_ratio"}
+    assert set(missing) == {
+        "month_on_month_ratio", "to_trailing_median_ratio", "year_on_year_ratio", "source_gap_ratio"
+    }  # fmt: skip
 
 
 def test_the_median_needs_half_of_the_trailing_months() -> None:
@@ -157,21 +177,58 @@ def test_a_year_has_no_month_before() -> None:
     """Cumulative figures are shown, never compared with months."""
     facts, _ = trade_facts(flow(("2024", 5.0), ("2025", 6.0)))
     assert (facts["tonnes"], facts["month_on_month_ratio"]) == (6.0, None)
-    assert next_flow(flow(("2025", 6.0)), Observation("2025", 6.0, 1.0, 1)) is None
+    assert next_flow(flow(("2025", 6.0)), traded("2025", 6.0), Observation("2025", 6.0, 1.0, 1)) is None
+
+
+def test_a_year_ago_is_the_same_month_quarter_or_year() -> None:
+    """Magnet exports of April 2026 against April 2025; a year against the year before."""
+    months = [("2025-04", 2625.0), *((f"2025-{month:02}", 5000.0) for month in range(5, 13)), ("2026-04", 5250.0)]
+    assert trade_facts(flow(*months))[0]["year_on_year_ratio"] == pytest.approx(1.0)
+    assert trade_facts(flow(("2024", 5.0), ("2025", 6.0)))[0]["year_on_year_ratio"] == pytest.approx(0.2)
+    assert trade_facts(flow(("2024-Q1", 0.0), ("2025-Q1", 6.0)))[0]["year_on_year_ratio"] is None
+    assert trade_facts(flow(("2023", 5.0), ("2025", 6.0)))[0]["year_on_year_ratio"] is None
+
+
+def test_two_reporters_that_differ_are_a_conflict_and_both_stay() -> None:
+    """280 t against 411.3 t to Japan in December 2025 (DOMAIN section 4)."""
+    one, other = flow(("2025-12", 280.0)), flow(("2025-12", 411.3), reported_by="b")
+    facts, _ = trade_facts(one, [other])
+    assert facts["source_gap_ratio"] == pytest.approx(131.3 / 411.3)
+    assert (facts["tonnes"], facts["conflicting_tonnes"], facts["conflicting_source"]) == (280.0, 411.3, "b")
+    assert trade_facts(other, [one])[0]["conflicting_tonnes"] == 280.0
+
+
+def test_the_reporter_that_differs_most_is_named_and_other_periods_are_not_compared() -> None:
+    """Agreement is a gap of zero; silence is an unknown one; nothing against something is a gap of one."""
+    others = [flow(("2025-12", t), reported_by=who) for who, t in (("d", 140.0), ("c", 140.0), ("b", 281.0))]
+    assert trade_facts(flow(("2025-12", 280.0)), others)[0]["conflicting_source"] == "c"
+    same, missing = trade_facts(flow(("2025-12", 0.0)), [flow(("2025-12", 0.0), reported_by="b")])
+    assert same["source_gap_ratio"] == 0.0
+    assert "conflicting_tonnes" not in same
+    assert "conflicting_tonnes" not in missing
+    assert trade_facts(flow(("2025-12", 0.0)), [flow(("2025-12", 9.0))])[0]["source_gap_ratio"] == 1.0
+    assert trade_facts(flow(("2025-12", 9.0)), [flow(("2025-11", 1.0))])[0]["source_gap_ratio"] is None
+
+
+def test_a_ratio_of_tonnes_that_no_number_holds_is_unknown() -> None:
+    """A figure of almost nothing a month ago would give infinity."""
+    assert trade_facts(flow(("2025-11", 5e-324), ("2025-12", 1e12)))[0]["month_on_month_ratio"] is None
+
+
+def test_the_flow_knows_when_its_figure_was_published_and_whether_it_is_made_up() -> None:
+    """A late figure of an older month does not make the newest one synthetic."""
+    assert trade_facts(flow(("2025-12", 9.0)))[0]["published_on"] == "1970-01-01"
+    held = flow(("2025-12", 9.0))
+    made = msgspec.structs.replace(traded("2025-11", 1.0), provenance=Provenance(source="x", synthetic=True))
+    late = next_flow(held, made, Observation("2025-11", 1.0, 1.0, 1))
+    assert late is not None
+    assert not late.synthetic
 
 
 def test_two_reporters_are_two_flows() -> None:
     """280 t and 411.3 t stay beside each other."""
-
-    def trade(**fields: Any) -> TradeObserved:
-        given = {"reported_by": "a", "importer": "JP", **fields}
-        return TradeObserved(
-            material="neodymium-magnets", exporter="CN", reference_period="2025-12", tonnes=1.0, provenance=BY_TEST,
-            **given,
-        )  # fmt: skip
-
-    assert trade_key(trade()) != trade_key(trade(reported_by="b"))
-    assert trade_labels(trade(importer=None))["importer"] == "all"
+    assert trade_key(traded("2025-12", 1.0)) != trade_key(traded("2025-12", 1.0, reported_by="b"))
+    assert trade_labels(traded("2025-12", 1.0, importer=None))["importer"] == "all"
 
 
 def report(**fields: Any) -> CapacityReported:
@@ -235,3 +292,55 @@ def test_a_plant_is_known_by_plant_material_and_stage() -> None:
     """One site separates many oxides."""
     assert plant_key(report()) != plant_key(report(material="terbium"))
     assert plant_labels(report())["plant"] == "p"
+
+
+def test_a_slip_counts_from_the_earliest_promise_where_none_is_named_the_first() -> None:
+    """A report that says "Q3 2025", then one that says "H2 2026", is a slip of fifteen months; one report is none."""
+    once, later = report(current_target="Q3 2025"), report(current_target="H2 2026")
+    assert plant_facts(plant(once))[0]["slip_months_count"] is None
+    assert plant_facts(plant(once, later))[0]["slip_months_count"] == 15
+    assert plant_facts(plant(once, later, report(current_target="2027-01")))[0]["slip_months_count"] == 16
+    assert plant_facts(plant(report(first_target="2025")))[0]["slip_months_count"] is None
+
+
+def test_an_older_promise_that_comes_late_becomes_the_first() -> None:
+    """The set of reports decides, not the order in which they come."""
+    held = plant(report(current_target="H2 2026"))
+    with_old = next_plant(held, report(current_target="2025-01"), recorded=-1.0, digest=9)
+    assert with_old is not None
+    assert plant_facts(with_old)[0]["slip_months_count"] == 23
+
+
+def test_an_outage_is_a_share_of_supply_outside_the_dominant_country() -> None:
+    """Output of a year goes before nameplate; what is planned supplies nothing; the outage is part of the whole."""
+    broken = plant(report(country="MY", status="outage", actual_tonnes=60.0, actual_period="2025",
+                          outage_tonnes_per_year=40.0))  # fmt: skip
+    others = [
+        plant(report(plant="a", country="FR", status="operating", nameplate_tonnes_per_year=100.0)),
+        plant(report(plant="b", country="US", status="planned", nameplate_tonnes_per_year=900.0)),
+        plant(report(plant="c", country="EE", status="operating")),
+        plant(report(plant="d", country="CN", status="reference", nameplate_tonnes_per_year=5000.0)),
+    ]
+    assert dominant_of([broken, *others]) == "CN"
+    assert dominant_of([others[2]]) is None
+    outside = supply_outside([broken, *others], dominant="CN")
+    assert outside == 200.0
+    assert supply_outside(others[1:], dominant="CN") is None
+    facts, _ = plant_facts(broken, outage_facts(broken, outside_tonnes=outside, told_by="plants"))
+    assert facts["outage_share_outside_ratio"] == pytest.approx(0.2)
+    assert (facts["outside_supply_tonnes"], facts["outside_supply_from"]) == (200.0, "plants")
+    assert outage_facts(broken, outside_tonnes=10.0, told_by="x")["outage_share_outside_ratio"] == 1.0
+    assert outage_facts(broken, outside_tonnes=None, told_by=None) == {"outage_share_outside_ratio": None}
+    assert outage_facts(others[0], outside_tonnes=9.0, told_by="x") == {"outage_share_outside_ratio": None}
+
+
+def test_a_late_report_does_not_rename_the_plant() -> None:
+    """Labels and the mark of made-up data are those of the newest report."""
+    held = plant(report(operator="new"))
+    old = msgspec.structs.replace(
+        report(operator="old", target_tonnes_per_year=5.0), provenance=Provenance(source="x", synthetic=True)
+    )
+    late = next_plant(held, old, recorded=-1.0, digest=7)
+    assert late is not None
+    assert (late.labels["operator"], late.synthetic) == ("new", False)
+    assert plant_facts(late)[0]["target_tonnes_per_year"] == 5.0
