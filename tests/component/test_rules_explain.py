@@ -119,5 +119,5 @@ def test_a_diff_of_a_set_with_itself_is_empty_and_one_with_an_edit_is_a_finding(
     document = json.loads(moved.stdout)
     assert moved.exit_code == 1
     assert {d["ended_by_seconds"] for d in document["alerts"]} == {-7 * 86_400.0}
-    assert document["edited"] == ["control-announced", "control-imposed"]
+    assert document["edited"] == ["control-announced", "control-eased", "control-imposed"]
     assert runner.invoke(app, ["rules", "diff", str(tmp_path / "none"), "shipped"]).exit_code == 2

@@ -1,32 +1,23 @@
 """Every rule test file of the project, each test collected as its own, run twice: with ticks and without."""
 
-from functools import cache
 from pathlib import Path
 
 import jsonschema
 import pytest
 
 from alerts.rules.documents import read_document
-from alerts.ruletest.files import LoadedTest, load_test_file
+from alerts.ruletest.files import LoadedTest
 from alerts.ruletest.report import failure_lines
 from alerts.ruletest.specification import rule_test_schema
+from tests.support.rule_tests import FILES, loaded_from, run_once
 
-ROOT = Path(__file__).resolve().parents[2]
-FILES = sorted([*(ROOT / "tests/rules").rglob("*.yaml"), *(ROOT / "deploy/rules/tests").rglob("*.yaml")])
-
-
-@cache
-def loaded(path: Path) -> tuple[LoadedTest, ...]:
-    return tuple(load_test_file(path))
-
-
-ALL = [pytest.param(test, id=f"{path.stem}: {test.spec.name}") for path in FILES for test in loaded(path)]
+ALL = [pytest.param(test, id=f"{path.stem}: {test.spec.name}") for path in FILES for test in loaded_from(path)]
 
 
 @pytest.mark.parametrize("test", ALL)
 def test_it_sees_what_it_expects(test: LoadedTest) -> None:
     """The reason stands in the file, beside the test."""
-    run = test.run()
+    run = run_once(test)
     told = "\n".join(line for failure in run.failures for line in failure_lines(failure))
     assert run.passed, f"{test.file}:{test.line}\n{told}"
 
@@ -34,7 +25,7 @@ def test_it_sees_what_it_expects(test: LoadedTest) -> None:
 @pytest.mark.parametrize("test", ALL)
 def test_its_log_does_not_depend_on_how_often_time_ticks(test: LoadedTest) -> None:
     """Promise 1: time is cadence-invariant, so only the ticks at checks may be left out and nothing changes."""
-    dense, sparse = test.run(ticks=True), test.run(ticks=False)
+    dense, sparse = run_once(test), test.run(ticks=False)
     assert sparse.changes == dense.changes
 
 
