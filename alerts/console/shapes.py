@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from streams.adapters.risk_document import assessed_document
 from streams.adapters.view_reader import ViewAge
 from streams.contracts.alert import AlertChanged
 from streams.contracts.assessments import MeasureAssessed, RiskAssessed
@@ -58,9 +59,15 @@ def alert_row(alert: AlertChanged) -> dict[str, Any]:
 
 
 def material_rows(risks: Iterable[RiskAssessed]) -> list[dict[str, Any]]:
-    """Group assessments by material; each keeps its aspect, labels, facts, and what is missing."""
+    """Group assessments by material; each keeps its aspect, labels, facts, and what is missing.
+
+    `scores` has the score for each home in the shape of `risk show`.
+    """
     found: dict[str, list[dict[str, Any]]] = {}
+    scores: dict[str, list[dict[str, Any]]] = {}
     for risk in risks:
+        if risk.aspect == "score":
+            scores.setdefault(risk.material, []).append(assessed_document(risk))
         plain: dict[str, Any] = msgspec.to_builtins(risk)
         row = {
             "aspect": risk.aspect,
@@ -72,7 +79,10 @@ def material_rows(risks: Iterable[RiskAssessed]) -> list[dict[str, Any]]:
             "synthetic": risk.synthetic,
         }
         found.setdefault(risk.material, []).append(row)
-    return [{"material": m, "symbol": MATERIALS.get(m), "assessments": rows} for m, rows in sorted(found.items())]
+    return [
+        {"material": m, "symbol": MATERIALS.get(m), "assessments": rows, "scores": scores.get(m, [])}
+        for m, rows in sorted(found.items())
+    ]
 
 
 def view_row(age: ViewAge, *, stale_after_seconds: float) -> dict[str, Any]:

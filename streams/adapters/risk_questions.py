@@ -13,10 +13,11 @@ from typing import Any
 import msgspec
 
 from streams.adapters.assess import AssessCore
+from streams.adapters.risk_document import risk_document
 from streams.adapters.subjects.registry import SUBJECTS
 from streams.adapters.subjects.score import ScoreBasis, Scores
 from streams.adapters.subjects.subject import Result, Subject
-from streams.contracts.assessments import Fact, FactorInput, MeasureAssessed
+from streams.contracts.assessments import MeasureAssessed
 from streams.contracts.codec import encode_event
 from streams.contracts.events import Event, Tick, family_of
 from streams.contracts.materials import MATERIALS
@@ -24,7 +25,7 @@ from streams.contracts.records import Segment
 from streams.domain.exposure import ComponentGraph, Exposure
 from streams.domain.material_score import MaterialScores, score_facts, shown_inputs
 from streams.domain.score import Score
-from streams.domain.score_parameters import FACTORS, ScoreParameters
+from streams.domain.score_parameters import ScoreParameters
 from streams.domain.status import StatusQuestions, When
 from streams.reference.component_graph import load_component_graph
 from streams.reference.score_parameters import load_score_parameters
@@ -142,41 +143,6 @@ def _folded(told: Sequence[Event], as_of: When) -> InMemoryStateStore:
     for refused in outcome.dead_letters:
         raise RiskQuestionError(f"{refused.reason} at {refused.field}: {refused.detail}")
     return store
-
-
-def risk_document(
-    material: str, *, home: str, facts: Mapping[str, Fact], inputs: Iterable[FactorInput], missing: Sequence[str],
-    at: datetime, synthetic: bool,
-) -> dict[str, Any]:  # fmt: skip
-    """Return the JSON of `risk show`.
-
-    `{material, home, score, interval: [low, high], contributions: {factor: ratio}, factors: {factor: {value, inputs}}}`
-    and what else is known. Contributions add up to the score; a `value` of null is unknown; `age_days` counts whole
-    days from publication to `at`.
-    """
-    shown: dict[str, list[dict[str, Any]]] = {factor.value: [] for factor in FACTORS}
-    for each in inputs:
-        shown[each.factor].append(_input_row(each, at))
-    return {
-        "material": material,
-        "home": home,
-        "score": facts.get("score_ratio"),
-        "interval": [facts.get("score_low_ratio"), facts.get("score_high_ratio")],
-        "contributions": {factor.value: facts.get(f"{factor.value}_contribution_ratio") for factor in FACTORS},
-        "factors": {
-            factor.value: {"value": facts.get(f"{factor.value}_factor_ratio"), "inputs": shown[factor.value]}
-            for factor in FACTORS
-        },
-        "missing": list(missing),
-        "synthetic": synthetic,
-        "at": at,
-    }
-
-
-def _input_row(read: FactorInput, at: datetime) -> dict[str, Any]:
-    row: dict[str, Any] = {name: getattr(read, name) for name in read.__struct_fields__ if name != "factor"}
-    row["age_days"] = None if read.published_at is None else (at - read.published_at).days
-    return row
 
 
 def score_document(questions: RiskQuestions, material: str, *, home: str) -> dict[str, Any]:

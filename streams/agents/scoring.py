@@ -6,15 +6,17 @@ from datetime import datetime
 from streams.adapters.assess import CLOCK_KEY, AssessCore, decode_state, encode_state
 from streams.adapters.assess_state import Clock, LastAssessed
 from streams.adapters.metrics.records import RecordMetrics
-from streams.adapters.metrics.snapshot import WorkerSnapshot
+from streams.adapters.metrics.snapshot import SupplyFigures, WorkerSnapshot
 from streams.adapters.metrics.worker import WorkerMetrics
 from streams.adapters.read_view import ReadViewWriter
-from streams.adapters.view_layout import ViewSlice
+from streams.adapters.subjects.score import LastScore
+from streams.adapters.view_layout import ViewSlice, risk_key
 from streams.agents.endpoint import WorkerEndpoint
 from streams.agents.settings import VERSION, RoadSettings
 from streams.agents.view_service import ReadViewService, slice_reader
-from streams.contracts.assessments import MeasureAssessed
+from streams.contracts.assessments import MeasureAssessed, RiskAssessed
 from streams.contracts.topics import ASSESSMENTS, SIGNALS
+from streams.domain.evidence import Evidence
 from streams.runtime.app import SafeApp, WorkerService, build_worker
 from streams.runtime.clock import utc_now
 from streams.runtime.ports import PartitionCore, StateStore
@@ -58,21 +60,43 @@ def home_measures(owned: OwnedPartition) -> list[MeasureAssessed]:
     return [value.assessed for _, value in owned.state.items() if isinstance(value, LastAssessed)]
 
 
+def last_scores(owned: OwnedPartition) -> list[RiskAssessed]:
+    """Return the last score of each material that a partition owns, for each home."""
+    return [value.assessed for _, value in owned.state.items() if isinstance(value, LastScore)]
+
+
+def supply_figures(owned: OwnedPartition) -> list[SupplyFigures]:
+    """Return what a partition holds of supply shares, concentration and import reliance."""
+    found = []
+    for key, value in owned.state.items():
+        if isinstance(value, Evidence) and value.aspect == "supply":
+            known = {name: held.low for name, held in value.figures.items() if held.high in (None, held.low)}
+            material = key.decode().split("/")[1]
+            found.append(SupplyFigures(material=material, stage=value.of, home=value.home, **known))
+    return found
+
+
 def view_slice(owned: OwnedPartition) -> ViewSlice:
     """Return what the read view shows of a partition."""
     clock: Clock | None = owned.state.get(CLOCK_KEY)
     return ViewSlice(
         position=owned.position, measures={m.measure: m for m in home_measures(owned)},
-        clock_at=clock.now if clock else None,
+        risks={risk_key(score): score for score in last_scores(owned)}, clock_at=clock.now if clock else None,
     )  # fmt: skip
 
 
 def _with_measures(app: SafeApp, snapshot: WorkerSnapshot) -> WorkerSnapshot:
     measures: list[MeasureAssessed] = []
+    scores: list[RiskAssessed] = []
+    supply: list[SupplyFigures] = []
     clocks: dict[int, datetime | None] = {}
     for owned in owned_partitions(app, STAGE):
         measures += home_measures(owned)
+        scores += last_scores(owned)
+        supply += supply_figures(owned)
         clock: Clock | None = owned.state.get(CLOCK_KEY)
         clocks[owned.partition] = clock.now if clock else None
     partitions = tuple(replace(p, clock_at=clocks.get(p.partition)) for p in snapshot.partitions)
-    return replace(snapshot, measures=tuple(measures), partitions=partitions)
+    return replace(
+        snapshot, measures=tuple(measures), scores=tuple(scores), supply=tuple(supply), partitions=partitions
+    )

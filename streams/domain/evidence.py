@@ -52,11 +52,15 @@ _DIRECT: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "price": ("change_30_observations_ratio", "volatility_to_median_ratio", "premium_ratio"),
         "trade": ("to_trailing_median_ratio", "month_on_month_ratio"),
         "capacity": ("outage_share_outside_ratio", "slip_months_count", "actual_to_nameplate_ratio"),
-        "supply": ("hhi_ratio", "import_reliance_ratio"),
+        "supply": ("hhi_ratio", "top_share_ratio"),
+        "home": ("import_reliance_ratio",),
         "stock": ("cover_to_lead_ratio", "survive_to_recover_ratio"),
     }
 )
-"""Aspect to the figures that are read off it."""
+"""Aspect to the figures that are read off it; `home` is supply with a home, whose own sources are no world supply.
+
+The largest share enters no factor: it is held to be shown.
+"""
 
 _FACTOR: Mapping[str, Factor] = MappingProxyType(
     {
@@ -76,6 +80,9 @@ HELD = "the newest edition does not say; an earlier figure is held"
 FIGURE_FACTORS = tuple(dict.fromkeys(_FACTOR.values()))
 """Factors made of figures: all but policy and blindness."""
 
+WIDEST_HHI_RATIO = 0.25
+"""Bounds of an index further apart say less than the largest share does."""
+
 _Ends = tuple[float, float | None]
 
 
@@ -89,10 +96,16 @@ def _ratio(facts: Mapping[str, Fact], over: str, under: str) -> _Ends | None:
 
 
 def _concentration(facts: Mapping[str, Fact]) -> _Ends | None:
-    """Return the HHI; without it the bounds that the largest share leaves: t^2 to t^2 + (1 - t)^2."""
+    """Return the HHI, or its bounds where they say something; else the bounds that the largest share leaves.
+
+    A largest share `t` leaves `t^2` (all others are small) to `t^2 + (1 - t)^2` (there is one other).
+    """
     hhi, top = _number(facts.get("hhi_ratio")), _number(facts.get("top_share_ratio"))
     if hhi is not None:
         return hhi, None
+    low, high = _number(facts.get("hhi_low_ratio")), _number(facts.get("hhi_high_ratio"))
+    if low is not None and high is not None and high - low <= WIDEST_HHI_RATIO:
+        return low, high
     return None if top is None else (top * top, top * top + (1 - top) * (1 - top))
 
 
@@ -139,7 +152,8 @@ def next_evidence(held: Evidence | None, assessed: RiskAssessed) -> Evidence | N
     )  # fmt: skip
     figures = dict(held.figures) if held is not None else {}
     unknown = []
-    for name in _DIRECT[assessed.aspect]:
+    kind = "home" if assessed.aspect == "supply" and assessed.home is not None else assessed.aspect
+    for name in _DIRECT[kind]:
         ends = _ends(name, facts)
         prior = figures.get(name)
         if ends is None:
@@ -169,6 +183,9 @@ def factor_inputs(pieces: Iterable[Evidence], *, parameters: ScoreParameters) ->
     found: dict[Factor, list[Input]] = {}
     for piece in pieces:
         for name, held in piece.figures.items():
+            factor = _FACTOR.get(name)
+            if factor is None:
+                continue
             told = held.told
             origin = Origin(
                 source=told.source, reference_period=told.period, vintage=told.vintage, published_at=told.at,
@@ -179,5 +196,5 @@ def factor_inputs(pieces: Iterable[Evidence], *, parameters: ScoreParameters) ->
                 name, held.low, held.high, of=piece.of, scale=parameters.scales[name], origin=origin,
                 said=HELD if name in piece.unknown else None, sees=name not in _SHOWS_STRESS_ONLY,
             )  # fmt: skip
-            found.setdefault(_FACTOR[name], []).append(made)
+            found.setdefault(factor, []).append(made)
     return found

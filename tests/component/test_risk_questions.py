@@ -235,9 +235,10 @@ def test_wrong_usage_ends_with_two(arguments: list[str]) -> None:
 
 def test_what_if_prints_the_differences_and_sends_nothing(tmp_path: Any) -> None:
     """As tables and as JSON; a broken line is a finding."""
-    file = tmp_path / "events.jsonl"
+    file, recorded = tmp_path / "events.jsonl", tmp_path / "recorded.jsonl"
     file.write_bytes(encode_event(hypothetical()[0]))
-    arguments = ["what-if", str(file), "--as-of", "2026-11-20", "--home", "US"]
+    recorded.write_bytes(b"\n".join(encode_event(event) for event in load_history("policy")))
+    arguments = ["what-if", str(file), "--as-of", "2026-11-20", "--home", "US", "--from", str(recorded)]
     made = msgspec.json.decode(RUNNER.invoke(app, [*arguments, "--json"]).stdout)
     assert {row["home"] for row in made["scores"]} == {"US"}
     shown = RUNNER.invoke(app, arguments).stdout

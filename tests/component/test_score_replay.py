@@ -90,6 +90,7 @@ def test_every_score_adds_up_says_what_is_missing_and_names_its_inputs() -> None
         unknown = {name for name, value in facts.items() if value is None}
         assert unknown <= set(each.missing)
         assert all(read.source for read in each.inputs)
+        assert each.causes or not each.inputs
     policy_moves = [r for r in scores(WHOLE, "gallium", "US") if r.causes]
     assert {"CN-2023-23", "CN-2024-46-2", "CN-2025-72"} <= {cause for r in policy_moves for cause in r.causes}
 

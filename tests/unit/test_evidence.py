@@ -53,8 +53,19 @@ def test_entities_are_told_apart_by_aspect_home_and_labels() -> None:
         (told("supply", hhi_ratio=0.9, top_share_ratio=0.94), Factor.CONCENTRATION, [("hhi_ratio", 0.9, 0.9)]),
         (told("supply", hhi_ratio=None, top_share_ratio=0.5), Factor.CONCENTRATION, [("hhi_ratio", 0.25, 0.5)]),
         (told("supply", hhi_ratio=None), Factor.CONCENTRATION, []),
-        (told("supply", import_reliance_ratio=0.67), Factor.IMPORT_RELIANCE, [("import_reliance_ratio", 0.67, 0.67)]),
-        (told("supply", import_reliance_low_ratio=0.9), Factor.IMPORT_RELIANCE, [("import_reliance_ratio", 0.9, 1.0)]),
+        (told("supply", hhi_low_ratio=0.4, hhi_high_ratio=0.5), Factor.CONCENTRATION, [("hhi_ratio", 0.4, 0.5)]),
+        (told("supply", hhi_low_ratio=0.0, hhi_high_ratio=1.0), Factor.CONCENTRATION, []),
+        (told("supply", home="US", hhi_ratio=0.9), Factor.CONCENTRATION, []),
+        (
+            told("supply", home="US", import_reliance_ratio=0.67),
+            Factor.IMPORT_RELIANCE,
+            [("import_reliance_ratio", 0.67, 0.67)],
+        ),
+        (
+            told("supply", home="US", import_reliance_low_ratio=0.9),
+            Factor.IMPORT_RELIANCE,
+            [("import_reliance_ratio", 0.9, 1.0)],
+        ),
         (told("price", premium_ratio=3.0, thin=False), Factor.PRICE_STRESS, [("premium_ratio", 3.0, 3.0)]),
         (told("price", premium_ratio=3.0, thin=True), Factor.PRICE_STRESS, []),
         (

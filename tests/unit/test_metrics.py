@@ -14,14 +14,27 @@ from prometheus_client.parser import text_string_to_metric_families
 from streams.adapters.metrics.catalogue import CATALOGUE, LIVE, STATE_RANKS, EventOutcome
 from streams.adapters.metrics.collector import WorkerCollector, register_collector
 from streams.adapters.metrics.endpoint import MetricsEndpoint
-from streams.adapters.metrics.snapshot import PartitionSnapshot, WorkerSnapshot
+from streams.adapters.metrics.snapshot import PartitionSnapshot, SupplyFigures, WorkerSnapshot
 from streams.adapters.metrics.worker import MAX_SOURCES, WorkerMetrics
 from streams.contracts.alert import AlertState
-from streams.contracts.assessments import LegalState
+from streams.contracts.assessments import LegalState, RiskAssessed
 from tests.support.measures import T0, alert_changed, claimed_end, measure_assessed
 
 FULL = WorkerSnapshot(
     measures=[measure_assessed(claimed_ends=(claimed_end(), claimed_end(date(2026, 12, 1))))],
+    scores=[
+        RiskAssessed(material="gallium", aspect="score", at=T0, home="US", facts={
+            "score_ratio": 0.75, "score_low_ratio": 0.7, "policy_contribution_ratio": 0.5, "policy_factor_ratio": 0.9,
+            "thin_cover_contribution_ratio": 0.0, "thin_cover_factor_ratio": None,
+        })
+    ],
+    supply=[
+        SupplyFigures(material="gallium", stage="refining", top_share_ratio=0.99, hhi_ratio=0.98),
+        SupplyFigures(material="tungsten", stage="mining"),
+        SupplyFigures(material="gallium", stage="refining", home="US", import_reliance_ratio=1.0),
+        SupplyFigures(material="gallium", stage="metal", home="US", import_reliance_ratio=0.5),
+        SupplyFigures(material="tungsten", stage="refining", home="US"),
+    ],
     open_alerts=[alert_changed(), alert_changed("f2", rule="price", labels={"material": "gallium"}, severity=None)],
     rules=("deferral-end", "price", "quiet"),
     partitions=(PartitionSnapshot(topic="monazite.signals.v1", partition=2, lag_messages=3, progress_offset=40,
@@ -59,6 +72,20 @@ def test_names_and_labels_follow_the_rules_of_prometheus() -> None:
         assert not {"event", "id", "url", "subscriber", "error"} & set(metric.labels)
     assert set(STATE_RANKS) == set(LegalState)
     assert len(set(STATE_RANKS.values())) == len(LegalState)
+
+
+def test_a_score_and_its_parts_are_gauges_and_what_is_unknown_has_no_series() -> None:
+    """Parts add up on a board; a reliance known as ">50" only is not drawn as a number."""
+    values = collected(FULL)
+    gallium = (("home", "US"), ("material", "gallium"))
+    assert values["monazite_risk_score_ratio", gallium] == 0.75
+    assert values["monazite_risk_contribution_ratio", (("factor", "policy"), *gallium)] == 0.5
+    assert values["monazite_supply_top_share_ratio", (("material", "gallium"), ("stage", "refining"))] == 0.99
+    assert values["monazite_concentration_ratio", (("material", "gallium"), ("stage", "refining"))] == 0.98
+    assert values["monazite_import_reliance_ratio", gallium] == 1.0, "the most reliant stage counts"
+    shown = {dict(labels).get("material") for name, labels in values if "concentration" in name or "reliance" in name}
+    assert shown == {"gallium"}
+    assert ("monazite_risk_contribution_ratio", (("factor", "thin_cover"), *gallium)) in values
 
 
 def test_exactly_one_state_of_a_measure_is_one() -> None:

@@ -170,27 +170,28 @@ PROCESSING = _histogram("processing_seconds", ("agent",), "Time an agent takes f
     buckets=_FAST, values=_sets(agent=AGENTS))  # fmt: skip
 NOTIFICATION_DELAY = _histogram("notification_delay_seconds", ("channel",), "From the alert to its delivery.",
     buckets=_LONG, values=_sets(channel=CHANNELS))  # fmt: skip
+RISK_SCORE = _gauge("risk_score_ratio", "ratio", ("material", "home"),
+    "Supply risk of a material for a home, 0..1, as last assessed.")  # fmt: skip
+RISK_CONTRIBUTION = _gauge("risk_contribution_ratio", "ratio", ("material", "home", "factor"),
+    "Part of the score that a factor makes; the parts add up to the score.")  # fmt: skip
+SUPPLY_TOP_SHARE = _gauge("supply_top_share_ratio", "ratio", ("material", "stage"),
+    "Share of the largest producing country at a stage, world supply.")  # fmt: skip
+CONCENTRATION = _gauge("concentration_ratio", "ratio", ("material", "stage"),
+    "Concentration (HHI, 0..1) of world supply at a stage; no series where only bounds are known.")  # fmt: skip
+IMPORT_RELIANCE = _gauge("import_reliance_ratio", "ratio", ("material", "home"),
+    "Net import reliance of a home at its most reliant stage; no series where only bounds are known.")  # fmt: skip
 BUILD = Metric(name=PREFIX + "build_info", kind="info", unit="info", labels=("version", "process"),
     meaning="Version of the program and the process that runs it; always 1.")  # fmt: skip
 
-PLANNED = (
-    _gauge("risk_score_ratio", "ratio", ("material", "home"), "Supply risk of a material, 0..1.", exists_now=False),
-    _gauge("risk_contribution_ratio", "ratio", ("material", "home", "factor"), "Share of the score a factor makes.",
-           exists_now=False),
-    _gauge("supply_top_share_ratio", "ratio", ("material", "stage"), "Share of the largest country at a stage.",
-           exists_now=False),
-    _gauge("concentration_ratio", "ratio", ("material", "stage"), "Concentration (HHI, 0..1) of a stage.",
-           exists_now=False),
-    _gauge("import_reliance_ratio", "ratio", ("material", "home"), "Net import reliance of a home country.",
-           exists_now=False),
-)  # fmt: skip
+PLANNED: tuple[Metric, ...] = ()
 """Metrics of the design that nothing exports yet; no dashboard and no rule may use them."""
 
 LIVE = (
     MEASURE_STATE, MEASURE_STATE_RANK, MEASURE_END, MEASURE_CLAIMED_END, OPEN_ALERTS, OPEN_MATERIAL_ALERTS, LAST_EVENT,
     CONSUMER_LAG, CONSUMER_PROGRESS, PARTITION_CLOCK, PARTITION_ASSIGNED, ALERT_TRANSITIONS, RULE_ERRORS,
     RULE_EVALUATIONS, RULE_EVALUATION_SECONDS, RULES_LOADED, EVENTS, DEAD_LETTERS,
-    NOTIFICATIONS, REBALANCES, VIEW_WRITES, EVENT_AGE, EVENT_TO_ALERT, PROCESSING, NOTIFICATION_DELAY, BUILD,
+    NOTIFICATIONS, REBALANCES, VIEW_WRITES, EVENT_AGE, EVENT_TO_ALERT, PROCESSING, NOTIFICATION_DELAY, RISK_SCORE,
+    RISK_CONTRIBUTION, SUPPLY_TOP_SHARE, CONCENTRATION, IMPORT_RELIANCE, BUILD,
 )  # fmt: skip
 
 CATALOGUE: MappingProxyType[str, Metric] = MappingProxyType({m.name: m for m in (*LIVE, *PLANNED)})

@@ -13,14 +13,16 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from streams.adapters.metrics import catalogue
-from streams.adapters.metrics.snapshot import SnapshotSource, WorkerSnapshot
+from streams.adapters.metrics.snapshot import SnapshotSource, SupplyFigures, WorkerSnapshot
 from streams.contracts.alert import AlertChanged
-from streams.contracts.assessments import LegalState, MeasureAssessed
+from streams.contracts.assessments import LegalState, MeasureAssessed, RiskAssessed
 from streams.contracts.identifiers import zone_of
 
 _GAUGES = (
     catalogue.MEASURE_STATE, catalogue.MEASURE_STATE_RANK, catalogue.MEASURE_END, catalogue.MEASURE_CLAIMED_END,
-    catalogue.OPEN_ALERTS, catalogue.OPEN_MATERIAL_ALERTS, catalogue.LAST_EVENT, catalogue.CONSUMER_LAG,
+    catalogue.RISK_SCORE, catalogue.RISK_CONTRIBUTION, catalogue.SUPPLY_TOP_SHARE, catalogue.CONCENTRATION,
+    catalogue.IMPORT_RELIANCE, catalogue.OPEN_ALERTS, catalogue.OPEN_MATERIAL_ALERTS, catalogue.LAST_EVENT,
+    catalogue.CONSUMER_LAG,
     catalogue.CONSUMER_PROGRESS, catalogue.PARTITION_CLOCK, catalogue.PARTITION_ASSIGNED,
 )  # fmt: skip
 
@@ -51,6 +53,8 @@ class WorkerCollector(Collector):
         """Yield the families of the snapshot; nothing is kept between two scrapes."""
         snapshot = self._snapshot()
         yield from _of_measures(snapshot.measures)
+        yield from _of_scores(snapshot.scores)
+        yield from _of_supply(snapshot.supply)
         if snapshot.rules is not None:
             yield from _of_alerts(snapshot.rules, snapshot.open_alerts)
         yield from _of_partitions(snapshot)
@@ -82,6 +86,39 @@ def _of_measures(measures: Iterable[MeasureAssessed]) -> Iterator[Metric]:
         for state, rank in catalogue.STATE_RANKS.items():
             ranks.add_metric([state.value], rank)
     yield from (states, ranks, ends, claims)
+
+
+def _of_scores(scores: Iterable[RiskAssessed]) -> Iterator[Metric]:
+    whole, parts = _empty(catalogue.RISK_SCORE), _empty(catalogue.RISK_CONTRIBUTION)
+    for assessed in sorted(scores, key=lambda s: (s.material, s.home or "")):
+        labels = [assessed.material, assessed.home or ""]
+        for name, value in assessed.facts.items():
+            if not isinstance(value, float):
+                continue
+            if name == "score_ratio":
+                whole.add_metric(labels, value)
+            elif name.endswith("_contribution_ratio"):
+                parts.add_metric([*labels, name.removesuffix("_contribution_ratio")], value)
+    yield from (whole, parts)
+
+
+def _of_supply(supply: Iterable[SupplyFigures]) -> Iterator[Metric]:
+    shares, index = _empty(catalogue.SUPPLY_TOP_SHARE), _empty(catalogue.CONCENTRATION)
+    reliance: dict[tuple[str, str], float] = {}
+    for each in sorted(supply, key=lambda s: (s.material, s.stage)):
+        if each.home is not None:
+            if each.import_reliance_ratio is not None:
+                key = (each.material, each.home)
+                reliance[key] = max(each.import_reliance_ratio, reliance.get(key, 0.0))
+            continue
+        if each.top_share_ratio is not None:
+            shares.add_metric([each.material, each.stage], each.top_share_ratio)
+        if each.hhi_ratio is not None:
+            index.add_metric([each.material, each.stage], each.hhi_ratio)
+    relied = _empty(catalogue.IMPORT_RELIANCE)
+    for labels, value in sorted(reliance.items()):
+        relied.add_metric(labels, value)
+    yield from (shares, index, relied)
 
 
 def _of_alerts(rules: Iterable[str], alerts: Iterable[AlertChanged]) -> Iterator[Metric]:

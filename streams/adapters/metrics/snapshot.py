@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from streams.contracts.alert import AlertChanged
-from streams.contracts.assessments import MeasureAssessed
+from streams.contracts.assessments import MeasureAssessed, RiskAssessed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,15 +25,30 @@ class PartitionSnapshot:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SupplyFigures:
+    """What is held of the supply of a material at a stage, or (`home`) of the reliance of a home; `None`: unknown."""
+
+    material: str
+    stage: str
+    home: str | None = None
+    top_share_ratio: float | None = None
+    hhi_ratio: float | None = None
+    import_reliance_ratio: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class WorkerSnapshot:
     """Owned by the worker at one instant, and by it alone.
 
     `measures`: of home partitions that are ready. `open_alerts`: the last change of each alert that is open, in ready
     partitions. `rules`: ids of the loaded rules, `None` in a worker that runs none. `last_event_at`: source to the
-    instant (of the worker's clock) at which it last admitted an event of it.
+    instant (of the worker's clock) at which it last admitted an event of it. `scores`: the last score of each material
+    and home, `supply`: shares, concentration and reliance, both of ready partitions.
     """
 
     measures: Sequence[MeasureAssessed] = ()
+    scores: Sequence[RiskAssessed] = ()
+    supply: Sequence[SupplyFigures] = ()
     open_alerts: Sequence[AlertChanged] = ()
     rules: Sequence[str] | None = None
     partitions: Sequence[PartitionSnapshot] = ()

@@ -59,9 +59,9 @@ class RescoreDue(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class LastScore(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The steps of the last score that was sent, those of its exposures, and its instant."""
+    """The last score that was sent, its steps and those of its exposures: about 3 KiB a material and home."""
 
-    at: datetime
+    assessed: RiskAssessed
     steps: tuple[int | None, ...]
     exposures: dict[str, int] = {}
 
@@ -177,12 +177,15 @@ class Scores(Subject):
         if last is not None and last.steps == steps:
             return
         at = basis.at
-        told = basis.told_since(last.at if last else None, home=home)
-        causes = (*causes, *dict.fromkeys(event for event in told if event not in causes))[:CAUSES_KEPT]
+        told = basis.told_since(last.assessed.at if last else None, home=home)
+        inputs = shown_inputs(score)
+        # What time alone changed has no new event behind it: then the events that it was read off are named.
+        behind = (*causes, *told) or tuple(each.event for each in inputs if each.event is not None)
+        causes = tuple(dict.fromkeys(behind))[:CAUSES_KEPT]
         facts, missing = score_facts(score)
         data = RiskAssessed(
             material=material, aspect="score", at=at, home=home, facts=facts, missing=missing, causes=causes,
-            synthetic=basis.is_synthetic(home), inputs=shown_inputs(score),
+            synthetic=basis.is_synthetic(home), inputs=inputs,
         )  # fmt: skip
         yield Finding(name=f"score/{material}/{home}", data=data)
         exposures = dict(last.exposures) if last else {}
@@ -196,7 +199,7 @@ class Scores(Subject):
                     home=home, synthetic=data.synthetic,
                 )  # fmt: skip
                 yield Finding(name=f"exposure/{exposure.node}/{material}/{home}", data=found)
-        place.store.put(key, LastScore(at=at, steps=steps, exposures=exposures))
+        place.store.put(key, LastScore(assessed=data, steps=steps, exposures=exposures))
 
 
 def exposure_facts(graph: ComponentGraph, end_use: str, material: str, exposure_ratio: float) -> dict[str, Fact]:
