@@ -11,11 +11,11 @@ from datetime import UTC, date, datetime
 from functools import cache
 
 import pytest
+from typer.testing import CliRunner
 
 from alerts.backtest.run import backtest
-from alerts.backtest.signals import backtest_signals
 from alerts.rules.loader import shipped_rules
-from deploy.road_logs import read_signals
+from deploy.cli import app
 from producers.replay import ReplaySettings, replay
 from streams.reference import load_history
 from tests.support.brokers import EmbeddedBroker, KafkaCluster, on_node
@@ -82,8 +82,11 @@ def test_on_the_embedded_broker(embedded: EmbeddedBroker, fresh_prefix: Callable
     prefix = fresh_prefix()
     provision(embedded, prefix=prefix)
     assert run_road(Road(embedded.bootstrap, prefix, broker_kind="embedded")) == truth()
-    signals = read_signals(embedded.bootstrap, prefix=prefix)
-    assert canonical(backtest_signals(signals, until=END, rules=shipped_rules())) == truth()
+    where = ("--bootstrap", embedded.bootstrap, "--prefix", prefix)
+    command = ["rules", "backtest", "--until", UNTIL.isoformat(), "--json"]
+    live = CliRunner().invoke(app, [*command, "--from", "live", *where])
+    assert live.exit_code == 0, live.output
+    assert live.stdout == CliRunner().invoke(app, command).stdout
 
 
 def test_on_apache_kafka_in_batches_of_one(kafka: KafkaCluster, fresh_prefix: Callable[[], str]) -> None:

@@ -19,6 +19,7 @@ ROOT = shipped_rules_directory()
 BESIDE_THE_TABLE = {
     "term-end": "a term that ends by law is a clock too",
     "measure-takes-effect": "fixed legal dates: DFARS on 2027-01-01",
+    "regulation-takes-effect": "the same for what stops nobody at the border",
     "claimed-end-nears": "the clock of a claim",
     "due-date-nears": "days on which something is due",
     "control-eased": "relief starts a clock",
