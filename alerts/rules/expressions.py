@@ -112,7 +112,8 @@ class Condition:
         if any(not call for call in _SELECTED.findall(blanked)):
             raise ExpressionError("reads a field with a dot; facts are flat: write legal_end, not measure.legal_end")
         plain, bodies = _without_comprehensions(text, blanked)
-        names = _check_names(_compile(plain), known=catalogue)
+        program = _compile(plain)
+        names = _check_names(program, known=catalogue)
         for variable, body in bodies:
             if variable in catalogue:
                 raise ExpressionError(f"uses {variable!r}, the name of a fact, as a variable: choose another name")
@@ -120,7 +121,7 @@ class Condition:
         _check_choices(text, catalogue)
         self.text = text
         self.names = tuple(sorted(names))
-        self._program = _compile(text)
+        self._program = program if plain == text else _compile(text)
         try:
             tried = self._program.execute({name: sample_of(catalogue[name]) for name in self.names})
         except (TypeError, KeyError, RuntimeError, ValueError, IndexError, ArithmeticError) as error:
