@@ -18,7 +18,7 @@ from streams.reference.countries import OTHER, country_code
 from streams.reference.curate_prices import number
 from streams.reference.curate_reliance import reliance_history
 from streams.reference.editions import EU_2023, MCS_2025, MCS_2026, Edition, history_event, provenance_of
-from streams.reference.loaders import load_table
+from streams.reference.loaders import load_table, newest_first
 
 _CHAPTERS = MappingProxyType(
     {
@@ -44,11 +44,12 @@ _IMPORTED: MappingProxyType[tuple[str, str], Stage] = MappingProxyType(
         ("RARE EARTHS", "Rare-earth compounds and metals"): "separation",
         ("SCANDIUM", "All"): "separation",
         ("TELLURIUM", "All"): "refining",
+        ("TUNGSTEN", "Ores, concentrates, and other forms"): "refining",
         ("YTTRIUM", "All"): "separation",
     }
 )
-"""Kinds of imports that are one stage, named as the stage of the same material's production; mixed kinds ("Combined
-total", tungsten's "Ores, concentrates, and other forms") are left out."""
+"""Kinds of imports that are one stage, named as the stage of the same material's production; of mixed kinds only
+tungsten's counts (its reliance is on all forms too), "Combined total" and "Total metal and oxide" are left out."""
 
 
 def slug(text: str) -> str:
@@ -81,13 +82,14 @@ def _production_2025() -> list[Event]:
     table, events = "usgs_mcs2025_ree", []
     rows = load_table(table)
     worlds = {row["year"]: number(row["value"]) for row in rows if row["item"].startswith("World total")}
-    for row in rows:
+    compounds = [row for row in rows if row["item"] == "US compounds and metals production"]
+    for row in [*(row for row in rows if row not in compounds), *newest_first(compounds)]:
         name = f"{table}.csv#{row['table']}/{row['item']}/{row['year']}"
         stage: Stage = "mining"
         world = None
         if row["table"] == "mine production" and not row["item"].startswith("World"):
             country, world = country_code(row["item"]), worlds[row["year"]]
-        elif row["item"] == "US compounds and metals production":
+        elif row in compounds:
             stage, country = "separation", "US"
         else:
             continue
@@ -129,8 +131,9 @@ def _production_2026() -> list[Event]:
                 world=worlds.get((kind, row["year"])),
             )
         )  # fmt: skip
+    events += [_world_only(row) for row in rows if row["chapter"] in ("SCANDIUM", "YTTRIUM")]
     table = "usgs_mcs2026_salient_us"
-    for row in load_table(table):
+    for row in newest_first(load_table(table)):
         if row["statistic"] == "Production: Compounds and metals" and row["chapter"] == "RARE EARTHS":
             name = f"{table}.csv#{row['chapter']}/{row['statistic']}/{row['year']}"
             events.append(
@@ -140,6 +143,21 @@ def _production_2026() -> list[Event]:
                 )
             )  # fmt: skip
     return events
+
+
+def _world_only(row: dict[str, str]) -> Event:
+    """Make the event of a world total without countries: filed under "other countries", of whom nothing is said."""
+    material = _CHAPTERS[row["chapter"]]
+    data = SupplyObserved(
+        material=material, stage="mining" if material == "yttrium" else "separation", country=OTHER,
+        reference_period=row["year"], vintage=MCS_2026.vintage, world_tonnes=number(row["value"]),
+        published_as=f"world: {row['value']}",
+        provenance=provenance_of(
+            MCS_2026, row=f"usgs_mcs2026_world_production.csv#{row['chapter']}/{row['statistic']}/{row['year']}",
+            note="World total only; the source names no countries.",
+        ),
+    )  # fmt: skip
+    return history_event(f"mcs-2026/world/{material}/{row['year']}", data, at=MCS_2026.published_at)
 
 
 def _shares_of_imports() -> list[Event]:
@@ -237,7 +255,7 @@ def _table_of(data: Any) -> tuple[str, ...]:
 
 
 def _is_of_table(data: Any) -> bool:
-    return data.world_tonnes is not None or data.share_low_ratio is not None
+    return data.share_low_ratio is not None or (data.world_tonnes is not None and data.tonnes is not None)
 
 
 def production_history() -> list[Event]:

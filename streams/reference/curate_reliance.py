@@ -13,7 +13,7 @@ from streams.contracts.materials import HEAVY_RARE_EARTHS
 from streams.domain.intervals import exact, published_percent
 from streams.reference.curate_prices import number
 from streams.reference.editions import MCS_2025, MCS_2026, Edition, history_event, provenance_of
-from streams.reference.loaders import load_table
+from streams.reference.loaders import load_table, newest_first
 
 _STAGED: MappingProxyType[str, tuple[tuple[str, ...], Stage]] = MappingProxyType(
     {
@@ -67,7 +67,7 @@ def _mcs_2025() -> list[Event]:
             MCS_2025, material="rare-earth-oxides", stage="separation", year=row["year"], value=row["value"], note="",
             row=f"{table}.csv#{row['table']}/{row['item']}/{row['year']}",
         )
-        for row in load_table(table)
+        for row in newest_first(load_table(table))
         if row["item"].startswith("Net import reliance")
     ]  # fmt: skip
 
@@ -75,7 +75,7 @@ def _mcs_2025() -> list[Event]:
 def _mcs_2026() -> list[Event]:
     table = "usgs_mcs2026_salient_us"
     consumption, reliance = [], []
-    for row in load_table(table):
+    for row in newest_first(load_table(table)):
         statistic, chapter = row["statistic"], row["chapter"]
         if chapter not in _STAGED:
             continue

@@ -30,6 +30,15 @@ def load_conversions() -> Conversions:
     return conversions_of(load_table("currency_rates"))
 
 
+def newest_first(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Return rows of an edition with the newest year first, else in their order.
+
+    An edition gives several years at one instant; told in this order, what is current is said first, and no old year
+    looks new for a moment.
+    """
+    return sorted(rows, key=lambda row: row["year"], reverse=True)
+
+
 @lru_cache(maxsize=4)
 def _load(kind: HistoryKind) -> tuple[Event, ...]:
     return tuple(decode_event(line.encode()) for line in read_text(f"history/{kind}.jsonl").splitlines() if line)

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from streams.contracts.capacity import TradeObserved
+from streams.contracts.capacity import SupplyObserved, TradeObserved
 from streams.contracts.codec import decode_event, encode_event
 from streams.contracts.dates import local_day
 from streams.contracts.policy import ClaimMade, MeasureChanged
@@ -171,3 +171,56 @@ def test_an_unknown_table_is_an_error() -> None:
     """A name nobody ships must not read as an empty table."""
     with pytest.raises(FileNotFoundError):
         load_table("nothing")
+
+
+def supply_rows() -> set[str]:
+    """Return the rows that supply events were made from, as the events name them."""
+    return {e.data.provenance.row or "" for e in load_history("capacity") if isinstance(e.data, SupplyObserved)}
+
+
+def test_every_row_of_world_production_is_an_event_a_total_or_named_as_left_out() -> None:
+    """A chapter that is forgotten would be a market nobody watches; capacity by country is left out, and said so."""
+    table, made = "usgs_mcs2026_world_production", supply_rows()
+    left = [
+        row for row in load_table(table)
+        if f"{table}.csv#{row['chapter']}/{row['statistic']}/{row['country']}/{row['year']}" not in made
+        and f"{table}.csv#{row['chapter']}/{row['statistic']}/{row['year']}" not in made
+    ]  # fmt: skip
+    assert {row["statistic"].split(":")[0] for row in left if row["country"] != "World total"} == {
+        "Production capacity"
+    }
+    assert all(row["country"] == "World total" for row in left if "capacity" not in row["statistic"])
+
+
+@pytest.mark.parametrize("table", ["eu2023_global_supply_shares", "eu2023_eu_supply_shares"])
+def test_every_share_of_the_eu_study_is_an_event(table: str) -> None:
+    """With its letter and its trade factor."""
+    made = supply_rows()
+    for row in load_table(table):
+        assert f"{table}.csv#{row['Material']}/{row['Stage']}/{row['Country']}" in made
+
+
+def test_imports_of_mixed_kinds_are_the_only_sources_left_out() -> None:
+    """Beside single kinds of the same material they would count twice."""
+    table, made = "usgs_mcs2026_us_import_sources", supply_rows()
+    left = {
+        row["statistic"] for row in load_table(table)
+        if f"{table}.csv#{row['chapter']}/{row['statistic']}/{row['country']}" not in made
+    }  # fmt: skip
+    assert left == {"Total metal and oxide", "Combined total"}
+
+
+def test_every_published_reliance_is_an_event() -> None:
+    """>95, E and 100 alike; heavy rare earths each, where the group is at 100 percent."""
+    table, made = "usgs_mcs2026_salient_us", supply_rows()
+    for row in load_table(table):
+        if row["statistic"].startswith("Net import reliance"):
+            assert f"{table}.csv#{row['chapter']}/{row['statistic']}/{row['year']}" in made, row
+    dysprosium = [
+        e.data for e in load_history("capacity")
+        if isinstance(e.data, SupplyObserved) and e.data.material == "dysprosium" and e.data.flow == "import_reliance"
+    ]  # fmt: skip
+    assert [(d.reference_period, d.share_low_ratio) for d in dysprosium] == [
+        (str(year), 1.0) for year in range(2025, 2020, -1)
+    ]
+    assert all("as a group" in (d.provenance.note or "") for d in dysprosium)
