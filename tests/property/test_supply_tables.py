@@ -103,8 +103,8 @@ def test_what_was_known_then_is_what_the_events_of_then_say(told: list[Event], d
 
 @pytest.mark.parametrize("countries", [20, 68])
 def test_ten_years_of_editions_stay_small(countries: int) -> None:
-    """Three editions a year over ten years: 14 KiB a stream of twenty producers; of 68, the longest list of any table we
-    know (antimony, once in three years), 40 KiB.
+    """Three editions a year over ten years: 14 KiB a stream of twenty producers; of 68, the longest list of any table
+    we know (antimony, once in three years), 40 KiB.
     """
     codes = [f"{a}{b}" for a in "ABCDEFG" for b in "ABCDEFGHIJ"][:countries]
     made: SupplyStream | None = None
