@@ -46,13 +46,14 @@ class LoadedTest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TestResult:
-    """The result of one test; `fault` says why it could not run."""
+    """The result of one test; `rules` are those it loaded, `fault` says why it could not run."""
 
     __test__ = False
     file: str
     line: int
     name: str
     run: TestRun
+    rules: frozenset[str] = frozenset()
     fault: str | None = None
 
     @property
@@ -153,4 +154,11 @@ def run_files(paths: Sequence[Path], *, match: str | None = None) -> Iterator[Te
                 run, fault = test.run(), None
             except RuleTestFileError as error:
                 run, fault = TestRun(), str(error)
-            yield TestResult(file=test.file, line=test.line, name=test.spec.name, run=run, fault=fault)
+            yield TestResult(
+                file=test.file,
+                line=test.line,
+                name=test.spec.name,
+                run=run,
+                fault=fault,
+                rules=frozenset(test.rules.by_id),
+            )

@@ -85,7 +85,11 @@ def summary_line(results: Sequence[TestResult]) -> str:
     return f"{len(results) - failed} passed, {failed} failed, in {files} {'file' if files == 1 else 'files'}"
 
 
-def never_fired(results: Iterable[TestResult], rules: Iterable[str]) -> list[str]:
-    """Return the rules that no test saw firing."""
-    fired = {rule for result in results for rule in result.run.fired}
-    return sorted(set(rules) - fired)
+def never_fired(results: Iterable[TestResult]) -> list[str]:
+    """Return the rules that were loaded and that no test saw firing."""
+    loaded: set[str] = set()
+    fired: set[str] = set()
+    for result in results:
+        loaded |= result.rules
+        fired |= result.run.fired
+    return sorted(loaded - fired)

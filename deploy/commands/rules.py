@@ -46,6 +46,7 @@ def test(
     paths: Annotated[list[Path], typer.Argument(help="test files or directories; directories are searched through")],
     only: Annotated[str | None, typer.Option("--match", help="run the tests whose name holds this text")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="show only what failed")] = False,
+    untested: Annotated[bool, typer.Option("--untested", help="fail for rules that no test saw firing")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run unit tests of rules: YAML files with events, facts and a virtual clock, and the alerts and notices they must
@@ -58,7 +59,7 @@ def test(
     Exit codes: 0 all passed, 1 a test failed or a file is refused, 2 no such file.
     """
     from alerts.ruletest.files import run_files, test_files
-    from alerts.ruletest.report import result_lines, result_row, summary_line
+    from alerts.ruletest.report import never_fired, result_lines, result_row, summary_line
 
     try:
         files = test_files(paths)
@@ -77,5 +78,8 @@ def test(
         typer.echo(summary_line(results))
     if not results:
         fail(f"no test has {only!r} in its name", code=EXIT_USAGE)
-    if not all(result.passed for result in results):
+    quiet_rules = never_fired(results) if untested else []
+    if quiet_rules:
+        typer.echo(f"no test saw firing: {', '.join(quiet_rules)}", err=True)
+    if quiet_rules or not all(result.passed for result in results):
         raise typer.Exit(EXIT_FINDING)

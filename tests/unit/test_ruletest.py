@@ -176,3 +176,15 @@ def test_the_command_exits_with_what_it_found(tmp_path: Path) -> None:
     shown = runner.invoke(app, ["rules", "test", str(bad), "--json"])
     assert shown.exit_code == 1
     assert '"passed": false' in shown.stdout
+
+
+def test_rules_that_no_test_saw_firing_are_a_finding_when_asked_for(tmp_path: Path) -> None:
+    """A rule without a test that fires it may never fire."""
+    runner = CliRunner()
+    fires = write(tmp_path, "  - name: fires\n" + SERIES + "    alerts: [{at: 1d, expect: [{}]}]\n")
+    assert runner.invoke(app, ["rules", "test", str(fires), "--untested"]).exit_code == 0
+    quiet = write(tmp_path, "  - {name: quiet, alerts: [{at: 0}]}\n")
+    assert runner.invoke(app, ["rules", "test", str(quiet)]).exit_code == 0
+    answer = runner.invoke(app, ["rules", "test", str(quiet), "--untested"])
+    assert answer.exit_code == 1
+    assert "no test saw firing: high" in answer.stderr
