@@ -11,9 +11,10 @@ TESTS ?=
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
 FAST_PARTS := $(wildcard tests/unit tests/property tests/architecture tests/contract)
-SLOW_PARTS := $(wildcard tests/component tests/integration tests/e2e)
+COVERED_PARTS := $(FAST_PARTS) $(wildcard tests/component)
+SLOW_PARTS := $(wildcard tests/integration tests/e2e)
 
-.PHONY: help demo up down test check format-check lint types imports fast-tests slow-tests bench kafka lock format clean
+.PHONY: help demo up down test check format-check lint types imports fast-tests covered-tests slow-tests bench kafka lock format clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -39,7 +40,7 @@ down: $(STAMP) ## stop a stack that runs in the background
 
 check: format-check lint types imports fast-tests ## format, lint, types, imports, unit, property, architecture, contract tests (under a minute)
 
-test: check slow-tests ## all of `make check`, then component, integration and end-to-end tests
+test: format-check lint types imports covered-tests slow-tests ## all of `make check` and component tests with the coverage gate, then integration and end-to-end tests
 
 format-check: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -55,6 +56,11 @@ imports: $(STAMP)
 
 fast-tests: $(STAMP)
 	$(BIN)/python -m pytest -q -rs $(FAST_PARTS) $(TESTS)
+
+# Every branch of the contracts and of the risk core is run, or the gate closes.
+covered-tests: $(STAMP)
+	$(BIN)/python -m coverage run -m pytest -q -rs $(COVERED_PARTS) $(TESTS)
+	$(BIN)/python -m coverage report --fail-under=100
 
 slow-tests: $(STAMP)
 	$(BIN)/python -m pytest -q -rs $(SLOW_PARTS) $(TESTS)
