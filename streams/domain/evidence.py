@@ -6,7 +6,8 @@ they are read, is here; what they mean in stress is in the scales of the paramet
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
+from math import floor
 from types import MappingProxyType
 
 import msgspec
@@ -14,6 +15,7 @@ import msgspec
 from streams.contracts.assessments import Fact, RiskAssessed
 from streams.domain.factors import Origin, figure
 from streams.domain.readings import Input
+from streams.domain.scales import Scale
 from streams.domain.score_parameters import Factor, ScoreParameters
 
 
@@ -83,11 +85,15 @@ FIGURE_FACTORS = tuple(dict.fromkeys(_FACTOR.values()))
 WIDEST_HHI_RATIO = 0.25
 """Bounds of an index further apart say less than the largest share does."""
 
+STRESS_STEPS = 20
+
 _Ends = tuple[float, float | None]
 
 
 def _number(value: Fact) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if type(value) is float:  # by far the most
+        return value
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _ratio(facts: Mapping[str, Fact], over: str, under: str) -> _Ends | None:
@@ -145,26 +151,68 @@ def entity_of(assessed: RiskAssessed) -> str:
 def next_evidence(held: Evidence | None, assessed: RiskAssessed) -> Evidence | None:
     """Return the evidence with an assessment; `None` where it changes nothing that counts."""
     labels, facts = assessed.labels, assessed.facts
+    period = facts.get("reference_period") or facts.get("actual_period")
     told = Told(
-        at=assessed.at, period=_text(facts.get("reference_period") or facts.get("actual_period")),
-        vintage=_text(facts.get("vintage")), source=assessed.sources[-1] if assessed.sources else None,
+        at=assessed.at, period=period if isinstance(period, str) else None, vintage=_text(facts.get("vintage")),
+        source=assessed.sources[-1] if assessed.sources else None,
         event=assessed.causes[-1] if assessed.causes else None, synthetic=assessed.synthetic,
     )  # fmt: skip
-    figures = dict(held.figures) if held is not None else {}
-    unknown = []
-    kind = "home" if assessed.aspect == "supply" and assessed.home is not None else assessed.aspect
-    for name in _DIRECT[kind]:
+    figures = {} if held is None else held.figures.copy()
+    unknown: tuple[str, ...] = ()
+    changed = False
+    for name in _DIRECT["home" if assessed.aspect == "supply" and assessed.home is not None else assessed.aspect]:
         ends = _ends(name, facts)
-        prior = figures.get(name)
         if ends is None:
-            unknown.append(name)
-        elif prior is None or (told.period or "", told.at) >= (prior.told.period or "", prior.told.at):
+            unknown = (*unknown, name)
+        elif (prior := figures.get(name)) is None or _answers(told, prior.told):
             figures[name] = Figure(low=ends[0], high=ends[1], told=told)
-    new = Evidence(
+            changed = changed or prior != figures[name]
+    if held is not None:
+        if not changed and unknown == held.unknown:
+            return None
+        return Evidence(
+            aspect=held.aspect, of=held.of, figures=figures, home=held.home, period_kind=held.period_kind,
+            unknown=unknown,
+        )  # fmt: skip
+    return Evidence(
         aspect=assessed.aspect, of=" ".join(labels.values()) or assessed.material, figures=figures,
-        home=assessed.home or labels.get("home"), period_kind=labels.get("period"), unknown=tuple(unknown),
+        home=assessed.home or labels.get("home"), period_kind=labels.get("period"), unknown=unknown,
     )  # fmt: skip
-    return None if new == held else new
+
+
+def _answers(told: Told, prior: Told) -> bool:
+    """Tell whether a figure answers an earlier one: of a later reference period, or of the same and not older."""
+    if told.period == prior.period:
+        return told.at >= prior.at
+    return (told.period or "") > (prior.period or "")
+
+
+def moves_score(held: Evidence | None, new: Evidence, *, parameters: ScoreParameters, at: datetime) -> bool:
+    """Tell whether new evidence can move a score: a figure appears, leaves its step, or answers a stale one.
+
+    Steps are twentieths of stress, at most a hundredth or two of a score.
+    """
+    if held is None or len(held.figures) != len(new.figures):
+        return True
+    rhythm: timedelta | None = None
+    for name, figure_ in new.figures.items():
+        before = held.figures[name]
+        if figure_ is before:
+            continue
+        if rhythm is None:
+            rhythm = parameters.rhythm(_kind(new), vintage=figure_.told.vintage)
+        if at - before.told.at >= rhythm or figure_.told.synthetic != before.told.synthetic:
+            return True
+        if (figure_.low, figure_.high) != (before.low, before.high) and name in parameters.scales:
+            scale = parameters.scales[name]
+            if _step(scale, figure_) != _step(scale, before):
+                return True
+    return False
+
+
+def _step(scale: Scale, held: Figure) -> tuple[int, int]:
+    low = floor(scale.stress_ratio(held.low) * STRESS_STEPS)
+    return low, low if held.high is None else floor(scale.stress_ratio(held.high) * STRESS_STEPS)
 
 
 def _text(value: Fact) -> str | None:

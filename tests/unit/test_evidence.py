@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from streams.contracts.assessments import Fact, RiskAssessed
-from streams.domain.evidence import HELD, Evidence, counts, entity_of, factor_inputs, next_evidence
+from streams.domain.evidence import HELD, Evidence, counts, entity_of, factor_inputs, moves_score, next_evidence
 from streams.domain.material_score import MaterialScores, score_facts, shown_inputs
 from streams.domain.score_parameters import Factor
 from streams.reference.score_parameters import load_score_parameters
@@ -108,6 +108,25 @@ def test_an_older_period_told_later_changes_nothing_and_a_repeat_is_no_news() ->
     assert next_evidence(newest, told("supply", hhi_ratio=0.5, reference_period="2025", vintage="MCS 2026")) is None
     restated = told("supply", at=T0 + timedelta(days=1), hhi_ratio=0.6, reference_period="2025", vintage="MCS 2027")
     assert evidence(restated, newest).figures["hhi_ratio"].told.vintage == "MCS 2027"
+
+
+def test_only_a_figure_that_leaves_its_step_or_answers_a_stale_one_moves_a_score() -> None:
+    """A price within its twentieth of stress costs one entry and no score."""
+
+    def price(change: float, *, days: float = 0.0) -> RiskAssessed:
+        return told(
+            "price", at=T0 + timedelta(days=days), labels={"period": "day"}, change_30_observations_ratio=change
+        )
+
+    first = evidence(price(0.01))
+    assert moves_score(None, first, parameters=PARAMETERS, at=T0)
+    small, large, late = (evidence(p, first) for p in (price(0.02, days=1), price(0.2, days=1), price(0.02, days=9)))
+    assert not moves_score(first, small, parameters=PARAMETERS, at=T0 + timedelta(days=1))
+    assert moves_score(first, large, parameters=PARAMETERS, at=T0 + timedelta(days=1))
+    assert moves_score(first, late, parameters=PARAMETERS, at=T0 + timedelta(days=9)), "the one before had gone stale"
+    assert not moves_score(first, first, parameters=PARAMETERS, at=T0)
+    same = evidence(price(0.01, days=1), first)
+    assert not moves_score(first, same, parameters=PARAMETERS, at=T0 + timedelta(days=1))
 
 
 def test_prices_go_stale_by_the_length_of_their_period() -> None:

@@ -2,7 +2,8 @@
 
 When a material is scored anew depends on events and event time only:
 - a measure that changes its state, by an event or by time: at once;
-- any other finding: at the next full minute of event time, so that a price costs one entry and not a score;
+- any other finding whose stress leaves its step of a twentieth, that is the first of its kind, or that answers a stale
+  one: at the next full minute of event time, so that a price costs one entry and not a score;
 - time alone: at the next midnight of the measure's zone while an end is near, and when an input goes stale.
 
 A score is sent when it leaves its step of a hundredth, when an end of its interval or a factor leaves its step of a
@@ -20,7 +21,7 @@ import msgspec
 from streams.adapters.subjects.subject import Finding, Place, Result, Subject, Wake
 from streams.contracts.assessments import ExposureAssessed, Fact, MeasureAssessed, RiskAssessed
 from streams.contracts.materials import MATERIALS
-from streams.domain.evidence import Evidence, Told, counts, entity_of, next_evidence
+from streams.domain.evidence import Evidence, Told, counts, entity_of, moves_score, next_evidence
 from streams.domain.exposure import ComponentGraph
 from streams.domain.factor_policy import act_behind
 from streams.domain.material_score import MaterialScores, score_facts, shown_inputs
@@ -121,7 +122,9 @@ class Scores(Subject):
             known: ScoredMaterial = store.get(scored_key(material)) or _NOTHING
             entries = tuple(sorted({*known.evidence, key}))
             store.put(scored_key(material), msgspec.structs.replace(known, evidence=entries))
-        return self._ask_for_minute(store, material, now)
+        if moves_score(held, evidence, parameters=self.parameters, at=now):
+            return self._ask_for_minute(store, material, now)
+        return ()
 
     def _ask_for_minute(self, store: StateStore, material: str, now: datetime) -> Result:
         key = b"rescore/" + material.encode()
