@@ -38,8 +38,9 @@ from alerts.lifecycle.evaluation import Alert, Evaluation, Verdict
 from alerts.lifecycle.life import FIRING_STATES, acknowledge, next_alert
 from alerts.lifecycle.transitions import Reason
 from alerts.rules.edits import edits_between
-from alerts.rules.entities import Assessed, KnownEntity, kind_of, known_entity, labels_of, sources_in
+from alerts.rules.entities import Assessed, KnownEntity, SourceAssessed, kind_of, known_entity, labels_of, sources_in
 from alerts.rules.memory import RuleMemory
+from alerts.rules.rule import goes_on
 from alerts.rules.ruleset import Rule, Rules
 from alerts.rules.wording import fingerprint_of
 from streams.contracts.alert import AlertState
@@ -193,6 +194,8 @@ class RulesCore:
         match assessed:
             case RiskAssessed():
                 key = (assessed.aspect, assessed.material, assessed.home, *assessed.labels.items())
+            case SourceAssessed():
+                key = (SourceAssessed, assessed.source, assessed.aspect, assessed.material)
             case _:
                 key = (type(assessed), *labels_of(assessed).values())
         found = self._seats.get(key)
@@ -254,8 +257,8 @@ class RulesCore:
             if quiet:
                 self._store.put(seat.alert_key, prior)
                 return
-        elif now.verdict is Verdict.CLEAR and prior.state is AlertState.OK and not ages and prior.due_at == now.next_at:
-            return  # by far the most assessments: nothing to say, nothing to change
+        elif not ages and _changes_nothing(prior, now):
+            return  # by far the most assessments
         if ages:
             prior = msgspec.structs.replace(prior, seen_at=at)
             self._store.put(seat.alert_key, prior)
@@ -360,3 +363,23 @@ class RulesCore:
     ) -> None:  # fmt: skip
         changed = describe(rule, prior, alert, now, reason=reason, at=at, assessed=assessed)
         self._outputs.append(encode_change(changed))
+
+
+def _changes_nothing(prior: Alert, now: Evaluation) -> bool:
+    """Tell whether an evaluation leaves an alert as it is.
+
+    What is ok and due at an instant is looked at then anyhow; that it is due later now is found out there.
+    """
+    state, verdict = prior.state, now.verdict
+    if verdict is Verdict.CLEAR and state is AlertState.OK:
+        return prior.due_at == now.next_at or (
+            prior.due_at is not None and now.next_at is not None and prior.due_at < now.next_at
+        )
+    if verdict is Verdict.MET:
+        return now.next_at is None and not now.repeat and goes_on(prior, now.level, now.occasion)
+    return verdict is Verdict.HOLD and (
+        state is AlertState.FIRING
+        and prior.waiting_since is None
+        and prior.evaluation is not None
+        and prior.evaluation.verdict is Verdict.HOLD
+    )

@@ -86,7 +86,7 @@ class ChangeRule(FactRule):
             return self.not_met(assessed, facts, prior=prior)
         return self.met(
             assessed, facts, step.level, value=value, threshold=step.limit, thresholds={"change": step.limit}, at=at,
-            values={"change": value, "base": base},
+            values={"change": value, "base": base}, prior=prior,
         )  # fmt: skip
 
     def moved(self, samples: tuple[Sample, ...]) -> tuple[float, float] | None:

@@ -5,7 +5,7 @@ labels of every kind name what decides the partition (the measure, or a material
 gives the same alerts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -83,8 +83,20 @@ def labels_of(assessed: Assessed) -> dict[str, str]:
             return key_labels(assessed)
 
 
-def facts_of(assessed: Assessed) -> dict[str, Any]:
+_last_read: list[tuple[Assessed | None, Mapping[str, Any]]] = [(None, {})]
+"""The last assessment and its facts: all rules of an entity read the same one, one after the other."""
+
+
+def facts_of(assessed: Assessed) -> Mapping[str, Any]:
     """Read the facts of an assessment; `None` is unknown."""
+    last, facts = _last_read[0]
+    if last is not assessed:
+        facts = _facts_of(assessed)
+        _last_read[0] = (assessed, facts)
+    return facts
+
+
+def _facts_of(assessed: Assessed) -> Mapping[str, Any]:
     match assessed:
         case RiskAssessed():
             return risk_facts(assessed)

@@ -10,7 +10,7 @@ from alerts.rules.durations import parse_duration
 from alerts.rules.entities import Assessed, facts_of, is_synthetic, materials_of
 from alerts.rules.expressions import Condition, Truth
 from alerts.rules.facts import CATALOGUE
-from alerts.rules.rule import CLEAR, HOLD, OF_TRUTH, STALE, CompiledRule, card_of, fires
+from alerts.rules.rule import CLEAR, HOLD, OF_TRUTH, STALE, CompiledRule, card_of, fires, goes_on
 from alerts.rules.specification import (
     AbsenceSpec,
     ChangeSpec,
@@ -64,9 +64,15 @@ class FactRule(CompiledRule):
     def met(
         self, assessed: Assessed, facts: Mapping[str, Any], level: Level, *, value: Fact, threshold: Fact,
         thresholds: dict[str, Fact], at: datetime, values: Mapping[str, Fact] | None = None,
-        verdict: Verdict = Verdict.MET,
+        verdict: Verdict = Verdict.MET, prior: Alert | None = None,
     ) -> Evaluation:  # fmt: skip
-        """Say that it is met at a level, in full: values, thresholds, causes and words."""
+        """Say that it is met at a level, in full: values, thresholds, causes and words.
+
+        Where `prior` fires at that level for that occasion already nothing is told, so no words are made.
+        """
+        occasion = self.occasion_of(facts)
+        if prior is not None and goes_on(prior, level, occasion):
+            return Evaluation(verdict=verdict, level=level, occasion=occasion)
         extra: dict[str, Any] = {
             **(values or {}),
             "value": value,
@@ -78,7 +84,7 @@ class FactRule(CompiledRule):
             left = assessed.legal_end and days_left(assessed.legal_end, at=at, zone=assessed.zone)
             extra |= {"days_left": left, "deadline": facts["legal_end"]}
         return Evaluation(
-            verdict=verdict, level=level, occasion=self.occasion_of(facts),
+            verdict=verdict, level=level, occasion=occasion,
             values={**self.values_of(facts), **(values or {})}, thresholds=thresholds,
             materials=materials_of(assessed), causes=assessed.causes,
             texts=self.texts.render(text_values(assessed, extra)), synthetic=is_synthetic(assessed),

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
-from alerts.lifecycle.evaluation import Alert, Evaluation, Timing, Verdict
+from alerts.lifecycle.evaluation import Alert, Evaluation, Level, Timing, Verdict
 from alerts.lifecycle.life import FIRING_STATES
 from alerts.rules.entities import Assessed
 from alerts.rules.expressions import Condition, Truth
 from alerts.rules.memory import RuleMemory
 from alerts.rules.specification import AnyRuleSpec
 from alerts.rules.wording import Texts
+from streams.contracts.alert import AlertState
 
 CLEAR = Evaluation(verdict=Verdict.CLEAR)
 HOLD = Evaluation(verdict=Verdict.HOLD)
@@ -25,6 +26,18 @@ OF_TRUTH: Mapping[Truth, Evaluation] = {Truth.FALSE: CLEAR, Truth.UNKNOWN: UNKNO
 def fires(prior: Alert | None) -> bool:
     """Tell whether an alert fires, for those who read it."""
     return prior is not None and prior.state in FIRING_STATES
+
+
+def goes_on(prior: Alert, level: Level | None, occasion: str) -> bool:
+    """Tell whether an alert that is met at a level, for an occasion, stays exactly as it is."""
+    return (
+        prior.state is AlertState.FIRING
+        and prior.waiting_since is None
+        and prior.level == level
+        and prior.occasion == occasion
+        and prior.evaluation is not None
+        and prior.evaluation.verdict is Verdict.MET
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

@@ -5,9 +5,10 @@ too late, one in the instant of `first` counts whatever their order. `then` ends
 neither begins a wait nor answers one.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from alerts.lifecycle.evaluation import Alert, Evaluation, Level, Verdict
 from alerts.rules.durations import parse_duration
@@ -62,7 +63,7 @@ class SequenceRule(CompiledRule):
             after = Awaited(holds=after.holds, occasion=after.occasion, answered_at=at)
         return memory if after == before else after
 
-    def _begun(self, before: Awaited, assessed: Assessed, facts: dict[str, object], *, at: datetime) -> Awaited:
+    def _begun(self, before: Awaited, assessed: Assessed, facts: Mapping[str, Any], *, at: datetime) -> Awaited:
         truth = self.first.evaluate(facts)
         if truth is Truth.FALSE:
             return Awaited(since=before.since, first=before.first, occasion=before.occasion,

@@ -3,8 +3,10 @@
 An unknown fact gives an unknown verdict: it never fires and never resolves, unless `missing: alert` wants it to fire.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from alerts.lifecycle.evaluation import Alert, Evaluation, Level
 from alerts.rules.entities import Assessed, facts_of
@@ -43,10 +45,10 @@ class ThresholdRule(FactRule):
             return self.not_met(assessed, facts, prior=prior)
         return self.met(
             assessed, facts, step.level, value=value, threshold=step.limit,
-            thresholds={self.limits.fact: step.limit}, at=at,
+            thresholds={self.limits.fact: step.limit}, at=at, prior=prior,
         )  # fmt: skip
 
-    def _condition(self, assessed: Assessed, facts: dict[str, object], *, at: datetime, prior: Alert | None
+    def _condition(self, assessed: Assessed, facts: Mapping[str, Any], *, at: datetime, prior: Alert | None
                    ) -> Evaluation:  # fmt: skip
         assert self.when is not None and self.level is not None
         match self.when.evaluate(facts):
@@ -57,7 +59,14 @@ class ThresholdRule(FactRule):
             case Truth.ERROR:
                 return OF_TRUTH[Truth.ERROR]
         return self.met(
-            assessed, facts, self.level, value=None, threshold=None, thresholds={"when": self.when.text}, at=at
+            assessed,
+            facts,
+            self.level,
+            value=None,
+            threshold=None,
+            thresholds={"when": self.when.text},
+            at=at,
+            prior=prior,
         )
 
 
