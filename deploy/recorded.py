@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from deploy.output import EXIT_USAGE, fail
 from streams.contracts.alert import AlertChanged
 from streams.contracts.codec import decode_event
+from streams.contracts.directive import DirectiveGiven
 from streams.contracts.events import Event
 from streams.contracts.reasons import DecodeError
 
@@ -46,14 +47,21 @@ class Recording:
         *,
         progress: Callable[[int, int], None] = lambda _done, _all: None,
         watch: "Watcher | None" = None,
+        applied: bool = True,
     ) -> list[AlertChanged]:
-        """Return what rules say about it, in order of (at, rule, fingerprint). Raise `RoadError`."""
+        """Return what rules say about it, in order of (at, rule, fingerprint). Raise `RoadError`.
+
+        Sets of rules that were applied on the way take the place of `rules`, unless `applied` is false.
+        """
         from alerts.backtest.run import backtest
         from alerts.backtest.signals import backtest_signals
 
+        def keep(event: Event) -> bool:
+            return applied or not (isinstance(event.data, DirectiveGiven) and event.data.kind == "rule_set")
+
         if self.signals is not None:
-            return backtest_signals(self.signals, until=self.until, rules=rules, watch=watch)
-        return list(backtest(self.events, until=self.until, rules=rules, progress=progress, watch=watch))
+            return backtest_signals(self.signals, until=self.until, rules=rules, watch=watch, keep=keep)
+        return list(backtest(filter(keep, self.events), until=self.until, rules=rules, progress=progress, watch=watch))
 
 
 def load_events(origin: str) -> Sequence[Event]:

@@ -3,7 +3,7 @@
 Late events stay where they came, so the alert log is the one the road itself wrote for these rules.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -20,6 +20,8 @@ from streams.runtime.stage import SourceKind
 
 SignalLog = Mapping[int, Sequence[tuple[int, bytes]]]
 """Partition to its records, oldest first: offset and value. All partitions of the topic are there."""
+Keep = Callable[[Event], bool]
+"""Which events of a log count."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -35,8 +37,8 @@ def _admitted(records: Iterable[tuple[int, bytes]]) -> Iterator[Admitted]:
             yield result.admitted
 
 
-def _until(records: Iterable[tuple[int, bytes]], until: datetime) -> Iterator[Admitted]:
-    """Cut a partition off at the first tick after `until`, and leave out what was recorded later."""
+def _until(records: Iterable[tuple[int, bytes]], until: datetime, keep: Keep) -> Iterator[Admitted]:
+    """Cut a partition off at the first tick after `until`; leave out what was recorded later, and what is not kept."""
     for admitted in _admitted(records):
         if admitted.ticks:
             ticks = [at for at in admitted.ticks if at <= until]
@@ -45,31 +47,35 @@ def _until(records: Iterable[tuple[int, bytes]], until: datetime) -> Iterator[Ad
             if len(ticks) < len(admitted.ticks):
                 return
             continue
-        segments = [kept for segment in admitted.segments if (kept := _cut(segment, until)) is not None]
+        segments = [kept for segment in admitted.segments if (kept := _cut(segment, until, keep)) is not None]
         if segments:
             yield replace(admitted, segments=segments)
 
 
-def _cut(segment: Segment, until: datetime) -> Segment | None:
-    keep = [n for n, raw in enumerate(segment.events) if decode_event(raw).recorded_at <= until]
-    if len(keep) == len(segment.events):
+def _cut(segment: Segment, until: datetime, keep: Keep) -> Segment | None:
+    events = [decode_event(raw) for raw in segment.events]
+    kept = [n for n, event in enumerate(events) if event.recorded_at <= until and keep(event)]
+    if len(kept) == len(segment.events):
         return segment
-    if not keep:
+    if not kept:
         return None
     return Segment(
         topic=segment.topic, partition=segment.partition, offset=segment.offset,
-        indexes=[segment.indexes[n] for n in keep], events=[segment.events[n] for n in keep],
+        indexes=[segment.indexes[n] for n in kept], events=[segment.events[n] for n in kept],
     )  # fmt: skip
 
 
 def backtest_signals(
-    log: SignalLog, *, until: datetime, rules: Rules, watch: Watcher | None = None
+    log: SignalLog, *, until: datetime, rules: Rules, watch: Watcher | None = None, keep: Keep = lambda _: True
 ) -> list[AlertChanged]:
-    """Return the alert log of a signals log up to `until`, in order of (at, rule, fingerprint). Raise `RoadError`."""
+    """Return the alert log of a signals log up to `until`, in order of (at, rule, fingerprint).
+
+    `keep` chooses the events that count (default: all). Raise `RoadError`.
+    """
     changes: list[AlertChanged] = []
     for partition, records in sorted(log.items()):
         road = PureRoad(rules, partition=partition, partitions=len(log), watch=watch)
-        for admitted in _until(records, until):
+        for admitted in _until(records, until, keep):
             changes += road.process(admitted)
         changes += road.tick(until)
     return sorted(changes, key=lambda c: (c.at, c.rule, c.fingerprint))

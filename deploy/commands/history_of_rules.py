@@ -58,13 +58,15 @@ def recording(
     return load_recording(origin, until=day, live=road)
 
 
-def run(of: "Recording", rules: "Rules", *, what: str, watch: "Watcher | None" = None) -> "list[AlertChanged]":
+def run(
+    of: "Recording", rules: "Rules", *, what: str, watch: "Watcher | None" = None, applied: bool = True
+) -> "list[AlertChanged]":
     """Run rules over a recording, or end the command with what the road would refuse."""
     from alerts.backtest.road import RoadError
 
     try:
         with progress(what) as tell:
-            return of.alert_log(rules, progress=tell, watch=watch)
+            return of.alert_log(rules, progress=tell, watch=watch, applied=applied)
     except RoadError as error:
         fail(str(error))
 
@@ -91,7 +93,7 @@ def backtest(
 
     of = recording(origin, until, bootstrap=bootstrap, prefix=prefix, partitions=partitions, run_dir=run_dir)
     loaded = rules_at(rules)
-    changes = run(of, loaded, what="backtest")
+    changes = run(of, loaded, what="backtest", applied=rules is None)
     made = report(changes, rules=[rule.id for rule in loaded.rules], since=of.since, until=of.until)
     if as_json and not only_report:
         for change in changes:
@@ -156,7 +158,9 @@ def diff(
 
     of = recording(origin, until, bootstrap=bootstrap, prefix=prefix, partitions=partitions, run_dir=run_dir)
     sets = [rules_at(None if name == "shipped" else [Path(name)]) for name in (old, new)]
-    before, after = (run(of, rules, what=name) for rules, name in zip(sets, ("old rules", "new rules"), strict=True))
+    before, after = (
+        run(of, rules, what=name, applied=False) for rules, name in zip(sets, ("old rules", "new rules"), strict=True)
+    )
     hashes = [{rule.id: rule.hash for rule in rules.rules} for rules in sets]
     made = compare(before, after, old_rules=hashes[0], new_rules=hashes[1])
     if as_json:
