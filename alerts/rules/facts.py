@@ -53,6 +53,10 @@ _MEASURE = {
     "operated": _fact("truth", "it ever was in force"),
     "ended_by": _fact("text", "what ended it"),
 }
+_INDEPENDENCE = (
+    "supply_outside_meets_demand_already", "met_by_promised_plants", "build_out_never_meets_demand", "demand_unknown",
+    "supply_outside_unknown",
+)  # fmt: skip
 _RISK = {
     "material": _fact("text", "the material"),
     "home": _fact("text", "home country the facts are for; null: all"),
@@ -137,7 +141,9 @@ _ASPECTS: Mapping[str, Mapping[str, FactSpec]] = {
         "time_to_survive_days_count": _fact("number", "days until the site stops, on stock alone"),
         "time_to_recover_days_count": _fact("number", "days until supply could be back"),
         "independence_on": _fact("date", "day on which reported build-out outside meets demand"),
+        "independence_reason": _fact("text", "why that day, or why none", _INDEPENDENCE),
         "next_legal_end": _fact("date", "next end of a suspension that bears on the material"),
+        "next_legal_end_of": _fact("text", "the measure that ends"),
         "buffer_gap_days_count": _fact("number", "days from the next legal end to independence"),
     },
     "licence": {

@@ -17,6 +17,8 @@ from streams.contracts.identifiers import (
     Stage,
     Tonnes,
     check_material,
+    check_year,
+    parse_legal_date,
 )
 from streams.contracts.periods import check_vintage
 from streams.contracts.provenance import Provenance
@@ -138,7 +140,11 @@ class StockReported(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 class LicenceDecided(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """The state of one licence application; no answer is often a hold, not a refusal."""
+    """The state of one licence application; no answer is often a hold, not a refusal.
+
+    `quantity_tonnes` is what it allows, or still allows where part of it was used. `expires_at` is its last day, a
+    legal date on the wall of the measure's zone.
+    """
 
     licence: Identifier
     material: MaterialId
@@ -146,10 +152,14 @@ class LicenceDecided(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     exporter: ShortText | None = None
     site: Identifier | None = None
     quantity_tonnes: Tonnes | None = None
-    applied_at: datetime | None = None
+    applied_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
     expires_at: LegalDate | None = None
     measure: ShortText | None = None
     provenance: Provenance
 
     def __post_init__(self) -> None:
         check_material(self.material)
+        if self.expires_at is not None:
+            parse_legal_date(self.expires_at, field="expires_at")
+        if self.applied_at is not None:
+            check_year(self.applied_at, field="applied_at")

@@ -13,6 +13,7 @@ import msgspec
 
 from streams.contracts.capacity import CapacityReported, SupplyObserved, TradeObserved
 from streams.contracts.events import PAYLOADS, Event, Payload, subject_of
+from streams.contracts.identifiers import check_year
 from streams.contracts.periods import check_calendar, check_period
 from streams.contracts.price import PriceQuoted
 from streams.contracts.reasons import DecodeError, FieldError, RejectReason
@@ -140,8 +141,14 @@ def _check_text(value: bytes) -> None:
         ) from error
 
 
-def _utc(instant: datetime) -> datetime:
-    return instant if instant.tzinfo is UTC else instant.astimezone(UTC)
+def _utc(instant: datetime, *, field: str) -> datetime:
+    if instant.tzinfo is UTC:
+        return instant
+    try:
+        check_year(instant, field=field)
+    except FieldError as error:
+        raise DecodeError(reason=RejectReason.INVALID_ENVELOPE, field=f"/{field}", detail=error.detail) from error
+    return instant.astimezone(UTC)
 
 
 def _typed(envelope: _Envelope, *, recorded_at: datetime | None) -> Event:
@@ -179,7 +186,7 @@ def _typed(envelope: _Envelope, *, recorded_at: datetime | None) -> Event:
         )
     return Event(
         id=envelope.id, source=envelope.source, subject=subject, data=data,
-        occurred_at=_utc(envelope.time), recorded_at=_utc(recorded),
+        occurred_at=_utc(envelope.time, field="time"), recorded_at=_utc(recorded, field="recordedtime"),
     )  # fmt: skip
 
 

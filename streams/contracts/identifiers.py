@@ -1,7 +1,7 @@
 """Types of the small words on events: ids, countries, zones, stages, dates. Each is checked when an event is built."""
 
 import zoneinfo
-from datetime import date, datetime, time
+from datetime import MAXYEAR, MINYEAR, date, datetime, time
 from functools import lru_cache
 from typing import Annotated, Literal
 
@@ -60,11 +60,18 @@ def zone_of(name: str) -> zoneinfo.ZoneInfo:
 def parse_legal_date(text: str, *, field: str) -> tuple[date, time | None]:
     """Split a legal date into its day and, where the instrument gives one, its time of day."""
     try:
-        if len(text) == 10:
-            return date.fromisoformat(text), None
         instant = datetime.fromisoformat(text)
     except ValueError as error:
         raise FieldError(
             reason=RejectReason.OUT_OF_RANGE, field=field, detail=f"{text!r} is no date of the calendar"
         ) from error
-    return instant.date(), instant.time()
+    check_year(instant, field=field)
+    return instant.date(), None if len(text) == 10 else instant.time()
+
+
+def check_year(instant: datetime, *, field: str) -> None:
+    """Refuse the first and the last year of the calendar: no day before or after them, so no other zone either."""
+    if not MINYEAR < instant.year < MAXYEAR:
+        raise FieldError(
+            reason=RejectReason.OUT_OF_RANGE, field=field, detail=f"{instant.isoformat()} is at an end of the calendar"
+        )

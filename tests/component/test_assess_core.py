@@ -252,10 +252,13 @@ def test_ticks_are_sent_on_once_and_never_back() -> None:
     assert [each.occurred_at for each in found] == [at(1), at(2), at(3)]
 
 
-def test_what_has_no_assessment_yet_moves_time_only() -> None:
-    """Stocks and licences are admitted now and used later."""
+def test_a_stock_alone_is_assessed_with_its_gaps() -> None:
+    """What nobody has said is unknown, and named."""
     stock = StockReported(site="s", material="dysprosium", stock_tonnes=1.0, provenance=Provenance(source="t"))
-    assert run(core(), [admitted(event(stock))]) == []
+    first = decoded(run(core(), [admitted(event(stock))]))[0].data
+    assert isinstance(first, RiskAssessed)
+    assert (first.aspect, first.labels, first.facts["stock_tonnes"]) == ("stock", {"site": "s"}, 1.0)
+    assert {"daily_use_tonnes", "cover_days_count", "buffer_gap_days_count"} <= set(first.missing)
 
 
 def test_what_cannot_be_used_becomes_a_dead_letter_and_the_rest_goes_on() -> None:

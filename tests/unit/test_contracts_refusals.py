@@ -75,6 +75,12 @@ BAD_ENVELOPES: dict[str, tuple[dict[str, Any], str, str]] = {
     "a time without zone": ({"time": "2025-01-01T00:00:00"}, "invalid_envelope", "/time"),
     "a time that is none": ({"time": "yesterday"}, "invalid_envelope", "/time"),
     "another version": ({"specversion": "0.3"}, "invalid_envelope", "/specversion"),
+    "a time before the calendar elsewhere": ({"time": "0001-01-01T00:00:00+08:00"}, "invalid_envelope", "/time"),
+    "a time after the calendar elsewhere": (
+        {"recordedtime": "9999-12-31T23:59:59-08:00"},
+        "invalid_envelope",
+        "/recordedtime",
+    ),
     "an unknown type": ({"type": "org.monazite.price.guessed.v1"}, "unknown_type", "/type"),
     "a type of the next version": ({"type": "org.monazite.price.quoted.v2"}, "unknown_type", "/type"),
     "no data": ({"data": ...}, "tombstone", "/data"),
@@ -123,6 +129,21 @@ BAD_DATA: dict[str, tuple[str, dict[str, Any], str, str]] = {
     ),
     "a vintage older than the one it amends": (
         "SupplyObserved", {"vintage": "MCS 2024", "amends_vintage": "MCS 2025"}, "date_order", "/data/vintage",
+    ),
+    "an end after which there is no day": (
+        "MeasureChanged", {"ends_at": "9999-12-31"}, "out_of_range", "/data/ends_at",
+    ),
+    "a day before which there is none": (
+        "MeasureChanged", {"effective_at": "0001-01-01"}, "out_of_range", "/data/effective_at",
+    ),
+    "a licence that ends on no day": (
+        "LicenceDecided", {"expires_at": "2026-02-30"}, "out_of_range", "/data/expires_at",
+    ),
+    "an application at no zone's hour": (
+        "LicenceDecided", {"applied_at": "2025-11-10T16:00:00"}, "out_of_range", "/data/applied_at",
+    ),
+    "an application before the calendar": (
+        "LicenceDecided", {"applied_at": "0001-01-01T00:00:00+08:00"}, "out_of_range", "/data/applied_at",
     ),
     "an unknown unit": ("PriceQuoted", {"per_unit": "oz"}, "out_of_range", "/data/per_unit"),
     "a negative price": ("PriceQuoted", {"amount": -1}, "out_of_range", "/data/amount"),

@@ -1,6 +1,7 @@
 """The subjects of the assess core, in the order in which they are asked about one event."""
 
 from streams.adapters.subjects.capacity import Capacity
+from streams.adapters.subjects.cover import Cover
 from streams.adapters.subjects.dependency import DependencySubject
 from streams.adapters.subjects.prices import Prices
 from streams.adapters.subjects.score import Scores
@@ -13,6 +14,7 @@ SUBJECTS: tuple[Subject, ...] = (
     Capacity(),
     Trade(),
     DependencySubject(),
+    Cover(),
     Standards(),
     Scores(),
 )
