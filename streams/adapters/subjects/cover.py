@@ -1,8 +1,8 @@
 """Cover: own stocks and licences, held against the time a licence takes, the next legal end and independence.
 
 Aspects `stock` (one entity a site and material) and `licence` (one a licence). A site is assessed anew when its report,
-a licence, a measure, a plant or a consumption figure changes a fact of it. Licences run out, and pend a day longer, by
-event time. A licence that names no site counts for the site of its material where there is only one.
+a licence, a measure, a plant, a consumption or an export figure changes a fact of it. Licences run out, and pend a day
+longer, by event time. A licence that names no site counts for the site of its material where there is only one.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +15,7 @@ from streams.adapters.subjects.dependency import HOMES, dependency_in
 from streams.adapters.subjects.material_page import enter, page_of
 from streams.adapters.subjects.subject import Finding, Place, Result, Subject, Wake
 from streams.contracts.assessments import MeasureAssessed, RiskAssessed
-from streams.contracts.capacity import CapacityReported, LicenceDecided, StockReported, SupplyObserved
+from streams.contracts.capacity import CapacityReported, LicenceDecided, StockReported, SupplyObserved, TradeObserved
 from streams.contracts.events import Event
 from streams.domain.capacity import dominant_of
 from streams.domain.cover import Controls, SiteStock, controls_on, next_stock, stock_facts, stock_key
@@ -53,7 +53,7 @@ class Cover(Subject):
     """Take stocks and licences; follow measures, plants and consumption; wake when licences end or pend on."""
 
     name = "cover"
-    takes = (StockReported, LicenceDecided, CapacityReported, SupplyObserved)
+    takes = (StockReported, LicenceDecided, CapacityReported, SupplyObserved, TradeObserved)
     keeps = (SiteStock, LicenceState, CoverIndex)
 
     def take(self, place: Place, event: Event, now: datetime) -> Result:
