@@ -167,7 +167,7 @@ def test_the_buffer_gap_is_from_the_next_legal_end_to_independence() -> None:
 
     The exports come last: they alone make the demand known, so they alone make the site speak again.
     """
-    made = {"operator": "o", "material": "dysprosium", "stage": "separation", "provenance": BY_TEST}
+    made: dict[str, Any] = {"operator": "o", "material": "dysprosium", "stage": "separation", "provenance": BY_TEST}
     plants = [
         CapacityReported(plant="big", country="CN", status="operating", nameplate_tonnes_per_year=90.0, **made),
         CapacityReported(plant="small", country="AU", status="operating", nameplate_tonnes_per_year=5.0, **made),
