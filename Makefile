@@ -66,7 +66,7 @@ slow-tests: $(STAMP)
 	$(BIN)/python -m pytest -q -rs $(SLOW_PARTS) $(TESTS)
 
 bench: $(STAMP) kafka ## measure the road and its reference on Apache Kafka
-	$(BIN)/python -m bench.road
+	$(BIN)/python -m bench
 
 kafka: $(KAFKA_LIB)/.resolved ## fetch Apache Kafka's Maven artifacts for --broker kafka and its tests
 

@@ -1,17 +1,11 @@
-"""`make bench`: what each stage and the whole road cost, beside a plain Faust worker in the same run, on Apache Kafka.
+"""What each stage and the whole road cost, beside a plain Faust worker in the same run, on Apache Kafka.
 
 Stages run one after the other over the same backlog, so each has the machine to itself; CPU is user and system time of
 the process from readiness on. Latency is measured with all stages up. Figures are ratios first: the machine is shared.
 """
 
-import argparse
-import json
-import os
-import platform
-import tempfile
 import threading
 import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -22,7 +16,6 @@ from kafka.admin import KafkaAdminClient
 
 from bench.events import price_events
 from bench.processes import Measured, start_plain, start_worker, wait_for
-from deploy.stack.kafka import KafkaServers
 from deploy.topics import ensure_topics
 from streams.contracts.codec import decode_event
 from streams.contracts.events import Tick
@@ -30,7 +23,6 @@ from streams.contracts.records import SignalRecord, decode_linked, encode
 from streams.contracts.topics import ALERTS, ASSESSMENTS, PRICE, SIGNALS, partition_of, topic_name
 
 PARTITIONS = 4
-RESULTS = Path(__file__).parent / "results"
 
 
 class Bench:
@@ -303,45 +295,3 @@ def _produce_at(bench: Bench, *, rate: int, count: int, sent: dict[str, float]) 
         producer.send(bench.topic(PRICE), key=key.encode(), value=value, partition=partition)
     producer.flush()
     producer.close()
-
-
-def machine() -> dict[str, Any]:
-    """Describe the machine in words that another reader can compare."""
-    model = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-                  if line.startswith("model name")), platform.processor())  # fmt: skip
-    return {"cpu": model, "cores": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
-
-
-def main() -> None:
-    """Run all measurements and write `bench/results/road.json` and `bench/README.md`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=100_000)
-    parser.add_argument("--plain-events", type=int, default=30_000)
-    parser.add_argument("--seconds", type=int, default=30)
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="monazite-bench-") as name:
-        folder = Path(name)
-        servers = KafkaServers(folder=folder / "kafka", die_with_parent=True)
-        servers.start()
-        try:
-            results: dict[str, Any] = {"machine": machine()}
-            steps: list[tuple[str, Callable[[], dict[str, Any]]]] = [
-                ("plain", lambda: measure_plain(servers.bootstrap, folder, count=arguments.plain_events)),
-                ("batch_500", lambda: measure_batches(servers.bootstrap, folder, count=arguments.events, batch=500)),
-                ("batch_1", lambda: measure_batches(servers.bootstrap, folder, count=arguments.plain_events, batch=1)),
-                ("latency", lambda: measure_latency(servers.bootstrap, folder, rate=1000, seconds=arguments.seconds)),
-            ]
-            for key, run in steps:
-                results[key] = run()
-                print(json.dumps({key: results[key]}), flush=True)
-        finally:
-            servers.kill()
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "road.json").write_text(json.dumps(results, indent=2) + "\n")
-    from bench.report import write_report
-
-    write_report(results)
-
-
-if __name__ == "__main__":
-    main()
