@@ -106,14 +106,17 @@ def assessor_facts(series: PriceSeries, twins: Iterable[PriceSeries]) -> dict[st
     near = NEAR_DAYS if own.period == "day" else 0
     widest, who = -1.0, None
     for twin in twins:
-        if twin.identity.assessor == own.assessor or not _are_twins(twin.identity, own):
+        identity = twin.identity
+        if identity.assessor == own.assessor or not _are_twins(identity, own):
             continue
-        seen = counterpart(twin, last.period)
-        if days_apart(seen.period, last.period) > near:
-            continue
+        seen = twin.ring[-1]
+        if seen.period != last.period:  # by far the most are of the same day
+            seen = counterpart(twin, last.period)
+            if days_apart(seen.period, last.period) > near:
+                continue
         gap = relative_change(max(last.value, seen.value), old=min(last.value, seen.value))
         if gap is not None and gap > widest:
-            widest, who = gap, twin.identity.assessor
+            widest, who = gap, identity.assessor
     if who is None:
         return {"assessor_gap_ratio": None}
     return {"assessor_gap_ratio": widest, "assessor_gap_with": who}

@@ -95,10 +95,12 @@ class Prices(Subject):
 
 def _range(place: Place, keys: tuple[bytes, ...], prefix: bytes) -> Iterator[tuple[bytes, PriceSeries]]:
     """Read the series whose keys start with a prefix; `keys` are sorted, so they are neighbours."""
-    at = bisect_left(keys, prefix)
-    while at < len(keys) and keys[at].startswith(prefix):
-        yield keys[at], place.store.get(keys[at])
-        at += 1
+    get = place.store.get
+    for at in range(bisect_left(keys, prefix), len(keys)):
+        key = keys[at]
+        if not key.startswith(prefix):
+            return
+        yield key, get(key)
 
 
 def _market(
