@@ -90,25 +90,35 @@ def compare(
     Quotes of days lie within a fortnight of each other, quotes of longer periods are of the same period. The rate is
     that of the left quote's period.
     """
-    named = {
-        "left": f"{left}, {left_seen.period} at {left_seen.value:g}",
-        "right": f"{right}, {right_seen.period} at {right_seen.value:g}",
-    }
+    found = _compare(left, left_seen, right, right_seen, table=table, across=across)
+    if isinstance(found, Compared):
+        return found
+    return Refused(
+        reason=found,
+        left=f"{left}, {left_seen.period} at {left_seen.value:g}",
+        right=f"{right}, {right_seen.period} at {right_seen.value:g}",
+    )
+
+
+def _compare(
+    left: PriceIdentity, left_seen: Observation, right: PriceIdentity, right_seen: Observation, *, table: Conversions,
+    across: frozenset[str],
+) -> Compared | Unlike:  # fmt: skip
     unlike = _unlike(left, right, across=across)
     if unlike is not None:
-        return Refused(reason=unlike, **named)
+        return unlike
     apart = days_apart(left_seen.period, right_seen.period)
     if apart > (NEAR_DAYS if left.period == "day" else 0):
-        return Refused(reason=Unlike.FAR_APART, **named)
+        return Unlike.FAR_APART
     unit = unit_factor(per=left.per_unit, into=right.per_unit, content=left.content)
     if unit is None:
-        return Refused(reason=Unlike.UNIT, **named)
+        return Unlike.UNIT
     money = currency_factor(table, currency=left.currency, into=right.currency, on=days_of(left_seen.period).last)
     if money is None:
-        return Refused(reason=Unlike.RATE, **named)
+        return Unlike.RATE
     change = relative_change(left_seen.value * unit * money.factor, old=right_seen.value)
     if change is None:
-        return Refused(reason=Unlike.RANGE, **named)
+        return Unlike.RANGE
     steps = money.steps
     if left.per_unit != right.per_unit:
         units = ", ".join(

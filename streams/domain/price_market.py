@@ -49,16 +49,18 @@ def premium_over_china(
     Chinese quote.
     """
     last, found = series.ring[-1], []
+    own = series.identity
     for place, other in enumerate(chinese):
+        like = other.identity
         seen = counterpart(other, last.period)
-        compared = compare(series.identity, last, other.identity, seen, table=table, across=_ACROSS)
+        compared = compare(own, last, like, seen, table=table, across=_ACROSS)
         rank = (
             isinstance(compared, Refused),
-            other.identity.grade != series.identity.grade,
-            other.identity.assessor != series.identity.assessor,
+            like.grade != own.grade,
+            like.assessor != own.assessor,
             days_apart(seen.period, last.period),
-            other.identity.currency != series.identity.currency,
-            other.identity.per_unit != series.identity.per_unit,
+            like.currency != own.currency,
+            like.per_unit != own.per_unit,
             place,
         )
         found.append((rank, compared, other))
@@ -85,10 +87,12 @@ def premium_facts(
     }
     weighted: list[float] = []
     for each in outside:
-        told, _ = premium_over_china(each, chinese, table=table)
-        near = days_apart(each.ring[-1].period, series.ring[-1].period)
-        if isinstance(told, Compared) and each.volume_share_ratio is not None and near <= NEAR_TO_WEIGH_DAYS:
-            weighted.append(each.volume_share_ratio * told.change_ratio)
+        share = each.volume_share_ratio
+        if share is None or days_apart(each.ring[-1].period, series.ring[-1].period) > NEAR_TO_WEIGH_DAYS:
+            continue
+        told = compared if each is series else premium_over_china(each, chinese, table=table)[0]
+        if isinstance(told, Compared):
+            weighted.append(share * told.change_ratio)
     facts["premium_weighted_ratio"] = sum(sorted(weighted)) if weighted else None
     if isinstance(compared, Compared) and other is not None:
         facts["premium_against"] = "; ".join((str(other.identity), *compared.steps))

@@ -1,0 +1,109 @@
+"""What the assess core costs on one core, no broker: `python -m bench.assess_core` prints one line of JSON.
+
+`steady`: quotes that come 20 a second over 24 materials, two bases and two assessors, each a random walk of 1% a day.
+`decade`: one quote a day of one series for ten years, so that nothing shares a minute with anything. `assessment_us`
+is what making, encoding and hearing the assessment takes of an event; `state_bytes` is what one material takes in the
+store at the end, as it is written to the changelog. CPU time of the process, garbage collected as usual.
+"""
+
+import json
+import math
+import random
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from streams.adapters.assess import AssessCore, encode_state
+from streams.adapters.subjects.prices import Prices
+from streams.adapters.subjects.registry import SUBJECTS
+from streams.adapters.subjects.subject import Subject, Wake
+from streams.contracts.codec import encode_event
+from streams.contracts.events import Event
+from streams.contracts.materials import RARE_EARTHS
+from streams.contracts.price import PriceQuoted
+from streams.contracts.provenance import Provenance
+from streams.contracts.records import Segment
+from streams.runtime.ports import Admitted, InMemoryStateStore
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+MATERIALS = (*RARE_EARTHS, "gallium", "germanium", "antimony", "tungsten", "tellurium", "bismuth", "indium")
+BASES = ("FOB China", "CIF Rotterdam")
+ASSESSORS = ("bench-a", "bench-b")
+DAILY_SIGMA = 0.01
+DECADE_DAYS = 3_650
+BATCH = 500
+
+
+def quotes(series: Sequence[tuple[str, str, str]], *, first_day: date, step: timedelta) -> Iterator[bytes]:
+    """Yield structured CloudEvents: each series gives one quote a day, and `step` lies between two events."""
+    source = random.Random(42)
+    prices = dict.fromkeys(series, 100.0)
+    day, at, number = first_day, T0, 0
+    while True:
+        for each in series:
+            material, basis, assessor = each
+            prices[each] *= math.exp(DAILY_SIGMA * source.gauss(0.0, 1.0))
+            data = PriceQuoted(
+                material=material, form="oxide", basis=basis, assessor=assessor, amount=round(prices[each], 4),
+                currency="USD", per_unit="kg", reference_period=day.isoformat(),
+                provenance=Provenance(source="benchmark", synthetic=True),
+            )  # fmt: skip
+            event = Event(id=f"q{number}", source="bench", subject=material, occurred_at=at, recorded_at=at, data=data)
+            yield encode_event(event)
+            at += step
+            number += 1
+        day += timedelta(days=1)
+
+
+def run(events: Iterator[bytes], *, warm_up: int, count: int, subjects: Sequence[Subject]) -> tuple[float, int]:
+    """Return CPU microseconds an event after the warm-up, and the bytes of the state at the end."""
+    store = InMemoryStateStore()
+    core = AssessCore(partition=0, partitions=1, store=store, subjects=subjects)
+    used = 0.0
+    for start in range(0, warm_up + count, BATCH):
+        raws = [msgspec.Raw(raw) for raw in islice(events, BATCH)]
+        segment = Segment(topic="bench", partition=0, offset=start, indexes=range(len(raws)), events=raws)
+        began = time.process_time()
+        core.process(Admitted(position=start, segments=[segment]))
+        if start >= warm_up:
+            used += time.process_time() - began
+    return used / count * 1e6, sum(len(key) + len(encode_state(value)) for key, value in store.items())
+
+
+class KeptPrices(Prices):
+    """Prices that enter quotes into their series and assess nothing: what an event costs without its assessment."""
+
+    def _finding(self, *_: Any, **__: Any) -> Any:
+        return _NOTHING_FOUND
+
+
+_NOTHING_FOUND = Wake(name="nothing", at=None)
+
+
+def main() -> None:
+    """Measure and print."""
+    many = [(m, b, a) for m in MATERIALS for b in BASES for a in ASSESSORS]
+    start, soon = date(2016, 1, 1), timedelta(milliseconds=50)
+    whole, _ = run(quotes(many, first_day=start, step=soon), warm_up=10_000, count=20_000, subjects=SUBJECTS)
+    kept = [KeptPrices()]
+    event, _ = run(quotes(many, first_day=start, step=soon), warm_up=10_000, count=20_000, subjects=kept)
+    one = [("dysprosium", "FOB China", "bench-a")]
+    ten = [("dysprosium", "FOB China", f"bench-{n}") for n in range(10)]
+    daily = quotes(one, first_day=start, step=timedelta(days=1))
+    decade, size = run(daily, warm_up=500, count=DECADE_DAYS - 650, subjects=SUBJECTS)
+    ten_a_day = quotes(ten, first_day=start, step=timedelta(days=0.1))
+    _, crowded = run(ten_a_day, warm_up=500, count=10 * DECADE_DAYS - 500, subjects=SUBJECTS)
+    result = {
+        "steady_us_per_event": round(whole, 1), "steady_event_us": round(event, 1),
+        "steady_assessment_us": round(whole - event, 1), "decade_us_per_event": round(decade, 1),
+        "decade_state_bytes_one_series": size, "decade_state_bytes_ten_series": crowded,
+    }  # fmt: skip
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
