@@ -141,3 +141,13 @@ def test_what_makes_no_sense_is_refused_at_load(rules: list[dict[str, Any]], say
     """Recursion between composites would never end; a group without a home would be spread over partitions."""
     with pytest.raises(RuleFileError, match=says):
         rules_with(*rules)
+
+
+def test_layers_of_composites_load_without_walking_every_way_down() -> None:
+    """Eight layers of sixteen have 268 million ways down: to walk them all holds the loader for minutes."""
+    layers = [
+        {"id": f"c{layer}-{n}", "kind": "composite", "needs": "any", "severity": "info",
+         "of": [f"c{layer + 1}-{m}" for m in range(16)] if layer < 7 else ["a"]}
+        for layer in range(8) for n in range(16)
+    ]  # fmt: skip
+    assert rules_with(high("a", 1.0), *layers).depths["c0-0"] == 8

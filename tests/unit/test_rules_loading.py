@@ -1,5 +1,7 @@
 """Loading rules: what is refused, where, and with which words; the shipped files themselves."""
 
+import re
+
 import jsonschema
 import pytest
 
@@ -87,6 +89,34 @@ def test_an_expression_that_could_lie_or_hang_is_refused(text: str, says: str) -
     """`||` swallows unknown names and nested comprehensions have no bound (RUNTIME section 5)."""
     with pytest.raises(ExpressionError, match=says):
         Condition(text, MEASURE)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (r'''r"\" != "" && materials.all(zone, materials.all(state, true)) && r"\" != ""''', "plain strings"),
+        ('"""a"b""" != state', "plain strings"),
+        ("state == zone // a comment", "no comments"),
+        (r'state.matches("\\w+")', "classes"),
+        (r'state.matches("\x5cw+")', "classes"),
+        ('state.matches("a{900}")', "no {}"),
+        ('state.matches("(?i)a")', "no (?...)"),
+        (f'state.matches("{"a" * 101}")', "1 to 100 characters"),
+        ("state.matches(zone)", "no plain text"),
+        ('matches(state, "a")', "no plain text"),
+    ],
+)
+def test_what_could_hide_a_comprehension_or_cost_more_than_it_may_is_refused(text: str, says: str) -> None:
+    r"""Nine comprehensions behind a raw string hold the interpreter for a minute; `\w{90}` for 18 ms."""
+    with pytest.raises(ExpressionError, match=re.escape(says)):
+        Condition(text, MEASURE)
+
+
+def test_a_plain_pattern_matches() -> None:
+    """A dot is escaped as in any CEL string; slashes within a string are no comment."""
+    condition = Condition(r'zone.matches("^(Asia|a\\.b)//?[A-Z][a-z]+$")', MEASURE)
+    assert condition.evaluate({"zone": "Asia/Shanghai"}) is Truth.TRUE
+    assert condition.evaluate({"zone": "axb/Shanghai"}) is Truth.FALSE
 
 
 def test_unknown_facts_make_a_condition_unknown_not_false() -> None:
