@@ -16,12 +16,12 @@ from deploy.commands.options import (
 )
 from deploy.output import EXIT_USAGE, fail, print_json, print_table
 
-app = typer.Typer(help="Open alerts of a running stack.")
+app = typer.Typer(help="Open alerts of a running stack: list them, take them.")
 
 
 @app.callback()
 def alerts() -> None:
-    """Open alerts of a running stack."""
+    """Open alerts of a running stack: list them, take them."""
 
 
 ConsoleUrl = Annotated[str, typer.Option(envvar="MONAZITE_CONSOLE", help="console API")]

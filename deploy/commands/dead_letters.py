@@ -12,7 +12,7 @@ from deploy.commands.options import (
     RunDirectory,
     running_bootstrap,
 )
-from deploy.output import print_json, print_table
+from deploy.output import fail, print_json, print_table
 
 app = typer.Typer(help="What was refused: the original bytes, with reason, field and place.")
 
@@ -24,15 +24,26 @@ def dead_letters() -> None:
 
 @app.command("list")
 def list_letters(
-    bootstrap: Annotated[str | None, typer.Option(envvar="MONAZITE_BOOTSTRAP", help="Kafka")] = None,
+    bootstrap: Annotated[
+        str | None, typer.Option(envvar="MONAZITE_BOOTSTRAP", help="Kafka; default: the stack that runs here")
+    ] = None,
     prefix: Prefix = DEFAULT_PREFIX,
     run_dir: RunDirectory = DEFAULT_RUN_DIRECTORY,
     as_json: AsJson = False,
 ) -> None:
-    """List the dead letters."""
+    """List what was refused: topic, partition/offset and index in a batch, reason, field, detail, first bytes.
+
+    The reasons are those of the gateway's answers. Correct the event and send it again.
+    """
+    from kafka.errors import KafkaError
+
     from deploy.road_logs import read_dead_letters
 
-    letters = read_dead_letters(running_bootstrap(run_dir, bootstrap), prefix=prefix)
+    broker = running_bootstrap(run_dir, bootstrap)
+    try:
+        letters = read_dead_letters(broker, prefix=prefix)
+    except KafkaError as error:
+        fail(f"the broker at {broker} does not answer: {error}", hint="start one with `monazite stack up`")
     if as_json:
         print_json(letters)
         return

@@ -16,15 +16,18 @@ KeyPath = Annotated[Path, typer.Option("--key-file", envvar="MONAZITE_KEY_FILE",
 
 @app.command()
 def create(
-    scope: Annotated[list[str], typer.Option(help="what the key may do; repeat for several")],
+    scope: Annotated[list[str], typer.Option(help="what the key may do; events:write (send events) is the only scope")],
     days: Annotated[int | None, typer.Option(min=1, help="lifetime in days (default: 365)")] = 365,
     key_file: KeyPath = DEFAULT_KEY_FILE,
     as_json: AsJson = False,
 ) -> None:
     """Make a key and show it, this once."""
+    from producers.gateway.app import SCOPE
     from producers.gateway.keys import KeyFile
     from streams.runtime.clock import utc_now
 
+    if unknown := sorted(set(scope) - {SCOPE}):
+        fail(f"there is no scope {', '.join(unknown)}", hint=f"use --scope {SCOPE}", code=2)
     lifetime = None if days is None else timedelta(days=days)
     record, key = KeyFile(key_file).create(scopes=tuple(scope), at=utc_now(), lifetime=lifetime)
     if as_json:
@@ -49,7 +52,10 @@ def list_keys(key_file: KeyPath = DEFAULT_KEY_FILE, as_json: AsJson = False) -> 
 
 
 @app.command()
-def revoke(key_id: str, key_file: KeyPath = DEFAULT_KEY_FILE) -> None:
+def revoke(
+    key_id: Annotated[str, typer.Argument(help="id of the key, as `monazite keys list` shows it")],
+    key_file: KeyPath = DEFAULT_KEY_FILE,
+) -> None:
     """Revoke a key; the gateway refuses it from its next request on."""
     from producers.gateway.keys import KeyFile
     from streams.runtime.clock import utc_now

@@ -9,7 +9,9 @@ from deploy.commands import apply_rules, explain_rules, history_of_rules
 from deploy.commands.options import AsJson
 from deploy.output import EXIT_FINDING, EXIT_USAGE, fail, print_json, print_table
 
-app = typer.Typer(help="Rules: check files, and see what they would have said over history.")
+app = typer.Typer(
+    help="Rules: check, test, compare and apply files; see what they would have said, and why an alert fires."
+)
 
 app.command("backtest")(history_of_rules.backtest)
 app.command("diff")(history_of_rules.diff)

@@ -24,7 +24,9 @@ Broker = Annotated[
     str | None,
     typer.Option("--bootstrap", envvar="MONAZITE_BOOTSTRAP", help="Kafka; default: the stack that runs here"),
 ]
-SecretsPath = Annotated[Path | None, typer.Option("--secrets-file", envvar="MONAZITE_SECRETS_FILE")]
+SecretsPath = Annotated[
+    Path | None, typer.Option("--secrets-file", envvar="MONAZITE_SECRETS_FILE", help="where signing secrets are kept")
+]
 
 
 @app.command()
