@@ -64,7 +64,8 @@ def what_if(
 
 
 def _print(found: dict[str, Any]) -> None:
-    typer.echo(f"As of {found['as_of']}, with {len(found['events'])} hypothetical events; nothing was sent.")
+    count = len(found["events"])
+    typer.echo(f"As of {found['as_of']}, with {count} hypothetical event{'' if count == 1 else 's'}; nothing was sent.")
     _table(
         "Legal states", ["measure", "state", "would be", "legal end", "would be"],
         [(row["measure"], *_pair(row, "state"), *_pair(row, "legal_end")) for row in found["states"]],
