@@ -82,8 +82,12 @@ class DeliverCore:
         return Outcome(dead_letters=dead)
 
     def open_deliveries(self, *, due_at: datetime | None = None) -> Sequence[OpenDelivery]:
-        """Return the open deliveries, soonest first; with `due_at` only those whose next attempt is due by then."""
-        found = [d for d in self._open.values() if due_at is None or d.next_attempt_at <= due_at]
+        """Return the open deliveries, soonest first; with `due_at` only those whose next attempt is due by then.
+
+        A first attempt is due at once: it carries event time, which a replay to the end of today has ahead of the wall
+        clock (seen: `make demo` waited for deliveries until the evening).
+        """
+        found = [d for d in self._open.values() if due_at is None or d.attempt == 0 or d.next_attempt_at <= due_at]
         return sorted(found, key=lambda d: (d.next_attempt_at, d.delivery))
 
     def _fold(self, entry: DeliveryChanged) -> None:
