@@ -149,7 +149,7 @@ class Settlement:
         firing = [a for f in self._limits_of.firing(rule.id) if (a := self._get(f)) is not None]
         kept, held = kept_and_held(firing, limit=rule.limit)
         for alert in held:
-            if alert.held_from is None:
+            if alert.held_from is not AlertState.OK:
                 self._hold_back(rule, alert, at=at)
         for alert in kept:
             if alert.held_from is not None:
@@ -164,9 +164,11 @@ class Settlement:
             self._apply(OVER_LIMIT_RULE, prior or blank, now, at=at, assessed=None)
 
     def _hold_back(self, rule: Rule, alert: Alert, *, at: datetime) -> None:
+        """Say that an alert is held back, to those who know it to be anything but ok: firing, pending, without data."""
+        told = as_told(alert) if alert.held_from is not None else alert
         self._note(msgspec.structs.replace(alert, held_from=AlertState.OK))
         shown = msgspec.structs.replace(alert, state=AlertState.OK)
-        self._send(rule, alert, shown, alert.evaluation or _HELD, reason=Reason.OVER_LIMIT, at=at, assessed=None)
+        self._send(rule, told, shown, alert.evaluation or _HELD, reason=Reason.OVER_LIMIT, at=at, assessed=None)
 
     def _note(self, alert: Alert) -> Alert:
         self._store.put(alert_key(alert.fingerprint), alert)

@@ -178,3 +178,18 @@ def test_what_was_held_back_and_is_over_was_never_told_and_ends_in_silence() -> 
     road = limited(1)
     road.take(quote(0, "yttrium", 150.0), quote(1, "cerium", 150.0), quote(2, "cerium", 1.0), T0 + 4 * MINUTE)
     assert [c.labels["material"] for c in of(road)] == ["yttrium"]
+
+
+def test_what_was_pending_or_without_data_and_is_held_back_is_not_left_so_for_others() -> None:
+    """Others would wait for ever for what became of it."""
+    rule: dict[str, Any] = {"id": "high", "kind": "threshold", "on": "price", "fact": "last_amount", "above": 100.0,
+                            "severity": "warning", "limit": 1, "for": "10m"}  # fmt: skip
+    road = RuleRoad(rules_with(rule))
+    road.take(quote(0, "yttrium", 150.0), quote(1, "cerium", 150.0), T0 + 20 * MINUTE)
+    assert [(c.labels["material"], c.to_state.value, c.reason) for c in of(road)][2:] == [
+        ("yttrium", "firing", "met_for_long_enough"), ("cerium", "ok", "over_limit"),
+    ]  # fmt: skip
+    road.take(quote(21, "yttrium", 1.0), T0 + 30 * MINUTE)
+    assert [(c.labels["material"], c.from_state.value, c.to_state.value) for c in of(road)][4:] == [
+        ("yttrium", "firing", "ok"), ("cerium", "ok", "firing"),
+    ]  # fmt: skip
