@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from pydantic import ValidationError
 
-from alerts.rules.documents import DocumentPath, DocumentRefused, compose_document, read_document
+from alerts.rules.documents import MAX_CHARACTERS, DocumentPath, DocumentRefused, compose_document, read_document
 from alerts.rules.kinds import BUILDERS, Rule, build_rule
 from alerts.rules.ruleset import OVER_LIMIT, Rules, rules_of
 from alerts.rules.specification import RuleFileSpec
@@ -126,12 +126,18 @@ def load_rule_set(text: str) -> Rules:
 def read_rule_set_text(paths: Iterable[Path]) -> tuple[str, Rules]:
     """Read files as one text, for a directive, and the rules it holds. Raise `RuleFileError` or `OSError`.
 
-    Faults are told by file and line; comments are not in the text.
+    Faults are told by file and line; comments are not in the text. A set too large for one directive is refused here.
     """
     files = _files(paths)
     load_rules(files)
     groups = [group for file in files for group in read_document(file.read_text("utf-8"))["groups"]]
     text = msgspec.json.encode({"groups": groups}).decode()
+    if len(text) > MAX_CHARACTERS:
+        detail = (
+            f"are {len(text)} characters together, and one directive carries at most {MAX_CHARACTERS}: shorten texts, "
+            "drop rules, or let one rule with a wider `where` stand for several. Nothing was sent"
+        )
+        raise RuleFileError([RuleFault(file=files[0].parent.name, line=1, rule="", field="", detail=detail)])
     return text, load_rule_set(text)
 
 

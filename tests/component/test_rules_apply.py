@@ -9,6 +9,7 @@ import pytest
 
 from alerts.backtest import backtest
 from alerts.rules.edits import FIELD_EDITS, Effect, edits_between, edits_table
+from alerts.rules.loader import RuleFileError, read_rule_set_text
 from alerts.rules.specification import (
     AbsenceSpec,
     ChangeSpec,
@@ -17,11 +18,14 @@ from alerts.rules.specification import (
     SequenceSpec,
     ThresholdSpec,
 )
-from alerts.subscriptions.requests import directive_event, withdraw_rule_set
+from alerts.subscriptions.requests import build_rule_set, directive_event, withdraw_rule_set
 from streams.contracts.alert import AlertChanged
+from streams.contracts.codec import decode_event, encode_event
 from streams.contracts.directive import DirectiveGiven
+from streams.contracts.events import Event
 from streams.runtime.ports import Admitted
-from tests.support.rule_road import T0, RuleRoad, as_item, measure, price, rule_set, rules_with
+from tests.support.prices import quote
+from tests.support.rule_road import T0, RuleRoad, as_item, measure, price, rule_set, rules_with, text_of
 
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
@@ -169,9 +173,35 @@ def test_a_set_that_is_refused_goes_to_the_dead_letters_and_the_old_rules_hold(
 def test_a_backtest_sees_it_at_the_same_place() -> None:
     """One log, one answer: the directive is an event of the log like any other."""
     at = datetime(2026, 1, 5, tzinfo=UTC)
-    event = directive_event(rule_set(high("other")), at=at)
-    changes = list(backtest([event], until=at + DAY, rules=rules_with(high())))
-    assert changes == []
+    given = [directive_event(rule_set(high("other")), at=at), directive_event(withdraw_rule_set(by="ada"), at=at + DAY)]
+    quotes = [quoted_at(at - MINUTE, "before"), quoted_at(at + MINUTE, "between"), quoted_at(at + 2 * DAY, "after")]
+    changes = list(backtest([*quotes, *given], until=at + 3 * DAY, rules=rules_with(high())))
+    assert [(c.rule, c.to_state.value, c.reason, c.at) for c in changes] == [
+        ("high", "firing", "condition_met", at - MINUTE),
+        ("high", "ok", "rule_removed", at),
+        ("other", "firing", "condition_met", at),
+        ("high", "firing", "condition_met", at + DAY),
+        ("other", "ok", "rule_removed", at + DAY),
+    ]
+
+
+def quoted_at(at: datetime, name: str) -> Event:
+    asked = quote(0, 150.0)
+    return Event(id=name, source="test", subject=asked.material, occurred_at=at, recorded_at=at, data=asked)
+
+
+def test_a_set_too_large_for_one_directive_is_refused_before_it_is_sent(tmp_path: Path) -> None:
+    """On the road it would only be a dead letter that nobody looks at."""
+    for name in ("a", "b"):
+        rules = [high(f"{name}{n}", annotations={"summary": "x" * 500}) for n in range(350)]
+        (tmp_path / f"{name}.yaml").write_text(text_of(*rules))
+    with pytest.raises(RuleFileError, match="at most 400000: shorten texts, drop rules"):
+        read_rule_set_text([tmp_path])
+    (tmp_path / "b.yaml").unlink()
+    text, rules_read = read_rule_set_text([tmp_path])
+    assert len(rules_read.rules) == 350
+    event = directive_event(build_rule_set(text, content_hash=rules_read.content_hash, by="ada"), at=T0)
+    assert decode_event(encode_event(event)).data == event.data
 
 
 def test_the_table_names_every_field_of_every_kind_and_stands_in_the_readme() -> None:

@@ -55,7 +55,7 @@ RULES = rules_with(*FIRST)
 WAITING = {"ladder", "edited", "silent", "unanswered", "move", "both", *(r["id"] for r in POLICIES)}
 BY_HAND = {"rule_removed", "rule_changed", "over_limit", "within_limit"}
 """Reasons of changes that people or limits make, not facts or time."""
-AFTER_A_GAP = {
+AFTER_A_GAP: dict[str, set[AlertState | None]] = {
     "missing-mark": {None, AlertState.NO_DATA, AlertState.STALE, AlertState.FIRING},
     "missing-keep": {None, AlertState.OK, AlertState.PENDING, AlertState.FIRING},
     "missing-ok": {None, AlertState.OK, AlertState.FIRING},
@@ -137,7 +137,7 @@ class RulesMachine(RuleBasedStateMachine):
         self._take(measure(self.now, state=state, legal_end=self.legal[1], cause=f"m-{self.now.isoformat()}"))
 
     @rule(minutes=MINUTES, second=st.booleans())
-    def rules_are_applied(self, minutes: int, second: bool) -> None:  # noqa: FBT001
+    def rules_are_applied(self, minutes: int, second: bool) -> None:
         self.now += timedelta(minutes=minutes)
         self._take(rule_set(*SECOND) if second else withdraw_rule_set(by="ada"))
         gone = {"extra"} if second else {"added"}
@@ -145,7 +145,7 @@ class RulesMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self._firing())
     @rule(minutes=MINUTES, data=st.data(), withdrawn=st.booleans())
-    def somebody_acknowledges(self, minutes: int, data: st.DataObject, withdrawn: bool) -> None:  # noqa: FBT001
+    def somebody_acknowledges(self, minutes: int, data: st.DataObject, withdrawn: bool) -> None:
         fingerprint = data.draw(st.sampled_from(self._firing()))
         self.now += timedelta(minutes=minutes)
         given = build_acknowledgement(fingerprint, by="ada")
