@@ -7,7 +7,7 @@ first, in order of (d, fingerprint), and what it sends carries d. What depends o
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -33,16 +33,16 @@ from alerts.adapters.rules_state import (
     known_key,
     memory_key,
 )
+from alerts.adapters.seats import Seat, SeatBook, Seats
 from alerts.adapters.settlement import Settlement, as_told
 from alerts.lifecycle.evaluation import Alert, Evaluation, Verdict
 from alerts.lifecycle.life import FIRING_STATES, acknowledge, next_alert
 from alerts.lifecycle.transitions import Reason
 from alerts.rules.edits import edits_between
-from alerts.rules.entities import Assessed, KnownEntity, SourceAssessed, kind_of, known_entity, labels_of, sources_in
+from alerts.rules.entities import Assessed, KnownEntity, heard_from, known_entity
 from alerts.rules.memory import RuleMemory
 from alerts.rules.rule import goes_on
 from alerts.rules.ruleset import Rule, Rules
-from alerts.rules.wording import fingerprint_of
 from streams.contracts.alert import AlertState
 from streams.contracts.assessments import ExposureAssessed, MeasureAssessed, RiskAssessed
 from streams.contracts.codec import decode_event
@@ -56,17 +56,6 @@ __all__ = ["CLOCK_KEY", "SOURCE", "STATE_TYPES", "RulesCore", "decode_state", "e
 
 _STALE = Evaluation(verdict=Verdict.STALE)
 _FAILED = Evaluation(verdict=Verdict.ERROR)
-_CACHED_ENTITIES = 100_000
-
-
-class Seat(NamedTuple):
-    """A rule that an entity meets, and where its alert and its memory are kept."""
-
-    rule: Rule
-    fingerprint: str
-    labels: dict[str, str]
-    alert_key: bytes
-    memory_key: bytes
 
 
 class RulesCore:
@@ -76,20 +65,21 @@ class RulesCore:
         self, *, partition: int, rules: Rules, store: StateStore, counts: RuleCounts | None = None
     ) -> None:  # fmt: skip
         self.partition = partition
-        self._counts = counts or RuleCounts()
+        self.counts = counts or RuleCounts()
         self._store = store
         self._outputs: list[bytes] = []
         clock: RulesClock | None = store.get(CLOCK_KEY)
         self._now = clock.now if clock else None
         self._initial = rules
+        self._seen: dict[bytes, Assessed | tuple[str, RiskAssessed]] = {}
         self._put_in_force(rules_in_force(store.get, rules))
 
     def _put_in_force(self, rules: Rules) -> None:
         self._rules = rules
         self._due = DueInstants()
-        self._seats: dict[tuple[Any, ...], tuple[bytes, tuple[Seat, ...]]] = {}
+        self._seats = SeatBook(rules)
         self._settlement = Settlement(
-            partition=self.partition, rules=rules, store=self._store, apply=self._apply, send=self._send
+            partition=self.partition, rules=rules, store=self._store, put=self._put, apply=self._apply, send=self._send
         )  # fmt: skip
         self._hears_sources = bool(rules.on("source"))
         for _, value in self._store.items():
@@ -112,6 +102,7 @@ class RulesCore:
                         value=bytes(raw), reason=error.reason.value, field=error.field, detail=error.detail, index=index
                     )
                 )
+        self._keep_seen()
         if self._now is not None and self._now != before:
             self._store.put(CLOCK_KEY, RulesClock(now=self._now))
         self._settlement.keep()
@@ -122,10 +113,10 @@ class RulesCore:
         match data:
             case RiskAssessed():
                 at = self._advance(data.at)
-                self._assessed(data, at)
+                seats = self._assessed(data, at)
                 if self._hears_sources:
-                    for heard in sources_in(data):
-                        self._assessed(heard, at)
+                    for source in data.sources:
+                        self._heard(seats, source, data, at)
             case MeasureAssessed() | ExposureAssessed():
                 self._assessed(data, self._advance(data.at))
             case IndicatorAssessed():
@@ -174,55 +165,59 @@ class RulesCore:
     def _time_passed(self, alert: Alert, at: datetime) -> None:
         rule = self._rules.by_id[alert.rule]
         age = rule.timing.max_age
-        known: KnownEntity | None
         if rule.reads_time:
-            known = self._store.get(known_key(rule.on, alert.labels))
-            assessed = known.assessed if known is not None else None
+            assessed = self._known(rule, alert.labels)
             memory = self._store.get(memory_key(rule.id, alert.fingerprint)) if rule.keeps_memory else None
             evaluation = self._evaluation(rule, assessed, at=at, prior=alert, memory=memory)
             self._apply(rule, alert, evaluation, at=at, assessed=assessed)
             return
         evaluation = alert.evaluation or Evaluation(verdict=Verdict.CLEAR)
         if age is not None and alert.seen_at is not None and at - alert.seen_at >= age:
-            known = self._store.get(known_key(rule.on, alert.labels))
-            evaluation = rule.stale(known.assessed, at=at) if known is not None else _STALE
+            assessed = self._known(rule, alert.labels)
+            evaluation = rule.stale(assessed, at=at) if assessed is not None else _STALE
         self._apply(rule, alert, evaluation, at=at, assessed=None)
 
-    def _met_by(self, assessed: Assessed) -> tuple[bytes, tuple[Seat, ...]]:
-        """Return where an entity is kept and the seats of the rules it meets; both depend on its labels alone."""
-        key: tuple[Any, ...]
-        match assessed:
-            case RiskAssessed():
-                key = (assessed.aspect, assessed.material, assessed.home, *assessed.labels.items())
-            case SourceAssessed():
-                key = (SourceAssessed, assessed.source, assessed.aspect, assessed.material)
-            case _:
-                key = (type(assessed), *labels_of(assessed).values())
-        found = self._seats.get(key)
-        if found is None:
-            if len(self._seats) >= _CACHED_ENTITIES:
-                self._seats.clear()
-            labels, kind = labels_of(assessed), kind_of(assessed)
-            seats = [self._seat(rule, named) for rule in self._rules.meeting(kind, labels)
-                     if (named := rule.identity(labels)) is not None]  # fmt: skip
-            found = self._seats[key] = (known_key(kind, labels), tuple(seats))
-        return found
+    def _put(self, alert: Alert) -> None:
+        """Keep an alert; what was known of when it stays as it is holds no more."""
+        self._store.put(alert_key(alert.fingerprint), alert)
+        self._seats.disturb(alert.fingerprint)
 
-    def _seat(self, rule: Rule, labels: dict[str, str]) -> Seat:
-        fingerprint = fingerprint_of(rule.id, labels)
-        return Seat(rule, fingerprint, labels, alert_key(fingerprint), memory_key(rule.id, fingerprint))
+    def _keep_seen(self) -> None:
+        """Put the last assessments of entities into the state, once a record or when one is needed."""
+        for key, seen in self._seen.items():
+            assessed = heard_from(*seen) if isinstance(seen, tuple) else seen
+            self._store.put(key, known_entity(assessed))
+        self._seen.clear()
 
-    def _assessed(self, assessed: Assessed, at: datetime) -> None:
-        key, seats = self._met_by(assessed)
-        self._store.put(key, known_entity(assessed))
-        if seats:
-            since = self._counts.stopwatch()
-            self._meet(seats, assessed, at=at)
-            self._counts.evaluated(len(seats), since=since)
+    def _known(self, rule: Rule, labels: dict[str, str]) -> Assessed | None:
+        self._keep_seen()
+        known: KnownEntity | None = self._store.get(known_key(rule.on, labels))
+        return known.assessed if known is not None else None
 
-    def _meet(self, seats: Iterable[Seat], assessed: Assessed, *, at: datetime) -> None:
-        for seat in seats:
+    def _heard(self, of: Seats, source: str, assessed: RiskAssessed, at: datetime) -> None:
+        seats = self._seats.of_source(of, source, assessed)
+        if seats.seats:
+            self._assessed(heard_from(source, assessed), at)
+        else:
+            self._seen[seats.known_key] = (source, assessed)
+
+    def _assessed(self, assessed: Assessed, at: datetime) -> Seats:
+        seats = self._seats.of(assessed)
+        self._seen[seats.known_key] = assessed
+        if seats.seats and not (seats.calm is not None and seats.calm.holds(assessed)):  # type: ignore[arg-type]
+            since = self.counts.stopwatch()
+            count = self._meet(seats, assessed, at=at)
+            self.counts.evaluated(count, since=since)
+        return seats
+
+    def _meet(self, seats: Seats, assessed: Assessed, *, at: datetime) -> int:
+        """Evaluate the rules that may change something; return how many these are."""
+        count = 0
+        for seat in seats.seats:
             rule = seat.rule
+            if seat.calm is not None and seat.calm.holds(assessed):  # type: ignore[arg-type]
+                continue
+            count += 1
             prior: Alert | None = self._store.get(seat.alert_key)
             memory: RuleMemory | None = None
             if rule.keeps_memory:
@@ -231,7 +226,10 @@ class RulesCore:
                 if memory is not None and memory is not before:
                     self._store.put(seat.memory_key, memory)
             evaluation = self._evaluation(rule, assessed, at=at, prior=prior, memory=memory)
-            self._judged(seat, prior, evaluation, at=at, assessed=assessed)
+            stays = self._judged(seat, prior, evaluation, at=at, assessed=assessed)
+            seats.note_calm(seat, assessed, unchanged=stays and evaluation.verdict is not Verdict.ERROR)
+        seats.join_calm()
+        return count
 
     def _evaluation(
         self, rule: Rule, assessed: Assessed | None, *, at: datetime, prior: Alert | None, memory: RuleMemory | None
@@ -241,49 +239,54 @@ class RulesCore:
         except (ArithmeticError, ValueError, OverflowError):
             evaluation = _FAILED  # figures of a size nobody thought of; a firing alert goes on firing
         if evaluation.verdict is Verdict.ERROR:
-            self._counts.errors[rule.id] += 1
+            self.counts.errors[rule.id] += 1
         return evaluation
 
-    def _judged(self, seat: Seat, prior: Alert | None, now: Evaluation, *, at: datetime, assessed: Assessed) -> None:
+    def _judged(self, seat: Seat, prior: Alert | None, now: Evaluation, *, at: datetime, assessed: Assessed) -> bool:
+        """Apply an evaluation to an alert; tell whether it stays as it is, at this instant and any later one."""
         rule = seat.rule
         ages = rule.timing.max_age is not None
         if prior is None:
             if now.verdict is Verdict.UNKNOWN and now.level is None:
-                return  # what was never known is not lost: no_data is for facts that were there and went
+                return True  # what was never known is not lost: no_data is for facts that were there and went
             quiet = now.verdict is Verdict.CLEAR and now.next_at is None and not ages
             if quiet and (isinstance(assessed, MeasureAssessed) or rule.reads_time):
-                return
+                return True
             prior = Alert(fingerprint=seat.fingerprint, rule=rule.id, labels=seat.labels)
             if quiet:
-                self._store.put(seat.alert_key, prior)
-                return
+                self._put(prior)
+                return False
         elif not ages and _changes_nothing(prior, now):
-            return  # by far the most assessments
+            return True  # by far the most assessments
         if ages:
             prior = msgspec.structs.replace(prior, seen_at=at)
-            self._store.put(seat.alert_key, prior)
-        self._apply(rule, prior, now, at=at, assessed=assessed)
+            self._put(prior)
+        return self._apply(rule, prior, now, at=at, assessed=assessed)
 
-    def _apply(self, rule: Rule, prior: Alert, now: Evaluation, *, at: datetime, assessed: Assessed | None) -> None:
+    def _apply(self, rule: Rule, prior: Alert, now: Evaluation, *, at: datetime, assessed: Assessed | None) -> bool:
+        """Apply an evaluation; tell whether the alert stays as it is, at this instant and any later one."""
         advance = next_alert(prior, now, rule.timing, at=at)
         alert = advance.next
         if alert != prior:
             if (alert.state in FIRING_STATES) != (prior.state in FIRING_STATES) or alert.level != prior.level:
                 alert = self._settlement.limited(rule, prior, alert, at=at)
-            self._store.put(alert_key(prior.fingerprint), alert)
+            self._put(alert)
             if alert.due_at is not None and alert.due_at != prior.due_at:
                 self._due.schedule(prior.fingerprint, alert.due_at)
             if alert.state is not prior.state:
-                self._counts.moved(rule.id, alert.state)
+                self.counts.moved(rule.id, alert.state)
                 self._settlement.moved(prior, alert, at=at)
+        elif not advance.changed:
+            return alert.due_at is None and alert.waiting_since is None
         if not advance.changed or alert.held_from is not None:
-            return
+            return False
         told = prior
         if prior.held_from is not None:  # it was held back: others know another state than the one it left
             told = as_told(prior)
             if told.state is alert.state:
-                return
+                return False
         self._send(rule, told, alert, now, reason=advance.reason, at=at, assessed=assessed)
+        return False
 
     def _acknowledge(self, directive: DirectiveGiven) -> None:
         fingerprint = directive.acknowledgement.fingerprint if directive.acknowledgement else directive.target
@@ -295,7 +298,7 @@ class RulesCore:
         alert = acknowledge(prior, rule.timing, by=by, at=self._now)
         if alert == prior:
             return
-        self._store.put(alert_key(fingerprint), alert)
+        self._put(alert)
         if by is None and rule.reads_time:
             self._time_passed(alert, self._now)  # a repeat that fell due meanwhile is told now, once
         elif alert.due_at is not None:
@@ -307,6 +310,7 @@ class RulesCore:
         rules = self._initial if directive.withdrawn else read_rule_set(directive)
         edits = list(edits_between(self._rules, rules))
         self._settlement.keep()
+        self._keep_seen()
         self._closed(close_alerts(self._store, self._rules, edits, partition=self.partition))
         store_rule_set(self._store, directive, at=self._now)
         retime_alerts(self._store, rules, edits, at=self._now)
@@ -339,7 +343,7 @@ class RulesCore:
         known = [(key, value.assessed) for key, value in self._store.items() if isinstance(value, KnownEntity)]
         met: set[str] = set()
         for _, assessed in sorted(known, key=lambda entry: (entry[1].at, entry[0])):
-            for seat in self._met_by(assessed)[1]:
+            for seat in self._seats.of(assessed).seats:
                 rule = seat.rule
                 if rule.id not in touched:
                     continue

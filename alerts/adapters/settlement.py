@@ -3,7 +3,7 @@
 What is open is in the state, so that a restart between an instant and the next settles the same.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Protocol
 
@@ -28,8 +28,8 @@ _HELD = Evaluation(verdict=Verdict.HOLD)
 class Apply(Protocol):
     """Applies an evaluation to an alert, stores it and says what changed."""
 
-    def __call__(self, rule: Rule, prior: Alert, now: Evaluation, *, at: datetime, assessed: Assessed | None) -> None:
-        """Apply."""
+    def __call__(self, rule: Rule, prior: Alert, now: Evaluation, *, at: datetime, assessed: Assessed | None) -> bool:
+        """Apply; tell whether the alert stays as it is."""
 
 
 class Send(Protocol):
@@ -45,10 +45,13 @@ class Send(Protocol):
 class Settlement:
     """The groups and limits of one partition, and which of them are open. `at` is their instant, `None` for none."""
 
-    def __init__(self, *, partition: int, rules: Rules, store: StateStore, apply: Apply, send: Send) -> None:
+    def __init__(
+        self, *, partition: int, rules: Rules, store: StateStore, put: Callable[[Alert], None], apply: Apply, send: Send
+    ) -> None:  # fmt: skip
         self._partition = partition
         self._rules = rules
         self._store = store
+        self._put = put
         self._apply = apply
         self._send = send
         self._groups_of = GroupBook(rules)
@@ -171,7 +174,7 @@ class Settlement:
         self._send(rule, told, shown, alert.evaluation or _HELD, reason=Reason.OVER_LIMIT, at=at, assessed=None)
 
     def _note(self, alert: Alert) -> Alert:
-        self._store.put(alert_key(alert.fingerprint), alert)
+        self._put(alert)
         self._limits_of.note(alert, firing=True)
         return alert
 

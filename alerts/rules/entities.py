@@ -126,10 +126,15 @@ def is_synthetic(assessed: Assessed) -> bool:
     return not isinstance(assessed, MeasureAssessed) and assessed.synthetic
 
 
+def heard_from(source: str, assessed: RiskAssessed) -> SourceAssessed:
+    """Say that a source was heard of in an assessment."""
+    return SourceAssessed(
+        source=source, aspect=assessed.aspect, material=assessed.material, at=assessed.at,
+        synthetic=assessed.synthetic, causes=assessed.causes,
+    )  # fmt: skip
+
+
 def sources_in(assessed: RiskAssessed) -> Iterator[SourceAssessed]:
     """Say which sources an assessment is heard from."""
     for source in assessed.sources:
-        yield SourceAssessed(
-            source=source, aspect=assessed.aspect, material=assessed.material, at=assessed.at,
-            synthetic=assessed.synthetic, causes=assessed.causes,
-        )  # fmt: skip
+        yield heard_from(source, assessed)

@@ -46,7 +46,8 @@ class ExpressionError(ValueError):
     """An expression that is refused at load; the message says why and what to do."""
 
 
-def _blank_strings(text: str) -> str:
+def blank_strings(text: str) -> str:
+    """Replace what stands in strings, so that it is taken for nothing else; every place in the text stays."""
     return _STRING.sub(lambda found: '"' + "_" * (len(found.group()) - 2) + '"', text)
 
 
@@ -129,7 +130,7 @@ class Condition:
     def __init__(self, text: str, catalogue: Mapping[str, FactSpec]) -> None:
         if len(text) > MAX_CHARACTERS:
             raise ExpressionError(f"is {len(text)} characters long, at most {MAX_CHARACTERS}: split the rule")
-        blanked = _blank_strings(text)
+        blanked = blank_strings(text)
         _check_bounds(text, blanked)
         if any(not call for call in _SELECTED.findall(blanked)):
             raise ExpressionError("reads a field with a dot; facts are flat: write legal_end, not measure.legal_end")

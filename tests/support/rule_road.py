@@ -123,6 +123,12 @@ class RuleRoad:
         self.outputs += outcome.outputs
         return alerts_in(outcome.outputs)
 
+    def refused(self, item: bytes) -> list[str]:
+        """Feed one item as it stands; return the reasons of the dead letters it became."""
+        outcome = self.core.process(Admitted(position=0, items=[msgspec.Raw(item)]))
+        self.outputs += outcome.outputs
+        return [letter.reason for letter in outcome.dead_letters]
+
     def direct(self, directive: DirectiveGiven, *, at: datetime) -> list[AlertChanged]:
         """Feed a directive given at an instant."""
         return self.take(directive, at=at)
