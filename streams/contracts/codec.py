@@ -7,14 +7,15 @@ msgspec and refuses with a reason. Every failure is a `DecodeError`; no other ex
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
 from streams.contracts.capacity import CapacityReported, SupplyObserved, TradeObserved
-from streams.contracts.events import PAYLOADS, Event, Payload, subject_of
+from streams.contracts.envelopes import OPEN_PAYLOADS, Envelope, KnownEnvelope, decode_known
+from streams.contracts.events import PAYLOADS, TYPE_OF, Event, Payload, subject_of
 from streams.contracts.identifiers import check_year
-from streams.contracts.periods import check_calendar, check_period
+from streams.contracts.periods import check_calendar, check_period, days_of
 from streams.contracts.price import PriceQuoted
 from streams.contracts.reasons import DecodeError, FieldError, RejectReason
 
@@ -26,22 +27,6 @@ MAX_EVENT_BYTES = 64 * 1024
 MAX_DEPTH = 32
 """Deepest nesting of an event. Ours need 6; the limit is for attributes we do not know, which are passed on unread: an
 event just within the parser's own limit would break every reader that meets it one frame deeper."""
-
-_Instant = Annotated[datetime, msgspec.Meta(tz=True)]
-
-
-class _Envelope(msgspec.Struct, kw_only=True):
-    """A CloudEvent in structured mode, its data still undecoded. Extension attributes we do not know are let pass."""
-
-    id: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-    source: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-    specversion: str
-    type: str
-    time: _Instant
-    subject: Annotated[str, msgspec.Meta(max_length=200)] | None = None
-    recordedtime: _Instant | None = None
-    datacontenttype: str | None = None
-    data: msgspec.Raw = msgspec.Raw(b"")
 
 
 class _Outgoing(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -55,7 +40,7 @@ class _Outgoing(msgspec.Struct, kw_only=True, omit_defaults=True):
     data: Payload
 
 
-_decode_envelope = msgspec.json.Decoder(_Envelope).decode
+_decode_envelope = msgspec.json.Decoder(Envelope).decode
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decoders = {name: msgspec.json.Decoder(payload).decode for name, payload in PAYLOADS.items()}
 _encode = msgspec.json.Encoder().encode
@@ -104,6 +89,16 @@ def decode_event(raw: bytes | msgspec.Raw, *, recorded_at: datetime | None = Non
     `recorded_at` is the instant at which the event comes in: it is used where the event has no `recordedtime` (`None`
     then refuses it), and a reference period that had not begun then is refused. Raises `DecodeError`.
     """
+    known = decode_known(raw)
+    if known is None:
+        return _decode_in_steps(raw, recorded_at=recorded_at)
+    if type(known.data) in OPEN_PAYLOADS:
+        _check_depth(bytes(raw))
+    return _event(known, known.data, recorded_at=recorded_at)
+
+
+def _decode_in_steps(raw: bytes | msgspec.Raw, *, recorded_at: datetime | None) -> Event:
+    """Read the envelope and then its data, so that the first thing that is wrong has a reason and a place."""
     if not raw:
         raise DecodeError(reason=RejectReason.TOMBSTONE, field="", detail="a record without a value is no event")
     _check_depth(bytes(raw))
@@ -114,7 +109,7 @@ def decode_event(raw: bytes | msgspec.Raw, *, recorded_at: datetime | None = Non
         raise DecodeError(reason=RejectReason.INVALID_ENVELOPE, field=refusal.field, detail=refusal.detail) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DecodeError(reason=RejectReason.NOT_JSON, field="", detail=str(error)[:200]) from error
-    return _typed(envelope, recorded_at=recorded_at)
+    return _event(envelope, _data_of(envelope), recorded_at=recorded_at)
 
 
 def _check_depth(raw: bytes) -> None:
@@ -142,8 +137,6 @@ def _check_text(value: bytes) -> None:
 
 
 def _utc(instant: datetime, *, field: str) -> datetime:
-    if instant.tzinfo is UTC:
-        return instant
     try:
         check_year(instant, field=field)
     except FieldError as error:
@@ -151,7 +144,7 @@ def _utc(instant: datetime, *, field: str) -> datetime:
     return instant.astimezone(UTC)
 
 
-def _typed(envelope: _Envelope, *, recorded_at: datetime | None) -> Event:
+def _data_of(envelope: Envelope) -> Payload:
     if envelope.specversion != "1.0":
         raise DecodeError(
             reason=RejectReason.INVALID_ENVELOPE,
@@ -166,11 +159,14 @@ def _typed(envelope: _Envelope, *, recorded_at: datetime | None) -> Event:
     if not envelope.data:
         raise DecodeError(reason=RejectReason.TOMBSTONE, field="/data", detail="an event without data says nothing")
     try:
-        data = decode(envelope.data)
+        return decode(envelope.data)
     except msgspec.ValidationError as error:
         raise _refusal(error, under="/data") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DecodeError(reason=RejectReason.NOT_JSON, field="/data", detail=str(error)[:200]) from error
+
+
+def _event(envelope: Envelope | KnownEnvelope, data: Payload, *, recorded_at: datetime | None) -> Event:
     recorded = envelope.recordedtime or recorded_at
     if recorded is None:
         raise DecodeError(reason=RejectReason.MISSING_FIELD, field="/recordedtime", detail="no recordedtime given")
@@ -184,16 +180,20 @@ def _typed(envelope: _Envelope, *, recorded_at: datetime | None) -> Event:
             field="/subject",
             detail=f"the subject is {envelope.subject!r}, the data are about {subject!r}",
         )
+    occurred = envelope.time
+    if occurred.tzinfo is not UTC:
+        occurred = _utc(occurred, field="time")
+    if recorded.tzinfo is not UTC:
+        recorded = _utc(recorded, field="recordedtime")
     return Event(
-        id=envelope.id, source=envelope.source, subject=subject, data=data,
-        occurred_at=_utc(envelope.time, field="time"), recorded_at=_utc(recorded, field="recordedtime"),
-    )  # fmt: skip
+        id=envelope.id, source=envelope.source, subject=subject, data=data, occurred_at=occurred, recorded_at=recorded
+    )
 
 
 def _check_period(data: Payload, field: str, *, at: datetime | None) -> None:
     """Refuse a period of no calendar always, one of the future where it is known when the event came in."""
     period: str | None = getattr(data, field)
-    if period is None:
+    if period is None or _has_begun(period, at=at):
         return
     try:
         check_calendar(period, field=field)
@@ -203,11 +203,20 @@ def _check_period(data: Payload, field: str, *, at: datetime | None) -> None:
         raise DecodeError(reason=error.reason, field=f"/data/{error.field}", detail=error.detail) from error
 
 
+def _has_begun(period: str, *, at: datetime | None) -> bool:
+    """Say cheaply what is true of nearly every period; `False` leaves it to the checks that know the reasons."""
+    try:
+        first = days_of(period).first
+    except ValueError:
+        return False
+    return at is None or first <= at.date()
+
+
 def encode_event(event: Event) -> bytes:
     """Encode an event as a CloudEvent in structured mode; always the same bytes for the same event."""
     return _encode(
         _Outgoing(
-            specversion="1.0", id=event.id, source=event.source, type=event.type, subject=event.subject,
+            specversion="1.0", id=event.id, source=event.source, type=TYPE_OF[type(event.data)], subject=event.subject,
             time=event.occurred_at, recordedtime=event.recorded_at, data=event.data,
         )
     )  # fmt: skip
