@@ -15,7 +15,7 @@ from streams.contracts.records import encode as encode_record
 from streams.runtime.checkpoint import CheckpointReason
 from streams.runtime.clock import monotonic_seconds, utc_now
 from streams.runtime.consumer import SafeConsumer
-from streams.runtime.durable import cluster_directory
+from streams.runtime.durable import cluster_id_of, copy_directory
 from streams.runtime.exits import fatal
 from streams.runtime.loop import StageLoop
 from streams.runtime.recovery import SafeTableManager
@@ -83,7 +83,8 @@ def build_worker(
     app.record_observer = record_observer
     directory = None
     if settings.data_directory is not None:
-        directory = cluster_directory(settings.data_directory, settings.bootstrap)
+        cluster_id = cluster_id_of(settings.bootstrap)
+        directory = copy_directory(settings.data_directory, cluster_id=cluster_id, app_id=settings.app_id)
     told = tuple(observers)
     for spec in stages:
         _add_stage(app, spec, told, directory, make_loop)

@@ -26,7 +26,8 @@ class CheckpointPolicy:
     """Limits of an open group; the first one reached closes it.
 
     A tick closes a group that is at least `minimum_age_seconds` old, so that years of ticks in a replay do not each
-    cost a round trip. `idle_seconds` is how often a timer looks for a group left open by a log that went quiet.
+    cost a round trip. A change is a key that became dirty, however often it was written. `idle_seconds` is how often a
+    timer looks for a group left open by a log that went quiet.
     """
 
     maximum_record_count: int = 1_000

@@ -2,14 +2,16 @@
 
 It is written after the broker has the whole group, in one write batch, so it is always exactly the state after
 `progress`. Recovery reads about 14,000 changelog records a second (RUNTIME.md 2.1); with a local copy only what came
-since. The directory is kept apart by cluster: a broker that forgot everything (the embedded one, at every stop)
-must not meet a state that remembers.
+since. It is kept apart by cluster: a broker that forgot everything (the embedded one, at every stop) must not meet a
+state that remembers. And by app: the same stage under another topic prefix has another changelog, so its offsets and
+its state are of no use there (seen: a worker that met the copy of another prefix ended itself).
 """
 
 import asyncio
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote
 
 import msgspec
 
@@ -78,7 +80,7 @@ class RocksdictCopy:
 
 
 async def open_local_copy(directory: Path | None, *, stage: str, partition: int) -> LocalCopy:
-    """Open the copy of one partition below `directory` (already the cluster's), or none.
+    """Open the copy of one partition below `directory` (already the cluster's and the app's), or none.
 
     Waits up to ten seconds for the lock of a worker that is just ending; then raises what RocksDB says.
     """
@@ -101,13 +103,22 @@ async def open_local_copy(directory: Path | None, *, stage: str, partition: int)
     raise AssertionError("unreachable")
 
 
-def cluster_directory(data_directory: Path, bootstrap: str) -> Path:
-    """Return the directory of the cluster behind `bootstrap`; asks it for its id (blocking, at start only)."""
+def copy_directory(data_directory: Path, *, cluster_id: str, app_id: str) -> Path:
+    """Return where the copies of one app on one cluster are kept."""
+    return data_directory / _file_name(cluster_id) / _file_name(app_id)
+
+
+def _file_name(text: str) -> str:
+    """Return a name for a directory; two texts never share one."""
+    return quote(text, safe="").replace(".", "%2E")
+
+
+def cluster_id_of(bootstrap: str) -> str:
+    """Ask the cluster behind `bootstrap` for its id (blocking, at start only)."""
     from kafka.admin import KafkaAdminClient
 
     admin = KafkaAdminClient(bootstrap_servers=bootstrap)
     try:
-        cluster_id = admin.describe_cluster().get("cluster_id") or "unnamed"
+        return str(admin.describe_cluster().get("cluster_id") or "unnamed")
     finally:
         admin.close()
-    return data_directory / "".join(c if c.isalnum() or c in "-_" else "_" for c in cluster_id)

@@ -108,7 +108,7 @@ def written(state: PartitionState, records: list[Record], *, first_offset: int, 
     state.durable_marks = state.marks
     state.log_offset = state.end_offset = last_offset
     state.fenced = True
-    state.journal.clear()
+    state.forget_changes()
     state.opened_at_seconds = None
     state.record_count = 0
 

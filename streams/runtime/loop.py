@@ -113,13 +113,12 @@ class StageLoop:
         return result
 
     def _process(self, state: PartitionState, message: Any, admitted: Admitted) -> Outcome:
-        mark = len(state.journal)
         try:
             return self._store.cores[message.partition].process(admitted)
         except Exception as error:  # noqa: BLE001 - any defect of a core is a dead letter, not a dead worker
             # The writes of the record are taken back and the core is built anew, so the refusal is deterministic.
             _log.exception("core refused a record", **self._facts(message))
-            state.undo(mark)
+            state.undo_record()
             self._store.rebuild_core(message.partition)
             return Outcome(dead_letters=[_internal(message, error)])
 
@@ -157,6 +156,7 @@ class StageLoop:
             pending.clear()
 
     async def _account(self, state: PartitionState, *, ticked: bool) -> None:
+        state.end_record()
         now = monotonic_seconds()
         if state.opened_at_seconds is None:
             state.opened_at_seconds = now
@@ -164,7 +164,7 @@ class StageLoop:
         reason = decide_checkpoint(
             self._settings.checkpoint,
             record_count=state.record_count,
-            change_count=len(state.journal),
+            change_count=len(state.before_group),
             age_seconds=now - state.opened_at_seconds,
             ticked=ticked,
         )

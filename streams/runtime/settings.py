@@ -29,7 +29,7 @@ class RuntimeSettings:
     """What one worker process needs to know.
 
     `app_id` names the consumer group and, with the stage, the changelog `<app_id>-<stage>-changelog`. `data_directory`
-    set means a durable local copy per partition below it, kept apart by cluster; `None` keeps state in memory only.
+    set means a durable local copy per partition below it, apart by cluster and app; `None` keeps state in memory only.
     `tick_seconds` set makes this worker send a tick that often into each owned partition of a signals source.
     `static_member` is for a supervisor that restarts at once (1.4 s instead of 5.5-7.7); static members do not leave
     on SIGTERM, so never with scaling. `stall_limit_seconds` is how long the event loop may stand still before the

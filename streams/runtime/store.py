@@ -65,7 +65,7 @@ class PartitionStore(Store):
                 if partition not in mine or state.suspect or (missed and self._directory is None):
                     self._drop(partition)
                     continue
-                if state.position != state.progress or state.journal:
+                if state.position != state.progress or state.dirty_keys():
                     self.counters.rollbacks_total += 1
                 state.roll_back()
                 state.staged = []
@@ -82,7 +82,7 @@ class PartitionStore(Store):
         groups.end_recovery(state)
         self.outputs[partition] = []
         self.cores[partition] = self.spec.make_core(partition, state)
-        state.journal.clear()  # a core may normalise its state when built; it will do so again after a crash
+        state.forget_changes()  # a core may normalise its state when built; it will do so again after a crash
         state.ready = True
         self._tell("on_ready", lambda observer: observer.on_ready(self.spec.name, partition, state))
 

@@ -97,22 +97,49 @@ def test_a_compacted_changelog_restores_the_same_state(source: list[bytes], live
     assert restored(compacted(log)).data == restored(log).data
 
 
-@given(
-    writes=st.lists(st.tuples(st.sampled_from(KEYS), st.one_of(st.none(), st.integers(1, 9))), max_size=30),
-    cut=st.integers(0, 30),
-)
-def test_undoing_to_a_mark_restores_what_stood_there(writes: list[tuple[bytes, int | None]], cut: int) -> None:
-    """A core that raises leaves no half-applied record behind."""
-    state = PartitionState(0)
-    held: dict[bytes, Any] = {}
-    mark = 0
-    for number, (key, value) in enumerate(writes):
-        if number == cut:
-            mark, held = len(state.journal), dict(state.data)
+writes = st.lists(st.tuples(st.sampled_from(KEYS), st.one_of(st.none(), st.integers(1, 9))), max_size=12)
+
+
+def apply(state: PartitionState, changes: list[tuple[bytes, int | None]]) -> None:
+    for key, value in changes:
         if value is None:
             state.delete(key)
         else:
             state.put(key, value)
-    if cut < len(writes):
-        state.undo(mark)
-        assert state.data == held
+
+
+@given(records=st.lists(writes, max_size=5), refused=writes)
+def test_undoing_a_record_restores_what_stood_before_it(
+    records: list[list[tuple[bytes, int | None]]], refused: list[tuple[bytes, int | None]]
+) -> None:
+    """A core that raises leaves no half-applied record behind, and takes nothing of the records before it away."""
+    state = PartitionState(0)
+    for changes in records:
+        apply(state, changes)
+        state.end_record()
+    held, dirty = dict(state.data), state.dirty_keys()
+    apply(state, refused)
+    state.undo_record()
+    assert (state.data, state.dirty_keys()) == (held, dirty)
+
+
+@given(durable=writes, records=st.lists(writes, max_size=5), running=writes, with_undo=st.booleans())
+def test_rolling_back_restores_what_stood_at_the_checkpoint(
+    durable: list[tuple[bytes, int | None]], records: list[list[tuple[bytes, int | None]]],
+    running: list[tuple[bytes, int | None]], with_undo: bool,
+) -> None:  # fmt: skip
+    """A rebalance may come between records or into one; however often a key was written, the durable value counts."""
+    state = PartitionState(0)
+    apply(state, durable)
+    state.forget_changes()
+    held, written = dict(state.data), set()
+    for changes in records:
+        apply(state, changes)
+        state.end_record()
+        written |= {key for key, value in changes if value is not None}
+    apply(state, running)
+    if with_undo:
+        state.undo_record()
+    assert written <= state.dirty_keys()
+    state.roll_back()
+    assert (state.data, state.dirty_keys()) == (held, set())

@@ -91,4 +91,4 @@ def test_rolling_back_restores_values_deletions_and_position() -> None:
     state.delete(b"b")
     state.position = 9
     state.roll_back()
-    assert (state.data, state.position, state.journal) == ({b"a": 1, b"b": 2}, 4, [])
+    assert (state.data, state.position, state.dirty_keys()) == ({b"a": 1, b"b": 2}, 4, set())
