@@ -65,6 +65,7 @@ AFTER_A_GAP: dict[str, set[AlertState | None]] = {
 
 MATERIALS = st.sampled_from(["dysprosium", "gallium"])
 MINUTES = st.integers(1, 25)
+AMOUNTS = st.sampled_from([50.0, 90.0, 110.0, 150.0, 190.0, 250.0, None])
 Amount: TypeAlias = float | None
 
 
@@ -103,8 +104,18 @@ class RulesMachine(RuleBasedStateMachine):
 
     # what comes
 
-    @rule(material=MATERIALS, minutes=MINUTES, amount=st.sampled_from([50.0, 90.0, 110.0, 150.0, 190.0, 250.0, None]))
-    def a_price(self, material: str, minutes: int, amount: Amount) -> None:
+    @rule(material=MATERIALS, moves=st.lists(st.tuples(MINUTES, AMOUNTS), min_size=1, max_size=10))
+    def prices(self, material: str, moves: list[tuple[int, Amount]]) -> None:
+        for minutes, amount in moves:
+            self._price(material, minutes=minutes, amount=amount)
+
+    @rule(material=MATERIALS, calm=st.integers(6, 15), high=st.sampled_from([110.0, 250.0]), times=st.integers(2, 4))
+    def a_price_flaps(self, material: str, calm: int, high: float, times: int) -> None:
+        for _ in range(times):
+            self._price(material, minutes=1, amount=high)
+            self._price(material, minutes=calm, amount=50.0)
+
+    def _price(self, material: str, *, minutes: int, amount: Amount) -> None:
         self.now += timedelta(minutes=minutes)
         self.seen.setdefault(material, []).append((self.now, amount))
         cause = f"{material}-{self.now.isoformat()}"
@@ -155,6 +166,18 @@ class RulesMachine(RuleBasedStateMachine):
         alert = next((a for a in self._alerts() if a.fingerprint == fingerprint), None)
         if not withdrawn and alert is not None and alert.state is AlertState.FIRING:
             self.acknowledged.add(fingerprint)
+
+    @rule(hours=st.integers(30, 60))
+    def a_passed_end_is_acknowledged_and_days_pass(self, hours: int) -> None:
+        self.now += timedelta(minutes=1)
+        self.legal = ("lapsed_unconfirmed", self._today() - timedelta(days=1))
+        self._take(measure(self.now, state=self.legal[0], legal_end=self.legal[1], cause=f"m-{self.now.isoformat()}"))
+        alert = self._alert("ends")
+        assert alert is not None
+        self.now += timedelta(minutes=1)
+        self._take(build_acknowledgement(alert.fingerprint, by="ada"))
+        self.acknowledged.add(alert.fingerprint)
+        self.time_passes(minutes=60 * hours)
 
     # kills
 
@@ -297,4 +320,4 @@ class RulesMachine(RuleBasedStateMachine):
 
 
 TestRulesMachine = RulesMachine.TestCase
-TestRulesMachine.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+TestRulesMachine.settings = settings(max_examples=80, stateful_step_count=25, deadline=None)
