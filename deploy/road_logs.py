@@ -5,6 +5,7 @@ from datetime import datetime
 
 from kafka import KafkaConsumer, TopicPartition
 
+from alerts.delivery.ledger import split_ledger_record
 from streams.contracts.alert import AlertChanged, DeliveryChanged
 from streams.contracts.codec import decode_event, split_record
 from streams.contracts.dead_letters import DeadLetterRecord, decode_dead_letter
@@ -92,11 +93,7 @@ def read_deliveries(bootstrap: str, *, prefix: str, partitions: int = 4) -> list
 
 
 def _delivery_entries(value: bytes) -> Iterator[DeliveryChanged]:
-    try:
-        items = decode_linked(value).x
-    except ValueError:
-        items = (value,)  # type: ignore[assignment]
-    for item in items:
+    for item in split_ledger_record(value).entries:
         try:
             data = decode_event(item).data
         except DecodeError:

@@ -1,5 +1,6 @@
 """The deliver core: the ledger of one partition in, the deliveries still open as state. It sends nothing itself."""
 
+from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -13,6 +14,9 @@ from streams.contracts.reasons import DecodeError, RejectReason
 from streams.runtime.ports import Admitted, DeadLetter, Outcome, StateStore
 
 _PREFIX = b"delivery/"
+MAX_CLOSED = 1_000
+"""Ended deliveries kept. What notify asks again after a crash is known by its origin, however long ago it ended; these
+are for single entries, which are repeated within moments."""
 
 
 class OpenDelivery(msgspec.Struct, frozen=True, kw_only=True, tag="open", omit_defaults=True):
@@ -28,14 +32,24 @@ class OpenDelivery(msgspec.Struct, frozen=True, kw_only=True, tag="open", omit_d
 
 
 class ClosedDelivery(msgspec.Struct, frozen=True, kw_only=True, tag="closed"):
-    """A delivery that ended; kept so that a repeated request does not open it again."""
+    """A delivery that ended; kept for a while, so that a repeated request does not open it again.
+
+    `number` counts the deliveries that ended in the partition: the newest are kept.
+    """
 
     delivery: str
     state: str
     attempt: int
+    number: int = 0
 
 
-DeliverStateValue: TypeAlias = OpenDelivery | ClosedDelivery
+class LedgerOrigin(msgspec.Struct, frozen=True, kw_only=True, tag="origin"):
+    """How far the requests of notify were read: `o` of the last linked record, an offset in `signals`."""
+
+    o: int
+
+
+DeliverStateValue: TypeAlias = OpenDelivery | ClosedDelivery | LedgerOrigin
 STATE_TYPES = DeliverStateValue
 _json_encode = msgspec.json.Encoder().encode
 _json_decode = msgspec.json.Decoder(DeliverStateValue).decode
@@ -58,7 +72,11 @@ class DeliverCore:
     def __init__(self, *, partition: int, store: StateStore) -> None:
         self.partition = partition
         self._store = store
-        self._open = {v.delivery: v for _, v in store.items() if isinstance(v, OpenDelivery)}
+        values = [value for _, value in store.items()]
+        self._open = {v.delivery: v for v in values if isinstance(v, OpenDelivery)}
+        closed = sorted((v.number, v.delivery) for v in values if isinstance(v, ClosedDelivery))
+        self._closed = deque(delivery for _, delivery in closed)
+        self._closed_count = closed[-1][0] if closed else 0
 
     def process(self, admitted: Admitted) -> Outcome:
         """Take entries of the ledger; an entry not newer than what is known of its delivery changes nothing."""
@@ -109,7 +127,13 @@ class DeliverCore:
                 self._keep(key, msgspec.structs.replace(known, attempt=entry.attempt, next_attempt_at=due))
             return
         self._open.pop(entry.delivery, None)
-        self._store.put(key, ClosedDelivery(delivery=entry.delivery, state=entry.state, attempt=entry.attempt))
+        self._closed_count += 1
+        self._store.put(key, ClosedDelivery(
+            delivery=entry.delivery, state=entry.state, attempt=entry.attempt, number=self._closed_count
+        ))  # fmt: skip
+        self._closed.append(entry.delivery)
+        while len(self._closed) > MAX_CLOSED:
+            self._store.delete(_PREFIX + self._closed.popleft().encode())
 
     def _keep(self, key: bytes, delivery: OpenDelivery) -> None:
         self._store.put(key, delivery)

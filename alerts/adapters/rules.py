@@ -38,6 +38,7 @@ from alerts.adapters.settlement import Settlement, as_told
 from alerts.lifecycle.evaluation import Alert, Evaluation, Verdict
 from alerts.lifecycle.life import FIRING_STATES, acknowledge, next_alert
 from alerts.lifecycle.transitions import Reason
+from alerts.rules.calm import calm_around
 from alerts.rules.edits import edits_between
 from alerts.rules.entities import Assessed, KnownEntity, heard_from, known_entity
 from alerts.rules.memory import RuleMemory
@@ -227,8 +228,11 @@ class RulesCore:
                     self._store.put(seat.memory_key, memory)
             evaluation = self._evaluation(rule, assessed, at=at, prior=prior, memory=memory)
             stays = self._judged(seat, prior, evaluation, at=at, assessed=assessed)
-            seats.note_calm(seat, assessed, unchanged=stays and evaluation.verdict is not Verdict.ERROR)
-        seats.join_calm()
+            if seat.reads is not None and isinstance(assessed, RiskAssessed):
+                calms = stays and evaluation.verdict is not Verdict.ERROR
+                seat.calm = calm_around(seat.reads, assessed) if calms else None
+        if isinstance(assessed, RiskAssessed):
+            seats.note_calm(assessed)
         return count
 
     def _evaluation(
@@ -336,6 +340,7 @@ class RulesCore:
         assert self._now is not None
         for end in closed:
             if end is not None:
+                self.counts.moved(end.rule.id, end.alert.state)
                 self._send(end.rule, end.told, end.alert, end.last, reason=end.reason, at=self._now, assessed=None)
 
     def _reconsider(self, touched: set[str], fresh: set[str], *, at: datetime) -> set[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from alerts.adapters.rules_state import alert_key, known_key, memory_key
-from alerts.rules.calm import Calm, Reads, calm_around, calm_of_all, reads_of
+from alerts.rules.calm import Calm, Reads, calm_around, reads_of, reads_of_all
 from alerts.rules.entities import Assessed, SourceAssessed, heard_from, kind_of, labels_of
 from alerts.rules.ruleset import Rule, Rules
 from alerts.rules.wording import fingerprint_of
@@ -31,23 +31,20 @@ class Seat:
 class Seats:
     """All that an entity meets: where it is kept, its seats, and the sources that speak of it by name.
 
-    `calm`: facts within which none of its rules changes anything, `None` where one may.
+    `reads`: what all its rules read, `None` where more than facts can change one. `calm`: facts within which none of
+    its rules changes anything, `None` where one may.
     """
 
     known_key: bytes
     seats: tuple[Seat, ...]
+    reads: Reads | None
     heard: dict[str, "Seats"] = field(default_factory=dict)
     calm: Calm | None = None
 
-    def note_calm(self, seat: Seat, assessed: Assessed, *, unchanged: bool) -> None:
-        """Take note whether a rule that was evaluated left its alert as it was, whatever the instant."""
-        calms = unchanged and seat.reads is not None and isinstance(assessed, RiskAssessed)
-        seat.calm = calm_around(seat.reads, assessed) if calms else None  # type: ignore[arg-type]
-
-    def join_calm(self) -> None:
-        """Put together what the seats say."""
-        calms = [seat.calm for seat in self.seats if seat.calm is not None]
-        self.calm = calm_of_all(calms) if len(calms) == len(self.seats) else None
+    def note_calm(self, assessed: RiskAssessed) -> None:
+        """Take note of the facts around an assessment where all rules are calm, or forget them where one is not."""
+        settled = self.reads is not None and all(seat.calm is not None for seat in self.seats)
+        self.calm = calm_around(self.reads, assessed) if settled and self.reads is not None else None
 
 
 class SeatBook:
@@ -87,11 +84,11 @@ class SeatBook:
             self._seats.clear()
             self._at.clear()
         labels, kind = labels_of(assessed), kind_of(assessed)
-        seats = Seats(
-            known_key(kind, labels),
-            tuple(self._seat(rule, named) for rule in self._rules.meeting(kind, labels)
-                  if (named := rule.identity(labels)) is not None),
-        )  # fmt: skip
+        found = tuple(self._seat(rule, named) for rule in self._rules.meeting(kind, labels)
+                      if (named := rule.identity(labels)) is not None)  # fmt: skip
+        read = [seat.reads for seat in found if seat.reads is not None]
+        reads = reads_of_all(read) if len(read) == len(found) and isinstance(assessed, RiskAssessed) else None
+        seats = Seats(known_key(kind, labels), found, reads)
         for seat in seats.seats:
             if seat.reads is not None:
                 self._at.setdefault(seat.fingerprint, []).append((seats, seat))

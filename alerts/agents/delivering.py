@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 import msgspec
 import structlog
 
-from alerts.adapters.deliver import DeliverCore, OpenDelivery
-from alerts.delivery.ledger import encode_entry
+from alerts.adapters.deliver import DeliverCore, LedgerOrigin, OpenDelivery
+from alerts.agents.ledger_writer import LedgerWriter
+from alerts.delivery.ledger import split_ledger_record
 from alerts.delivery.sender import Sender
 from streams.adapters.metrics.catalogue import NotificationOutcome
 from streams.adapters.metrics.worker import WorkerMetrics
 from streams.contracts.alert import DeliveryChanged
-from streams.contracts.records import decode_linked
 from streams.runtime.app import SafeApp
 from streams.runtime.clock import utc_now
 from streams.runtime.exits import fatal
@@ -25,6 +25,7 @@ from streams.runtime.ports import Admitted, Outcome, StateStore
 from streams.runtime.view import owned_partitions
 
 STAGE = "deliver"
+ORIGIN_KEY = b"origin"
 LOOK_SECONDS = 0.1
 RESEND_AFTER = timedelta(seconds=60)
 """How long the ledger may take to give an entry back before an attempt counts as lost; far above its usual 10 ms."""
@@ -41,14 +42,23 @@ class LedgerCore:
 
     def __init__(self, *, partition: int, store: StateStore) -> None:
         self._core = DeliverCore(partition=partition, store=store)
+        self._store = store
 
     def process(self, admitted: Admitted) -> Outcome:
-        """Unfold the records and fold their entries."""
+        """Unfold the records and fold their entries; what notify wrote again after a crash is passed over."""
         items: list[msgspec.Raw] = []
         for raw in admitted.items:
-            linked = bytes(raw).startswith(b'{"o":')
-            items.extend(decode_linked(raw).x if linked else (raw,))
+            record = split_ledger_record(bytes(raw))
+            if record.origin is None or self._is_new(record.origin):
+                items.extend(msgspec.Raw(entry) for entry in record.entries)
         return self._core.process(Admitted(position=admitted.position, items=items, recorded_at=admitted.recorded_at))
+
+    def _is_new(self, origin: int) -> bool:
+        known: LedgerOrigin | None = self._store.get(ORIGIN_KEY)
+        if known is not None and origin <= known.o:
+            return False
+        self._store.put(ORIGIN_KEY, LedgerOrigin(o=origin))
+        return True
 
     def due_deliveries(self, at: datetime) -> Sequence[OpenDelivery]:
         """Return the open deliveries whose next attempt is due, soonest first; closed ones cost nothing here."""
@@ -60,7 +70,7 @@ class DeliveryService:
 
     def __init__(self, *, sender: Sender, topic: str, metrics: WorkerMetrics) -> None:
         self._sender = sender
-        self._topic = topic
+        self._ledger = LedgerWriter(topic)
         self._metrics = metrics
         self._under_way: dict[tuple[str, int], float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -99,9 +109,8 @@ class DeliveryService:
         return due
 
     async def _deliver(self, app: SafeApp, partition: int, delivery: OpenDelivery) -> None:
-        (entry,) = await self._sender.send([delivery])
-        key = entry.delivery.encode()
-        await (await app.producer.send(self._topic, key, encode_entry(entry), partition, None, None))
+        entry = await self._sender.attempt(delivery)
+        await self._ledger.write(app, partition, entry)
         self._count(entry)
 
     def _ended(self, task: "asyncio.Task[None]") -> None:

@@ -1,13 +1,16 @@
 """Entries of the delivery ledger: how they are named, and what a request carries."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
 from streams.contracts.alert import AlertChanged, DeliveryChanged
-from streams.contracts.codec import encode_event
+from streams.contracts.codec import encode_batch, encode_event, split_record
 from streams.contracts.directive import Subscription
 from streams.contracts.events import Event
+from streams.contracts.reasons import DecodeError
+from streams.contracts.records import decode_linked
 
 SOURCE = "monazite/notify"
 
@@ -78,6 +81,36 @@ def ledger_event(entry: DeliveryChanged) -> Event:
         id=f"{entry.delivery}/{entry.attempt}/{entry.state}", source=SOURCE, subject=entry.delivery,
         occurred_at=entry.at, recorded_at=entry.at, data=entry,
     )  # fmt: skip
+
+
+class LedgerRecord(NamedTuple):
+    """A record of the ledger, split. `origin`: the offset in `signals` that requests come from, `None` for senders."""
+
+    origin: int | None
+    entries: Sequence[bytes | msgspec.Raw]
+
+
+def split_ledger_record(value: bytes) -> LedgerRecord:
+    """Split a record of the ledger: what notify asked for, a batch of a sender, or one entry.
+
+    A record that is none of these comes back whole: whoever decodes it says what is wrong with it.
+    """
+    try:
+        if value.startswith(b'{"o":'):
+            linked = decode_linked(value)
+            return LedgerRecord(linked.o, linked.x)
+        if value.startswith(b"["):
+            return LedgerRecord(None, split_record(value))
+    except (msgspec.DecodeError, DecodeError):
+        pass
+    return LedgerRecord(None, (value,))
+
+
+def encode_entries(entries: Sequence[DeliveryChanged]) -> bytes:
+    """Encode what became of several deliveries as one record; a single one as itself."""
+    if len(entries) == 1:
+        return encode_entry(entries[0])
+    return encode_batch(ledger_event(entry) for entry in entries)
 
 
 def encode_entry(entry: DeliveryChanged) -> bytes:

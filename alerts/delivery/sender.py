@@ -52,9 +52,10 @@ class Sender:
 
     async def send(self, deliveries: Sequence[OpenDelivery]) -> list[DeliveryChanged]:
         """Make one attempt at each delivery and return one ledger entry each, in the same order."""
-        return list(await asyncio.gather(*(self._attempt(d) for d in deliveries)))
+        return list(await asyncio.gather(*(self.attempt(d) for d in deliveries)))
 
-    async def _attempt(self, delivery: OpenDelivery) -> DeliveryChanged:
+    async def attempt(self, delivery: OpenDelivery) -> DeliveryChanged:
+        """Make one attempt at a delivery and return its ledger entry."""
         async with self._slots:
             channel = self._channels.get(delivery.channel)
             result: SendResult

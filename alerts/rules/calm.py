@@ -72,23 +72,38 @@ def _compared(condition: Condition | None, name: str) -> set[float] | None:
     return found
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+def reads_of_all(parts: Iterable[Reads]) -> Reads:
+    """Put together what several rules read."""
+    limits: dict[str, set[float]] = {}
+    values: set[str] = set()
+    for part in parts:
+        values |= part.values
+        for name, numbers in part.limits.items():
+            limits.setdefault(name, set()).update(numbers)
+    return Reads(limits={name: tuple(sorted(found)) for name, found in limits.items()}, values=frozenset(values))
+
+
+@dataclass(frozen=True, slots=True)
 class Calm:
-    """Facts within which rules say the same: open intervals, and values that must be the same."""
+    """Facts within which rules say the same: open intervals, names that stay unknown, values that must be the same."""
 
     bounds: tuple[tuple[str, float, float], ...]
+    unknown: tuple[str, ...]
     same: tuple[tuple[str, Any], ...]
     synthetic: bool
 
     def holds(self, assessed: RiskAssessed) -> bool:
         """Tell whether the facts of an assessment lie within."""
-        facts = assessed.facts
+        get = assessed.facts.get
         for name, low, high in self.bounds:
-            value = facts.get(name)
-            if value.__class__ is not float or not low < value < high:  # nan is in none
+            value = get(name)
+            if value.__class__ is not float or not low < value < high:
+                return False
+        for name in self.unknown:
+            if get(name) is not None:
                 return False
         for name, known in self.same:
-            value = facts.get(name, _ABSENT)
+            value = get(name, _ABSENT)
             if value is not known and (value != known or value.__class__ is not known.__class__):
                 return False
         return assessed.synthetic is self.synthetic
@@ -96,33 +111,25 @@ class Calm:
 
 def calm_around(reads: Reads, assessed: RiskAssessed) -> Calm:
     """Return the facts around an assessment within which a rule that reads these says the same."""
-    facts = assessed.facts
-    bounds = []
-    same = {name: facts.get(name, _ABSENT) for name in reads.values}
+    facts, labels = assessed.facts, assessed.labels
+    bounds, unknown, same = [], [], []
     for name, limits in reads.limits.items():
-        value = facts.get(name, _ABSENT)
+        value: Any = facts.get(name)
+        if name in reads.values:
+            continue
+        if value is None and name not in labels:
+            unknown.append(name)
+            continue
         place = bisect_left(limits, value) if type(value) is float else 0
         low = limits[place - 1] if place else -inf
         high = limits[place] if place < len(limits) else inf
         if type(value) is float and low < value < high:
             bounds.append((name, low, high))
-        else:  # unknown, of another type, on a limit, or nan, which no interval holds
-            same[name] = value
-    return Calm(bounds=tuple(bounds), same=tuple(same.items()), synthetic=assessed.synthetic)
-
-
-def calm_of_all(parts: Iterable[Calm]) -> Calm:
-    """Return the facts within which several rules say the same, of calms around one assessment."""
-    bounds: dict[str, tuple[float, float]] = {}
-    same: dict[str, Any] = {}
-    synthetic = False
-    for part in parts:
-        synthetic = part.synthetic
-        same.update(part.same)
-        for name, low, high in part.bounds:
-            known = bounds.get(name, (-inf, inf))
-            bounds[name] = (max(known[0], low), min(known[1], high))
-    return Calm(
-        bounds=tuple((name, low, high) for name, (low, high) in bounds.items() if name not in same),
-        same=tuple(same.items()), synthetic=synthetic,
-    )  # fmt: skip
+        else:  # of another type, on a limit, or nan, which no interval holds
+            same.append((name, facts.get(name, _ABSENT)))
+    for name in reads.values:
+        if name not in labels and facts.get(name) is None:
+            unknown.append(name)
+        else:  # a fact of the name of a label hides it, also one that is unknown
+            same.append((name, facts.get(name, _ABSENT)))
+    return Calm(tuple(bounds), tuple(unknown), tuple(same), assessed.synthetic)

@@ -47,14 +47,18 @@ class Text:
             raise TextError("has a brace that is no placeholder: write {name} or {name:percent}")
         self.text = text
         self.names = tuple(sorted({name for name, _ in _PLACEHOLDER.findall(text)}))
+        # what stands between the names, and each name with its format, one after the other
+        pieces = _PLACEHOLDER.split(text)
+        self._parts = tuple(
+            zip(pieces[1::3], (_FORMATS.get(f, _words) for f in pieces[2::3]), pieces[3::3], strict=True)
+        )
+        self._begins = pieces[0]
 
     def render(self, values: Mapping[str, Any]) -> str:
         """Fill the text; an unknown value reads `unknown`."""
-
-        def fill(found: re.Match[str]) -> str:
-            value = values.get(found.group(1))
-            if value is None:
-                return "unknown"
-            return _FORMATS[found.group(2)](value) if found.group(2) else _words(value)
-
-        return " ".join(_PLACEHOLDER.sub(fill, self.text).split())
+        told = [self._begins]
+        for name, form, then in self._parts:
+            value = values.get(name)
+            told.append("unknown" if value is None else form(value))
+            told.append(then)
+        return " ".join("".join(told).split())

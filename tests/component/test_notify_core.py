@@ -3,17 +3,21 @@
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+import pytest
 
-from alerts.adapters.deliver import DeliverCore, OpenDelivery
+from alerts.adapters.deliver import MAX_CLOSED, ClosedDelivery, DeliverCore, OpenDelivery
 from alerts.adapters.deliver import decode_state as decode_deliver
 from alerts.adapters.deliver import encode_state as encode_deliver
 from alerts.adapters.notify import DEFAULT_TARGET, NotifyCore, decode_state, encode_state
-from alerts.delivery.ledger import encode_entry, read_request
+from alerts.agents.delivering import LedgerCore
+from alerts.delivery.ledger import encode_entries, encode_entry, read_request, split_ledger_record
 from alerts.subscriptions.requests import build_silence, build_subscription, withdraw_subscription
 from streams.contracts.alert import AlertChanged, AlertState, DeliveryChanged, Severity
 from streams.contracts.codec import decode_event
 from streams.contracts.directive import Silence
 from streams.contracts.events import Payload
+from streams.contracts.records import LinkedRecord
+from streams.contracts.records import encode as encode_record
 from streams.runtime.ports import Admitted, InMemoryStateStore
 from tests.support.rule_road import as_item
 
@@ -172,3 +176,58 @@ def test_repeated_entries_change_nothing() -> None:
     assert [d.attempt for d in core.open_deliveries()] == [1]
     take(core, delivered, requested, attempted)
     assert core.open_deliveries() == []
+
+
+def linked(number: int, *given: DeliveryChanged) -> msgspec.Raw:
+    """Frame requests as notify writes them, coming from offset `number` in signals."""
+    record = LinkedRecord(o=number, prev=None, x=[msgspec.Raw(encode_entry(e)) for e in given])
+    return msgspec.Raw(encode_record(record))
+
+
+def feed(core: LedgerCore, *records: msgspec.Raw) -> None:
+    for record in records:
+        assert not core.process(Admitted(position=0, items=[record])).dead_letters
+
+
+def test_ended_deliveries_are_forgotten_but_for_the_newest_and_the_rest_stays_closed() -> None:
+    """A state that keeps every delivery ever made grows without bound."""
+    store = InMemoryStateStore()
+    core = LedgerCore(partition=0, store=store)
+    requested, _, delivered = entries()
+    names = [f"d{n}" for n in range(MAX_CLOSED + 20)]
+    asked = [msgspec.structs.replace(requested, delivery=name) for name in names]
+    feed(core, linked(7, *asked))
+    ended = [msgspec.structs.replace(delivered, delivery=name) for name in names]
+    feed(core, *(msgspec.Raw(encode_entries(ended[n : n + 100])) for n in range(0, len(ended), 100)))
+    assert core.due_deliveries(T0 + 9 * HOUR) == []
+    kept = [value.delivery for _, value in store.items() if isinstance(value, ClosedDelivery)]
+    assert sorted(kept) == sorted(names[20:])
+    feed(core, linked(7, *asked))  # a notify that crashed writes the record again
+    assert core.due_deliveries(T0 + 9 * HOUR) == []
+    recovered = InMemoryStateStore()
+    for key, value in store.items():
+        recovered.put(key, decode_deliver(encode_deliver(value)))
+    core = LedgerCore(partition=0, store=recovered)
+    feed(core, linked(7, *asked), linked(8, msgspec.structs.replace(requested, delivery="new")))
+    assert [d.delivery for d in core.due_deliveries(T0 + 9 * HOUR)] == ["new"]
+    feed(core, msgspec.Raw(encode_entry(msgspec.structs.replace(delivered, delivery="new"))))
+    kept = [value.delivery for _, value in recovered.items() if isinstance(value, ClosedDelivery)]
+    assert sorted(kept) == sorted([*names[21:], "new"])
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_entries_written_together_are_read_one_by_one(count: int) -> None:
+    """Senders that end together write one record; a lone entry is a record of its own, as it always was."""
+    given = list(entries()[:count])
+    value = encode_entries(given)
+    assert [decode_event(entry).data for entry in split_ledger_record(value).entries] == given
+    assert (value == encode_entry(given[0])) == (count == 1)
+
+
+@pytest.mark.parametrize("value", [b"[", b'{"o":', b'{"o":1}', b"[1", b"\xff", b"{}"])
+def test_a_record_that_is_no_ledger_goes_to_the_dead_letters_whole(value: bytes) -> None:
+    """What cannot be split is refused by whoever decodes it, and nothing raises."""
+    outcome = LedgerCore(partition=0, store=InMemoryStateStore()).process(
+        Admitted(position=0, items=[msgspec.Raw(value)])
+    )
+    assert [letter.value for letter in outcome.dead_letters] == [value]

@@ -19,7 +19,7 @@ from alerts.rules.specification import (
     ThresholdSpec,
 )
 from alerts.subscriptions.requests import build_rule_set, directive_event, withdraw_rule_set
-from streams.contracts.alert import AlertChanged
+from streams.contracts.alert import AlertChanged, AlertState
 from streams.contracts.codec import decode_event, encode_event
 from streams.contracts.directive import DirectiveGiven
 from streams.contracts.events import Event
@@ -55,6 +55,16 @@ def test_an_alert_of_a_removed_rule_is_closed_with_its_reason_and_never_comes_ba
     assert closed.at == T0 + MINUTE
     assert "Nothing is known to be over" in closed.summary
     assert road.take(price(T0 + 2 * MINUTE, 150.0)) == []
+
+
+@pytest.mark.parametrize("after", [high("other", above=500.0), high(fact="observations_count")])
+def test_an_alert_that_ends_with_its_rule_is_counted_like_any_other(after: dict[str, Any]) -> None:
+    """Transitions that do not add up to open alerts make a dashboard lie."""
+    road = road_with(high())
+    counts = road.core.counts
+    assert counts.transitions == {("high", AlertState.FIRING): 1}
+    road.direct(rule_set(after), at=T0 + MINUTE)
+    assert counts.transitions == {("high", AlertState.FIRING): 1, ("high", AlertState.OK): 1}
 
 
 def test_a_new_rule_is_evaluated_at_once_on_what_is_known() -> None:
