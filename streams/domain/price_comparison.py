@@ -80,6 +80,30 @@ def days_apart(one: str, other: str) -> int:
     return 0 if one == other else abs((days_of(one).last - days_of(other).last).days)
 
 
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What two identities decide by themselves about comparing their quotes: the factor of the units, or a refusal."""
+
+    left: PriceIdentity
+    right: PriceIdentity
+    unlike: Unlike | None
+    unit: float | None = None
+    steps: tuple[str, ...] = ()
+
+
+def terms_of(left: PriceIdentity, right: PriceIdentity, *, across: frozenset[str] = frozenset()) -> Terms:
+    """Return the terms on which quotes of two series compare; `across` names what may differ (see `compare`)."""
+    unlike = _unlike(left, right, across=across)
+    if unlike is not None:
+        return Terms(left=left, right=right, unlike=unlike)
+    unit = unit_factor(per=left.per_unit, into=right.per_unit, content=left.content)
+    steps: tuple[str, ...] = ()
+    if unit is not None and left.per_unit != right.per_unit:
+        steps = (
+            ", ".join(f"1 {unit} = {KILOGRAMS[unit]:g} kg" for unit in (left.per_unit, right.per_unit) if unit != "kg"),
+        )
+    return Terms(left=left, right=right, unlike=None, unit=unit, steps=steps)
+
+
 def compare(
     left: PriceIdentity, left_seen: Observation, right: PriceIdentity, right_seen: Observation, *, table: Conversions,
     across: frozenset[str] = frozenset(),
@@ -90,39 +114,37 @@ def compare(
     Quotes of days lie within a fortnight of each other, quotes of longer periods are of the same period. The rate is
     that of the left quote's period.
     """
-    found = _compare(left, left_seen, right, right_seen, table=table, across=across)
-    if isinstance(found, Compared):
-        return found
+    terms = terms_of(left, right, across=across)
+    found = compare_on(terms, left_seen, right_seen, table=table)
+    return found if isinstance(found, Compared) else refused(terms, left_seen, right_seen, found)
+
+
+def refused(terms: Terms, left_seen: Observation, right_seen: Observation, reason: Unlike) -> Refused:
+    """Return a refusal in words, both sides named."""
     return Refused(
-        reason=found,
-        left=f"{left}, {left_seen.period} at {left_seen.value:g}",
-        right=f"{right}, {right_seen.period} at {right_seen.value:g}",
+        reason=reason,
+        left=f"{terms.left}, {left_seen.period} at {left_seen.value:g}",
+        right=f"{terms.right}, {right_seen.period} at {right_seen.value:g}",
     )
 
 
-def _compare(
-    left: PriceIdentity, left_seen: Observation, right: PriceIdentity, right_seen: Observation, *, table: Conversions,
-    across: frozenset[str],
+def compare_on(
+    terms: Terms, left_seen: Observation, right_seen: Observation, *, table: Conversions
 ) -> Compared | Unlike:  # fmt: skip
-    unlike = _unlike(left, right, across=across)
-    if unlike is not None:
-        return unlike
+    """Compare two quotes on known terms, or say why they do not compare."""
+    if terms.unlike is not None:
+        return terms.unlike
+    left, right = terms.left, terms.right
     apart = days_apart(left_seen.period, right_seen.period)
     if apart > (NEAR_DAYS if left.period == "day" else 0):
         return Unlike.FAR_APART
-    unit = unit_factor(per=left.per_unit, into=right.per_unit, content=left.content)
-    if unit is None:
+    if terms.unit is None:
         return Unlike.UNIT
-    money = currency_factor(table, currency=left.currency, into=right.currency, on=days_of(left_seen.period).last)
-    if money is None:
-        return Unlike.RATE
-    change = relative_change(left_seen.value * unit * money.factor, old=right_seen.value)
-    if change is None:
-        return Unlike.RANGE
-    steps = money.steps
-    if left.per_unit != right.per_unit:
-        units = ", ".join(
-            f"1 {unit} = {KILOGRAMS[unit]:g} kg" for unit in (left.per_unit, right.per_unit) if unit != "kg"
-        )
-        steps = (units, *steps)
-    return Compared(change_ratio=change, steps=steps)
+    value, steps = left_seen.value * terms.unit, terms.steps
+    if left.currency != right.currency:
+        money = currency_factor(table, currency=left.currency, into=right.currency, on=days_of(left_seen.period).last)
+        if money is None:
+            return Unlike.RATE
+        value, steps = value * money.factor, (*steps, *money.steps)
+    change = relative_change(value, old=right_seen.value)
+    return Unlike.RANGE if change is None else Compared(change_ratio=change, steps=steps)

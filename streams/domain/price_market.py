@@ -7,9 +7,20 @@ import msgspec
 from streams.contracts.assessments import Fact
 from streams.domain.conversions import Conversions
 from streams.domain.observations import Observation
-from streams.domain.price_comparison import NEAR_DAYS, Compared, Comparison, Refused, compare, days_apart
+from streams.domain.price_comparison import (
+    NEAR_DAYS,
+    Compared,
+    Comparison,
+    Refused,
+    Terms,
+    Unlike,
+    compare_on,
+    days_apart,
+    refused,
+    terms_of,
+)
 from streams.domain.price_places import Place
-from streams.domain.prices import PRICE_LIMIT, PriceIdentity, PriceSeries, relative_change
+from streams.domain.prices import PRICE_LIMIT, PriceIdentity, PriceSeries, identity_in_words, relative_change
 
 
 class MarketParameters(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,66 +50,101 @@ def counterpart(series: PriceSeries, period: str) -> Observation:
     return series.ring[-1]
 
 
-def premium_over_china(
-    series: PriceSeries, chinese: Iterable[PriceSeries], *, table: Conversions
-) -> tuple[Comparison | None, PriceSeries | None]:
-    """Compare the last quote of a series with the Chinese one it is most like, and name that one.
+class Rival(msgspec.Struct, frozen=True, kw_only=True):
+    """A Chinese series that one outside is held against: its place among them, and the terms of comparing them."""
+
+    place: int
+    terms: Terms
+
+
+Rivals = tuple[tuple[Rival, ...], ...]
+
+
+def rivals_of(own: PriceIdentity, chinese: Sequence[PriceIdentity]) -> Rivals:
+    """Return the Chinese series that one outside is held against, those it is most like first.
 
     Of several that compare, the same grade goes before another, then the same assessor, the nearest day, the same
-    currency, the same unit, the order given. A refusal is that of the first that does not compare; `None`: there is no
-    Chinese quote.
+    currency, the same unit, the order given: groups of the same grade and assessor, in which the days decide.
     """
-    last, found = series.ring[-1], []
-    own = series.identity
-    for place, other in enumerate(chinese):
-        like = other.identity
-        seen = counterpart(other, last.period)
-        compared = compare(own, last, like, seen, table=table, across=_ACROSS)
-        rank = (
-            isinstance(compared, Refused),
-            like.grade != own.grade,
-            like.assessor != own.assessor,
-            days_apart(seen.period, last.period),
-            like.currency != own.currency,
-            like.per_unit != own.per_unit,
-            place,
-        )
-        found.append((rank, compared, other))
-    if not found:
+    groups: dict[tuple[bool, bool], list[tuple[tuple[bool, bool, int], Rival]]] = {}
+    for place, like in enumerate(chinese):
+        rival = Rival(place=place, terms=terms_of(own, like, across=_ACROSS))
+        rank = (like.currency != own.currency, like.per_unit != own.per_unit, place)
+        groups.setdefault((like.grade != own.grade, like.assessor != own.assessor), []).append((rank, rival))
+    return tuple(
+        tuple(rival for _, rival in sorted(group, key=lambda each: each[0])) for _, group in sorted(groups.items())
+    )
+
+
+def premium_over_china(
+    series: PriceSeries, chinese: Sequence[PriceSeries], rivals: Rivals, *, table: Conversions
+) -> tuple[Comparison | None, PriceSeries | None]:
+    """Compare the last quote of a series with the Chinese one it is most like (`rivals`), and name that one.
+
+    A refusal is that of the first that does not compare; `None`: there is no Chinese quote.
+    """
+    last = series.ring[-1]
+    first: tuple[Rival, Observation, Unlike] | None = None
+    for group in rivals:
+        held = [(rival, counterpart(chinese[rival.place], last.period)) for rival in group]
+        if len(held) > 1:
+            held.sort(key=lambda each: days_apart(each[1].period, last.period))
+        for rival, seen in held:
+            found = compare_on(rival.terms, last, seen, table=table)
+            if isinstance(found, Compared):
+                return found, chinese[rival.place]
+            first = first or (rival, seen, found)
+    if first is None:
         return None, None
-    _, compared, other = min(found, key=lambda each: each[0])
-    return compared, other
+    rival, seen, reason = first
+    return refused(rival.terms, last, seen, reason), chinese[rival.place]
 
 
-def premium_facts(
-    series: PriceSeries, *, chinese: Sequence[PriceSeries], outside: Iterable[PriceSeries], table: Conversions
-) -> dict[str, Fact]:
-    """Return the facts of the premium of a series outside China.
+class Market:
+    """The series of one material, form, content and length of period on both sides of China's border, in columns.
 
-    `premium_ratio` is its price over the Chinese one, minus 1; `premium_against` names the Chinese series and
-    `premium_refused` why none compares. `premium_volume_share_ratio` is the share of the traded volume it stands for.
-    `premium_weighted_ratio` is what the premiums outside mean for all trade: the sum of share times premium over
-    `outside` (this series among them) as far as both are known.
+    What their identities decide about comparing them is worked out once; places are in the order of the series given.
     """
-    compared, other = premium_over_china(series, chinese, table=table)
-    facts: dict[str, Fact] = {
-        "premium_ratio": compared.change_ratio if isinstance(compared, Compared) else None,
-        "premium_volume_share_ratio": series.volume_share_ratio,
-    }
-    weighted: list[float] = []
-    for each in outside:
-        share = each.volume_share_ratio
-        if share is None or days_apart(each.ring[-1].period, series.ring[-1].period) > NEAR_TO_WEIGH_DAYS:
-            continue
-        told = compared if each is series else premium_over_china(each, chinese, table=table)[0]
-        if isinstance(told, Compared):
-            weighted.append(share * told.change_ratio)
-    facts["premium_weighted_ratio"] = sum(sorted(weighted)) if weighted else None
-    if isinstance(compared, Compared) and other is not None:
-        facts["premium_against"] = "; ".join((str(other.identity), *compared.steps))
-    elif isinstance(compared, Refused):
-        facts["premium_refused"] = str(compared)
-    return facts
+
+    def __init__(self, *, chinese: Sequence[PriceSeries], outside: Sequence[PriceSeries]) -> None:
+        self.chinese = list(chinese)
+        self.outside = list(outside)
+        identities = [series.identity for series in chinese]
+        self._rivals = [rivals_of(series.identity, identities) for series in outside]
+
+    def premium_facts(self, place: int, *, table: Conversions) -> dict[str, Fact]:
+        """Return the facts of the premium of a series outside China.
+
+        `premium_ratio` is its price over the Chinese one, minus 1; `premium_against` names the Chinese series and
+        `premium_refused` why none compares. `premium_volume_share_ratio` is the share of the traded volume it stands
+        for. `premium_weighted_ratio` is what the premiums outside mean for all trade: the sum of share times premium
+        over those outside (this one among them) as far as both are known.
+        """
+        series = self.outside[place]
+        compared, other = premium_over_china(series, self.chinese, self._rivals[place], table=table)
+        facts: dict[str, Fact] = {
+            "premium_ratio": compared.change_ratio if isinstance(compared, Compared) else None,
+            "premium_volume_share_ratio": series.volume_share_ratio,
+            "premium_weighted_ratio": self._weighted(series, compared, table=table),
+        }
+        if isinstance(compared, Compared) and other is not None:
+            facts["premium_against"] = "; ".join((identity_in_words(other.identity), *compared.steps))
+        elif isinstance(compared, Refused):
+            facts["premium_refused"] = str(compared)
+        return facts
+
+    def _weighted(self, series: PriceSeries, own: Comparison | None, *, table: Conversions) -> float | None:
+        weighted: list[float] = []
+        for place, each in enumerate(self.outside):
+            share = each.volume_share_ratio
+            if share is None or days_apart(each.ring[-1].period, series.ring[-1].period) > NEAR_TO_WEIGH_DAYS:
+                continue
+            told = own
+            if each is not series:
+                told, _ = premium_over_china(each, self.chinese, self._rivals[place], table=table)
+            if isinstance(told, Compared):
+                weighted.append(share * told.change_ratio)
+        return sum(sorted(weighted)) if weighted else None
 
 
 def assessor_facts(series: PriceSeries, twins: Iterable[PriceSeries]) -> dict[str, Fact]:

@@ -1,5 +1,6 @@
 """Price series: identity by full basis (DOMAIN section 4), change, volatility and drawdown. Unknown stays `None`."""
 
+from functools import lru_cache
 from math import isfinite, log
 
 import msgspec
@@ -46,6 +47,10 @@ class PriceIdentity(msgspec.Struct, frozen=True, array_like=True):
         )
 
 
+identity_in_words = lru_cache(maxsize=4096)(str)
+"""An identity spelt out, as the last few thousand asked for are remembered."""
+
+
 class Earlier(msgspec.Struct, frozen=True, array_like=True):
     """The observation just before the ring: its period, value and daily variance, the returns and the peak up to it.
 
@@ -64,7 +69,7 @@ class PriceSeries(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     `variances` are the daily variances at the observations of the ring (0 at the first of all, which has no return).
     Of older observations the last (`earlier`) is kept; of all before the newest the volatilities of a year (`trail`,
-    under 4 KB), so a series is under 6 KB however long it runs. Volatility needs days: other periods have variances of
+    under 2.2 KB), so a series is under 4 KB however long it runs. Volatility needs days: other periods have variances of
     0 that nobody reads. `peak` is the highest value ever; `volume_share_ratio` and `synthetic` are those of the latest
     quote.
     """
@@ -130,23 +135,41 @@ def next_series(prior: PriceSeries | None, quote: PriceQuoted, seen: Observation
             identity=identity_of(quote), ring=(seen,), variances=(0.0,), peak=seen.value,
             volume_share_ratio=quote.volume_share_ratio, synthetic=quote.provenance.synthetic,
         )  # fmt: skip
+    if seen.period > prior.ring[-1].period:
+        return _longer(prior, quote, seen)  # by far the most
     ring = ring_with(prior.ring, seen, limit=PRICE_LIMIT)
     if ring is prior.ring:
         return None
     full = len(prior.ring) == PRICE_LIMIT and ring[0].period != prior.ring[0].period
     earlier = _left(prior) if full else prior.earlier
     is_newest = ring[-1] is seen
-    if is_newest and seen.period > prior.ring[-1].period:
-        variances, trail = _appended(prior, seen, dropped=int(full))
-        peak = max(prior.peak, seen.value)
-    else:
-        variances, trail = _walked(earlier, ring, prior.trail, daily=prior.identity.period == "day")
-        peak = max(each.value for each in ring)
-        peak = peak if earlier is None else max(earlier.peak, peak)
+    variances, trail = _walked(earlier, ring, prior.trail, daily=prior.identity.period == "day")
+    peak = max(each.value for each in ring)
     return PriceSeries(
-        identity=prior.identity, ring=ring, variances=variances, peak=peak, earlier=earlier, trail=trail,
+        identity=prior.identity, ring=ring, variances=variances, earlier=earlier, trail=trail,
+        peak=peak if earlier is None else max(earlier.peak, peak),
         volume_share_ratio=quote.volume_share_ratio if is_newest else prior.volume_share_ratio,
         synthetic=quote.provenance.synthetic if is_newest else prior.synthetic,
+    )  # fmt: skip
+
+
+def _longer(prior: PriceSeries, quote: PriceQuoted, seen: Observation) -> PriceSeries:
+    """Return the series with a quote of a period later than all it has."""
+    ring, variances, trail, earlier = prior.ring, prior.variances, prior.trail, prior.earlier
+    variance = 0.0
+    if prior.identity.period == "day":
+        last = ring[-1]
+        last_day, day = ordinal_of(last.period), ordinal_of(seen.period)
+        returns = _returns_count(prior, len(ring) - 1)
+        if returns >= MINIMUM_RETURNS:
+            trail = trail.longer(day=last_day, volatility=annualised(variances[-1]), newest=day)
+        variance = _variance(last, last_day, variances[-1], returns, seen, day)
+    if len(ring) == PRICE_LIMIT:
+        ring, variances, earlier = ring[1:], variances[1:], _left(prior)
+    return PriceSeries(
+        identity=prior.identity, ring=(*ring, seen), variances=(*variances, variance), trail=trail, earlier=earlier,
+        peak=max(prior.peak, seen.value), volume_share_ratio=quote.volume_share_ratio,
+        synthetic=quote.provenance.synthetic,
     )  # fmt: skip
 
 
@@ -160,19 +183,6 @@ def _left(series: PriceSeries) -> Earlier:
     first = series.ring[0]
     peak = first.value if series.earlier is None else max(series.earlier.peak, first.value)
     return Earlier(first.period, first.value, series.variances[0], _returns_count(series, 0), peak)
-
-
-def _appended(prior: PriceSeries, seen: Observation, *, dropped: int) -> tuple[tuple[float, ...], Trail]:
-    """Step the recursion to an observation that is later than all others."""
-    kept, trail = prior.variances[dropped:], prior.trail
-    if prior.identity.period != "day":
-        return (*kept, 0.0), trail
-    last, variance = prior.ring[-1], prior.variances[-1]
-    returns = _returns_count(prior, len(prior.ring) - 1)
-    last_day, day = ordinal_of(last.period), ordinal_of(seen.period)
-    if returns >= MINIMUM_RETURNS:
-        trail = trail.longer(day=last_day, volatility=annualised(variance), newest=day)
-    return (*kept, _variance(last, last_day, variance, returns, seen, day)), trail
 
 
 def _walked(earlier: Earlier | None, ring: Ring, trail: Trail, *, daily: bool) -> tuple[tuple[float, ...], Trail]:
@@ -231,21 +241,18 @@ def price_facts(series: PriceSeries, market: dict[str, Fact] | None = None) -> t
     highest value since the series began. `market` are the facts that need other series (`streams.domain.price_market`).
     """
     ring = series.ring
-    last = ring[-1].value
+    last, count = ring[-1].value, len(ring)
     volatility, to_median = volatility_of(series)
     facts: dict[str, Fact] = {
         "last_amount": last,
-        "change_previous_ratio": relative_change(last, old=ring[-2].value) if len(ring) > 1 else None,
-        "change_30_observations_ratio": (
-            relative_change(last, old=ring[0].value) if len(ring) == PRICE_LIMIT else None
-        ),
-        "observations_count": float(len(ring)),
+        "change_previous_ratio": relative_change(last, old=ring[-2].value) if count > 1 else None,
+        "change_30_observations_ratio": relative_change(last, old=ring[0].value) if count == PRICE_LIMIT else None,
+        "observations_count": float(count),
         "volume_share_ratio": series.volume_share_ratio,
         "reference_period": ring[-1].period,
         "volatility_ratio": volatility,
         "volatility_to_median_ratio": to_median,
         "drawdown_ratio": 1 - last / series.peak,
+        **(market or {}),
     }
-    if market:
-        facts.update(market)
     return facts, tuple([name for name, value in facts.items() if value is None])

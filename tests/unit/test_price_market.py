@@ -6,7 +6,7 @@ import pytest
 
 from streams.contracts.assessments import Fact
 from streams.domain.conversions import Conversions
-from streams.domain.price_market import assessor_facts, counterpart, premium_facts, thin_of
+from streams.domain.price_market import Market, assessor_facts, counterpart, thin_of
 from streams.domain.prices import PriceSeries, price_facts
 from tests.support.prices import day, quote, series, walk
 
@@ -24,7 +24,7 @@ def china(amount: float = 8.0, *, number: int = 0, **fields: Any) -> PriceSeries
 
 
 def premium(own: PriceSeries, *chinese: PriceSeries, others: tuple[PriceSeries, ...] = ()) -> dict[str, Fact]:
-    return premium_facts(own, chinese=chinese, outside=(own, *others), table=TABLE)
+    return Market(chinese=chinese, outside=(own, *others)).premium_facts(0, table=TABLE)
 
 
 def test_the_premium_is_the_price_outside_over_the_chinese_one() -> None:

@@ -5,9 +5,9 @@ the wake-ups and owns time. What a subject returns depends on the store, the eve
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
@@ -21,12 +21,16 @@ from streams.runtime.ports import StateStore
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """The partition a subject works in: its store, the measure book (whole in every partition), and its number."""
+    """The partition a subject works in: its store, the measure book (whole in every partition), and its number.
+
+    `at_hand` is for what a subject derived from the store and would derive again: it lives as long as the core does.
+    """
 
     store: StateStore
     book: MeasureBook
     partition: int = 0
     partitions: int = 1
+    at_hand: dict[Any, Any] = field(default_factory=dict)
 
     def is_home_of(self, name: str) -> bool:
         """Tell whether this partition is the one that speaks for a material or a measure."""

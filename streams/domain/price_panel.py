@@ -1,0 +1,61 @@
+"""The panel of a price: the series that differ in nothing but the assessor, and the gap between those that quote it."""
+
+from collections.abc import Sequence
+
+from streams.contracts.assessments import Fact
+from streams.domain.price_comparison import NEAR_DAYS
+from streams.domain.price_market import assessor_facts
+from streams.domain.prices import PriceSeries, relative_change
+from streams.domain.volatility import ordinal_of
+
+
+class Panel:
+    """The last quotes of a panel in columns, so that the widest gap is a look at the ends and not at every pair.
+
+    Slots are in the order of the series given. All series are of one material, form, basis, grade, currency, unit,
+    content, VAT and length of period. `facts` says the same as `price_market.assessor_facts` of each series beside the
+    others; of two others that are as far away the first counts.
+    """
+
+    def __init__(self, series: Sequence[PriceSeries]) -> None:
+        self.series = list(series)
+        self._daily = series[0].identity.period == "day"
+        self._values = [each.ring[-1].value for each in series]
+        self._days = [self._day_of(each) for each in series]
+        self._assessors = [each.identity.assessor for each in series]
+        self._synthetic = [each.synthetic for each in series]
+
+    def _day_of(self, series: PriceSeries) -> int:
+        return ordinal_of(series.ring[-1].period) if self._daily else 0
+
+    def put(self, slot: int, series: PriceSeries) -> None:
+        """Put the series that a quote made in place of the one before."""
+        self.series[slot] = series
+        self._values[slot] = series.ring[-1].value
+        self._days[slot] = self._day_of(series)
+        self._synthetic[slot] = series.synthetic
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Tell whether made-up quotes are among the last ones."""
+        return True in self._synthetic
+
+    def facts(self, slot: int) -> dict[str, Fact]:
+        """Return the largest gap to another assessor, as `assessor_facts` does."""
+        values, days = self._values, self._days
+        if len(values) == 1:
+            return {"assessor_gap_ratio": None}
+        if not self._daily or max(days) - min(days) > NEAR_DAYS:
+            return assessor_facts(self.series[slot], self.series)
+        own, highest, lowest = values[slot], max(values), min(values)
+        if highest == lowest:
+            other = 0 if slot else 1
+            return {"assessor_gap_ratio": 0.0, "assessor_gap_with": self._assessors[other]}
+        above, below = relative_change(highest, old=own), relative_change(own, old=lowest)
+        if above is None or below is None:
+            return assessor_facts(self.series[slot], self.series)
+        if above == below:
+            other = min(values.index(highest), values.index(lowest))
+        else:
+            other = values.index(highest if above > below else lowest)
+        return {"assessor_gap_ratio": max(above, below), "assessor_gap_with": self._assessors[other]}
