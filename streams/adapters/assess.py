@@ -141,21 +141,23 @@ class AssessCore:
         return Outcome(outputs=self._outputs, dead_letters=dead)
 
     def _take(self, event: Event) -> None:
-        takers = self._takers.get(type(event.data))
+        kind = type(event.data)
+        takers = self._takers.get(kind)
         if takers is None:
             raise DecodeError(
                 reason=RejectReason.WRONG_TOPIC, field="/type", detail=f"{event.type} does not belong on signals"
             )
-        if self._now is None or event.recorded_at > self._now:
-            self._advance(event.recorded_at)
-        assert self._now is not None
-        own = self._own.get(type(event.data))
+        now = self._now
+        if now is None or event.recorded_at > now:
+            now = event.recorded_at
+            self._advance(now)
+        own = self._own.get(kind)
         if own is not None:
             own(event)
         if takers:
             cause = cause_of(event)
             for subject in takers:
-                self._tell(subject, subject.take(self._place, event, self._now), cause)
+                self._tell(subject, subject.take(self._place, event, now), cause)
 
     def _tick(self, at: datetime) -> None:
         if self._now is None or at > self._now:
@@ -187,16 +189,20 @@ class AssessCore:
 
     def _tell(self, subject: Subject, result: Result, cause: str) -> None:
         """Send what a subject found, and keep when it wants to be woken."""
-        assert self._now is not None
+        now = self._now
+        assert now is not None
         for each in result:
             if isinstance(each, Finding):
-                self._send(f"{cause}/{each.name}", each.data, at=each.data.at)
-                if isinstance(each.data, RiskAssessed):
+                data = each.data
+                self._send(f"{cause}/{each.name}", data, at=data.at)
+                if isinstance(data, RiskAssessed):
                     for listener in self._listeners[subject.name]:
-                        self._tell(listener, listener.hear(self._place, each.data, self._now), cause)
+                        heard = listener.hear(self._place, data, now)
+                        if heard:
+                            self._tell(listener, heard, cause)
             elif each.at is None:
                 self._store.delete(_due_key(subject, each.name))
-            elif each.at > self._now:
+            elif each.at > now:
                 self._store.put(_due_key(subject, each.name), Due(at=each.at, subject=subject.name, name=each.name))
                 heapq.heappush(self._due, (each.at, self._ranks[subject.name], each.name))
 

@@ -206,18 +206,19 @@ def moves_score(held: Evidence | None, new: Evidence, *, parameters: ScoreParame
     """
     if held is None or len(held.figures) != len(new.figures):
         return True
-    rhythm: timedelta | None = None
+    prior: Told | None = None
     for name, figure_ in new.figures.items():
         before = held.figures[name]
         if figure_ is before:
             continue
-        if rhythm is None:
+        if before.told is not prior:  # the figures of an entity nearly always come together
+            prior = before.told
             rhythm = parameters.rhythm(_kind(new), vintage=figure_.told.vintage)
-        if at - before.told.at >= rhythm or figure_.told.synthetic != before.told.synthetic:
-            return True
-        if (figure_.low, figure_.high) != (before.low, before.high) and name in parameters.scales:
-            scale = parameters.scales[name]
-            if _step(scale, figure_) != _step(scale, before):
+            if at - prior.at >= rhythm or figure_.told.synthetic != prior.synthetic:
+                return True
+        if figure_.low != before.low or figure_.high != before.high:
+            scale = parameters.scales.get(name)
+            if scale is not None and _step(scale, figure_) != _step(scale, before):
                 return True
     return False
 

@@ -51,13 +51,15 @@ Assessed = RiskAssessed | MeasureAssessed | ExposureAssessed
 
 def indicators_of(assessed: Any) -> tuple[IndicatorAssessed, ...]:
     """Return what an assessment says about the claims; empty where it says nothing about any."""
-    if isinstance(assessed, RiskAssessed):
-        found = tuple(read(assessed) for read in _OF_ASPECT.get(assessed.aspect, ()))
-    elif isinstance(assessed, MeasureAssessed):
-        found = (_delay(assessed),)
-    else:
-        found = (_end_use(assessed),) if isinstance(assessed, ExposureAssessed) else ()
-    return tuple(each for each in found if each is not None)
+    if type(assessed) is RiskAssessed:
+        readers = _OF_ASPECT.get(assessed.aspect, ())
+        return tuple([said for read in readers if (said := read(assessed)) is not None])
+    said = None
+    if isinstance(assessed, MeasureAssessed):
+        said = _delay(assessed)
+    elif isinstance(assessed, ExposureAssessed):
+        said = _end_use(assessed)
+    return () if said is None else (said,)
 
 
 def _indicator(
@@ -174,9 +176,10 @@ def _plant(risk: RiskAssessed) -> IndicatorAssessed | None:
 
 def _premium(risk: RiskAssessed) -> IndicatorAssessed | None:
     """A quote outside China against China's: a premium counts with its volume, else it is a thin market."""
-    premium, share = _number(risk.facts, "premium_ratio"), _number(risk.facts, "premium_volume_share_ratio")
+    premium = _number(risk.facts, "premium_ratio")
     if premium is None:
         return None
+    share = _number(risk.facts, "premium_volume_share_ratio")
     small: Verdict = "does_not_hold" if premium < PREMIUM_RATIO else "open"
     counts = premium >= PREMIUM_RATIO and share is not None and share >= PREMIUM_VOLUME_SHARE
     volume = "unknown volume" if share is None else f"{share:.0%} of volume"
