@@ -6,7 +6,7 @@ they are read, is here; what they mean in stress is in the scales of the paramet
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from math import floor
 from types import MappingProxyType
 

@@ -52,6 +52,8 @@ class ComponentGraph:
                 raise ValueError(f"edge {edge.source} -> {edge.target} is there twice")
             targets[edge.target] = edge
         self._best: dict[str, dict[str, tuple[float, tuple[str, ...]]]] = {}
+        self._reached: dict[str, tuple[Exposure, ...]] = {}
+        self._reaching: dict[str, tuple[str, ...]] = {}
 
     def edge(self, source: str, target: str) -> Edge | None:
         """Return the edge between two nodes, `None` where there is none."""
@@ -59,14 +61,28 @@ class ComponentGraph:
 
     def materials_of(self, end_use: str) -> tuple[str, ...]:
         """Return the materials from which an end use can be reached, sorted."""
-        return tuple(sorted(name for name in self._materials if end_use in self._paths(name)))
+        found = self._reaching.get(end_use)
+        if found is None:
+            found = tuple(sorted(name for name in self._materials if end_use in self._paths(name)))
+            self._reaching[end_use] = found
+        return found
+
+    def reach(self, material: str) -> tuple[Exposure, ...]:
+        """Return the exposure of every end use that a material reaches to a score of 1, sorted by end use."""
+        found = self._reached.get(material)
+        if found is None:
+            found = self._reached[material] = tuple(
+                Exposure(node=node, exposure_ratio=weight, path=path)
+                for node, (weight, path) in sorted(self._paths(material).items())
+                if node in self.end_uses
+            )
+        return found
 
     def exposures(self, material: str, *, score_ratio: float) -> tuple[Exposure, ...]:
         """Return the exposure of every end use that a material reaches, sorted by end use."""
         return tuple(
-            Exposure(node=node, exposure_ratio=score_ratio * weight, path=path)
-            for node, (weight, path) in sorted(self._paths(material).items())
-            if node in self.end_uses
+            Exposure(node=each.node, exposure_ratio=score_ratio * each.exposure_ratio, path=each.path)
+            for each in self.reach(material)
         )
 
     def _paths(self, start: str) -> dict[str, tuple[float, tuple[str, ...]]]:

@@ -22,6 +22,9 @@ _MISSING = {
 }
 
 
+_NAMES = tuple((f, f"{f.value}_contribution_ratio", f"{f.value}_factor_ratio") for f in FACTORS)
+
+
 class MaterialScores:
     """The scores of one material at an instant; what does not depend on the home is read once.
 
@@ -38,26 +41,38 @@ class MaterialScores:
         self._at = at
         self._seen_any = seen_any
         self._told_at = told_at
-        self._pieces = tuple(pieces)
         self._controls = controls_on(material, measures, scale=parameters.policy)
-        self._inputs = factor_inputs((p for p in self._pieces if p.home is None), parameters=parameters)
+        by_home: dict[str | None, list[Evidence]] = {}
+        for piece in pieces:
+            by_home.setdefault(piece.home, []).append(piece)
+        self._inputs = factor_inputs(by_home.pop(None, ()), parameters=parameters)
+        self._own = {home: factor_inputs(found, parameters=parameters) for home, found in by_home.items()}
         self._readings = {f: self._reading(f, self._inputs.get(f, [])) for f in FIGURE_FACTORS}
+        self._alike: list[tuple[Reading, Score]] = []
 
     def _reading(self, factor: Factor, inputs: list[Input]) -> Reading:
         return worst_of(inputs, at=self._at, unseen=() if inputs else (_MISSING[factor],))
 
     def of(self, home: str) -> Score:
         """Return the score for a home; figures of other homes do not enter."""
-        own = factor_inputs((p for p in self._pieces if p.home == home), parameters=self._parameters)
+        own = self._own.get(home, {})
+        policy = policy_reading(
+            self._controls, home=home, homes=self._parameters.homes, scale=self._parameters.policy,
+            told_at=self._told_at, seen_any=self._seen_any,
+        )  # fmt: skip
+        if not own:  # homes of which nothing of their own is known differ by policy only, and mostly not by that
+            for known, score in self._alike:
+                if known == policy:
+                    return score
         readings = {
-            Factor.POLICY: policy_reading(
-                self._controls, home=home, homes=self._parameters.homes, scale=self._parameters.policy,
-                told_at=self._told_at, seen_any=self._seen_any,
-            ),
+            Factor.POLICY: policy,
             **self._readings,
             **{f: self._reading(f, [*self._inputs.get(f, []), *inputs]) for f, inputs in own.items()},
-        }  # fmt: skip
-        return score_of(readings, self._parameters.weights)
+        }
+        score = score_of(readings, self._parameters.weights)
+        if not own:
+            self._alike.append((policy, score))
+        return score
 
     def next_change_at(self) -> datetime | None:
         """Return the next instant at which a score changes by time alone, `None` where none will.
@@ -67,8 +82,11 @@ class MaterialScores:
         """
         scale = self._parameters.policy
         instants = [next_pressure_at(each.measure, at=self._at, scale=scale) for each in self._controls]
-        inputs = factor_inputs(self._pieces, parameters=self._parameters)
-        instants += [next_staling(found, after=self._at) for found in inputs.values()]
+        instants += [
+            next_staling(found, after=self._at)
+            for inputs in (self._inputs, *self._own.values())
+            for found in inputs.values()
+        ]
         return min((instant for instant in instants if instant is not None), default=None)
 
 
@@ -82,9 +100,9 @@ def score_facts(score: Score) -> tuple[dict[str, Fact], tuple[str, ...]]:
         "score_low_ratio": score.low_ratio,
         "score_high_ratio": score.high_ratio,
     }
-    for factor in FACTORS:
-        facts[f"{factor.value}_contribution_ratio"] = score.contributions[factor]
-        facts[f"{factor.value}_factor_ratio"] = score.readings[factor].value
+    for factor, contribution, ratio in _NAMES:
+        facts[contribution] = score.contributions[factor]
+        facts[ratio] = score.readings[factor].value
     unseen = [
         text for factor, reading in score.readings.items() if factor is not Factor.BLINDNESS for text in reading.unseen
     ]

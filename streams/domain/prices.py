@@ -69,9 +69,9 @@ class PriceSeries(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     `variances` are the daily variances at the observations of the ring (0 at the first of all, which has no return).
     Of older observations the last (`earlier`) is kept; of all before the newest the volatilities of a year (`trail`,
-    under 2.2 KB), so a series is under 4 KB however long it runs. Volatility needs days: other periods have variances of
-    0 that nobody reads. `peak` is the highest value ever; `volume_share_ratio` and `synthetic` are those of the latest
-    quote.
+    under 2.2 KB), so a series is under 4 KB however long it runs. Volatility needs days: other periods have variances
+    of 0 that nobody reads. `peak` is the highest value ever; `volume_share_ratio` and `synthetic` are those of the
+    latest quote.
     """
 
     identity: PriceIdentity
@@ -208,7 +208,7 @@ def _variance(
     last: Observation | Earlier, last_day: int, variance: float, returns_count: int, seen: Observation, day: int
 ) -> float:
     """Step the published recursion over a gap of weekdays. The difference of logarithms cannot overflow."""
-    step = log(seen.value) - log(last.value)
+    step = 0.0 if seen.value == last.value else log(seen.value) - log(last.value)
     days = trading_days_between(last_day, later=day)
     return next_variance(variance if returns_count else None, log_return=step, periods_count=days)
 
@@ -224,11 +224,10 @@ def volatility_of(series: PriceSeries) -> tuple[float | None, float | None]:
 
     A median of zero (a price that nobody moved for half a year) gives no ratio.
     """
-    last = len(series.ring) - 1
-    if series.identity.period != "day" or _returns_count(series, last) < MINIMUM_RETURNS:
+    if series.identity.period != "day" or _returns_count(series, len(series.ring) - 1) < MINIMUM_RETURNS:
         return None, None
-    volatility = annualised(series.variances[last])
-    median = series.trail.median(newest=ordinal_of(series.ring[last].period))
+    volatility = annualised(series.variances[-1])
+    median = series.trail.median(newest=ordinal_of(series.ring[-1].period))
     return volatility, volatility / median if median else None
 
 

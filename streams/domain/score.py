@@ -65,10 +65,15 @@ def score_of(readings: Mapping[Factor, Reading], weights: Mapping[Factor, Weight
     blindness, and as the ends of the interval.
     """
     read = {**readings, Factor.BLINDNESS: blindness(readings, weights)}
-    known = {f: weights[f].weight_ratio * (read[f].value or 0.0) for f in FACTORS}
+    known: dict[Factor, float] = {}
+    best, worst = [], []
+    for factor in FACTORS:
+        reading, weight = read[factor], weights[factor].weight_ratio
+        known[factor] = weight * (reading.value or 0.0)
+        if factor is not Factor.BLINDNESS:
+            best.append(weight * reading.low)
+            worst.append(weight * reading.high)
     blind = known[Factor.BLINDNESS]
-    best = (weights[f].weight_ratio * read[f].low for f in FACTORS if f is not Factor.BLINDNESS)
-    worst = (weights[f].weight_ratio * read[f].high for f in FACTORS if f is not Factor.BLINDNESS)
     shares = contributions(known)
     score = blend(known.values())
     return Score(

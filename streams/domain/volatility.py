@@ -42,6 +42,8 @@ def _weekdays_until(ordinal: int) -> int:
 
 def trading_days_between(earlier: int, *, later: int) -> int:
     """Count the weekdays after one day up to and including another, at least 1: a quote of a Saturday is a step too."""
+    if later - earlier <= 1:
+        return 1
     return max(1, _weekdays_until(later) - _weekdays_until(earlier))
 
 
@@ -65,17 +67,19 @@ class Trail(msgspec.Struct, frozen=True, array_like=True, dict=True):
 
     def longer(self, *, day: int, volatility: float, newest: int) -> "Trail":
         """Return the trail with the volatility of a day later than all it has, as a trail before the day `newest`."""
-        packed = _single.pack(volatility if volatility < _HIGHEST else _HIGHEST)
-        ordered = self._ordered()
+        packed = _single.pack(min(_HIGHEST, volatility))
+        days, volatilities, ordered = self.days, self.volatilities, self._ordered()
         del self.__dict__["ordered"]
-        insort(ordered, _single.unpack(packed)[0])
-        days, volatilities = self.days + _double_byte.pack(_short(day)), self.volatilities + packed
         first = _short(newest - YEAR_DAYS)
-        if _double_byte.unpack_from(days)[0] < first:
+        if days and _double_byte.unpack_from(days)[0] < first:
             older = bisect_left(memoryview(days).cast("H"), first)
             for gone in memoryview(volatilities).cast("f")[:older]:
                 del ordered[bisect_left(ordered, gone)]
             days, volatilities = days[2 * older :], volatilities[4 * older :]
+        short = _short(day)
+        if short >= first:
+            insort(ordered, _single.unpack(packed)[0])
+            days, volatilities = days + _double_byte.pack(short), volatilities + packed
         longer = Trail(days, volatilities)
         longer.__dict__["ordered"] = ordered
         return longer
@@ -98,4 +102,6 @@ class Trail(msgspec.Struct, frozen=True, array_like=True, dict=True):
 
 def _short(day: int) -> int:
     short = day - _EPOCH
-    return short if 0 <= short <= _LAST_DAY else min(max(short, 0), _LAST_DAY)
+    if 0 <= short <= _LAST_DAY:
+        return short
+    return 0 if short < 0 else _LAST_DAY

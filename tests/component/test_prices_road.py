@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from alerts.rules.ruleset import Rules
-from streams.adapters.assess import AssessCore
+from streams.adapters.assess import AssessCore, encode_state
 from streams.contracts.alert import AlertChanged
 from streams.contracts.assessments import RiskAssessed
 from streams.contracts.codec import decode_event
@@ -132,11 +132,25 @@ def test_a_premium_over_made_up_data_is_made_up() -> None:
 
 
 def test_a_series_of_ten_years_stays_small() -> None:
-    """Bounded rings: under 6 KB for a quote on every day of ten years."""
+    """Bounded rings: under 4 KB for a quote on every day of ten years."""
     store = InMemoryStateStore()
     core = AssessCore(partition=0, partitions=1, store=store)
     for number in range(3653):
         core.process(admitted(yttrium(number, 100.0 + number % 17, name=f"q{number}")))
     sizes = [len(msgspec.msgpack.encode(value)) for key, value in store.items() if key.startswith(b"price/")]
     assert len(sizes) == 1
-    assert sizes[0] < 6 * 1024
+    assert sizes[0] < 4 * 1024
+
+
+def test_a_material_that_ten_assessors_quote_daily_stays_within_its_size() -> None:
+    """64 KiB a material, whatever a decade brings: two years fill every ring, and what is full stays as it is."""
+    store = InMemoryStateStore()
+    core = AssessCore(partition=0, partitions=1, store=store)
+    sizes = []
+    for number in range(900):
+        amounts = [(n, 100.0 + (number * (n + 3)) % 37) for n in range(10)]
+        core.process(admitted(*(yttrium(number, a, name=f"q{number}-{n}", assessor=f"a{n}") for n, a in amounts)))
+        if number in (700, 899):
+            sizes.append(sum(len(key) + len(encode_state(value)) for key, value in store.items()))
+    assert max(sizes) < 64 * 1024
+    assert sizes[1] < sizes[0] + 512

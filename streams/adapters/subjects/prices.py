@@ -73,7 +73,7 @@ class Prices(Subject):
         if row.side is Side.OUTSIDE:
             market = row.market.premium_facts(row.place, table=self._conversions())
             premium = market["premium_ratio"]
-            synthetic = synthetic or any([other.synthetic for other in row.market.chinese])
+            synthetic = synthetic or any(other.synthetic for other in row.market.chinese)
         market.update(row.panel.facts(row.slot))
         market["thin"] = thin_of(series, premium_ratio=premium)
         facts, missing = price_facts(series, market)

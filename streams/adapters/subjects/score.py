@@ -192,16 +192,17 @@ class Scores(Subject):
         )  # fmt: skip
         yield Finding(name=f"score/{material}/{home}", data=data)
         exposures = dict(last.exposures) if last else {}
-        for exposure in self.graph.exposures(material, score_ratio=score.score_ratio):
-            step = step_of(exposure.exposure_ratio, steps=EXPOSURE_STEPS) or 0
-            if exposures.get(exposure.node) != step:
-                exposures[exposure.node] = step
-                facts = exposure_facts(self.graph, exposure.node, material, exposure.exposure_ratio)
+        for reached in self.graph.reach(material):
+            exposure_ratio = score.score_ratio * reached.exposure_ratio
+            step = floor(exposure_ratio * EXPOSURE_STEPS + _EDGE)
+            if exposures.get(reached.node) != step:
+                exposures[reached.node] = step
+                facts = exposure_facts(self.graph, reached.node, material, exposure_ratio)
                 found = ExposureAssessed(
-                    end_use=exposure.node, at=at, facts=facts, path=exposure.path, causes=causes, material=material,
+                    end_use=reached.node, at=at, facts=facts, path=reached.path, causes=causes, material=material,
                     home=home, synthetic=data.synthetic,
                 )  # fmt: skip
-                yield Finding(name=f"exposure/{exposure.node}/{material}/{home}", data=found)
+                yield Finding(name=f"exposure/{reached.node}/{material}/{home}", data=found)
         place.store.put(key, LastScore(assessed=data, steps=steps, exposures=exposures))
 
 

@@ -1,0 +1,57 @@
+"""The panel of a price and the market around it: what is worked out once says what looking at every pair says."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.contracts.provenance import Provenance
+from streams.domain.price_market import assessor_facts
+from streams.domain.price_panel import Panel
+from streams.domain.prices import PriceSeries, next_series
+from tests.support.prices import quote, seen, series
+
+AMOUNTS = st.one_of(st.floats(0.5, 2.0), st.sampled_from([1.0, 1.5, 5e-324, 1e12]))
+QUOTES = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 30), AMOUNTS), max_size=12)
+PERIODS = st.sampled_from(["day", "month"])
+
+
+def told(period: str, assessor: int, number: int, amount: float) -> Any:
+    fields: dict[str, Any] = {"assessor": f"a{assessor}"}
+    if period == "month":
+        fields["reference_period"] = f"2025-{1 + number % 4:02d}"
+    return quote(number, amount, **fields)
+
+
+@given(period=PERIODS, quotes=QUOTES, size=st.integers(1, 4))
+def test_a_panel_says_what_looking_at_every_pair_says(
+    period: str, quotes: list[tuple[int, int, float]], size: int
+) -> None:
+    """The gap and who it is to; where two are equally far away, either of them is right."""
+    held: list[PriceSeries] = [series(told(period, each, 0, 1.0)) for each in range(size)]
+    panel = Panel(held)
+    for recorded, (assessor, number, amount) in enumerate(quotes):
+        slot = assessor % size
+        new = told(period, slot, number, amount)
+        longer = next_series(held[slot], new, seen(new, recorded=recorded + 1, digest=recorded + 1))
+        if longer is None:
+            continue
+        held[slot] = longer
+        panel.put(slot, longer)
+        for each in range(size):
+            found, expected = panel.facts(each), assessor_facts(held[each], held)
+            assert found["assessor_gap_ratio"] == expected["assessor_gap_ratio"]
+            who = found.get("assessor_gap_with")
+            assert (who is None) == ("assessor_gap_with" not in expected)
+            if who is not None:
+                beside = [other for other in held if other.identity.assessor == who]
+                assert assessor_facts(held[each], beside)["assessor_gap_ratio"] == expected["assessor_gap_ratio"]
+                assert who != held[each].identity.assessor
+
+
+def test_one_made_up_quote_makes_a_panel_made_up() -> None:
+    """Labelled synthetic wherever it is shown."""
+    panel = Panel([series(quote(0)), series(quote(0, assessor="b"))])
+    assert not panel.is_synthetic
+    panel.put(1, series(quote(1, assessor="b", provenance=Provenance(source="made up", synthetic=True))))
+    assert panel.is_synthetic
