@@ -55,3 +55,10 @@ def test_one_made_up_quote_makes_a_panel_made_up() -> None:
     assert not panel.is_synthetic
     panel.put(1, series(quote(1, assessor="b", provenance=Provenance(source="made up", synthetic=True))))
     assert panel.is_synthetic
+
+
+def test_a_gap_that_no_number_holds_is_no_gap() -> None:
+    """Infinity would be null on the wire without saying so; the other assessor's figure still counts."""
+    held = [series(quote(0, 1e12)), series(quote(0, 5e-324, assessor="b")), series(quote(0, 2e12, assessor="c"))]
+    assert Panel(held[:2]).facts(0) == {"assessor_gap_ratio": None}
+    assert Panel(held).facts(0) == {"assessor_gap_ratio": 1.0, "assessor_gap_with": "c"}

@@ -104,6 +104,8 @@ def test_an_old_rate_is_no_rate() -> None:
     assert on(date(2024, 12, 31)) is None
     assert on(date(2025, 6, 1), "GBP") is None
     assert currency_factor(table, currency="USD", into="GBP", on=date(2025, 6, 1)) is None
+    same = currency_factor(table, currency="GBP", into="GBP", on=date(2025, 6, 1))
+    assert same is not None and (same.factor, same.steps) == (1.0, ())
 
 
 def test_the_shipped_rates_are_dated_and_have_a_source() -> None:

@@ -126,3 +126,13 @@ def test_the_latest_prices_of_days_and_the_same_longer_period_are_compared() -> 
     own = europe(202.0, reference_period="2024")
     assert premium(own, years)["premium_ratio"] == pytest.approx(1.0)
     assert premium(europe(1.0, reference_period="2020"), years)["premium_ratio"] is None
+
+
+def test_of_chinese_quotes_as_like_as_each_other_the_nearest_day_is_taken() -> None:
+    """Then the same currency, and at last the first of them."""
+    own = europe(assessor="x", number=20)
+    older, newer = china(4.0, assessor="a", number=10), china(8.0, assessor="b", number=19)
+    assert premium(own, older, newer)["premium_ratio"] == pytest.approx(39.0)
+    assert premium(own, newer, china(4.0, assessor="c", number=19))["premium_ratio"] == pytest.approx(39.0)
+    yuan = china(4.0, assessor="a", number=19, currency="CNY")
+    assert premium(own, yuan, newer)["premium_ratio"] == pytest.approx(39.0)

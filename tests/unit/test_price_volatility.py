@@ -2,6 +2,7 @@
 
 import math
 from statistics import median
+from struct import pack
 
 import pytest
 
@@ -139,6 +140,14 @@ def test_a_ratio_that_no_number_holds_is_unknown() -> None:
     held = series(quote(0, 5e-324), quote(1, 1e12))
     assert price_facts(held)[0]["change_previous_ratio"] is None
     assert all(math.isfinite(v) for v in held.variances)
+
+
+def test_a_figure_of_over_a_year_ago_does_not_stay_in_the_trail() -> None:
+    """A quote after a long pause begins the year anew."""
+    trail = Trail().longer(day=740_000, volatility=0.3, newest=740_001)
+    later = trail.longer(day=740_001, volatility=0.4, newest=740_400)
+    assert later == Trail()
+    assert later.longer(day=740_400, volatility=0.5, newest=740_401).volatilities == pack("=f", 0.5)
 
 
 def test_days_outside_two_bytes_are_bounded() -> None:
