@@ -63,6 +63,27 @@ class Recording:
             return backtest_signals(self.signals, until=self.until, rules=rules, watch=watch, keep=keep)
         return list(backtest(filter(keep, self.events), until=self.until, rules=rules, progress=progress, watch=watch))
 
+    def rules_at_end(self, initial: "Rules") -> "tuple[Rules, Event | None]":
+        """Return the rules in force at `until` and the event that put them there; `None`: `initial`, none was applied.
+
+        A set that the road refuses changes nothing, here as there.
+        """
+        from alerts.adapters.in_force import read_rule_set
+        from alerts.backtest.run import in_order
+
+        rules, given = initial, None
+        for event in sorted(self.events, key=in_order):
+            if not isinstance(event.data, DirectiveGiven) or event.data.kind != "rule_set":
+                continue
+            if event.data.withdrawn:
+                rules, given = initial, None
+                continue
+            try:
+                rules, given = read_rule_set(event.data), event
+            except DecodeError:
+                continue
+        return rules, given
+
 
 def load_events(origin: str) -> Sequence[Event]:
     """Load the shipped history (`history`) or a file of structured CloudEvents, one a line.

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import msgspec
 
 from alerts.lifecycle.evaluation import Alert, Evaluation, MissingPolicy, Timing, Verdict
-from alerts.lifecycle.transitions import GAPS, ROWS_OF, Guard, Reason
+from alerts.lifecycle.transitions import GAPS, ROWS_OF, Guard, Reason, Row
 from streams.contracts.alert import AlertState
 
 _TOLD_IN_PLACE = frozenset({Reason.STEPPED_UP, Reason.STEPPED_DOWN, Reason.OCCASION_CHANGED, Reason.REPEATED})
@@ -140,7 +140,7 @@ def next_alert(prior: Alert, now: Evaluation, timing: Timing, *, at: datetime) -
     alert = msgspec.structs.replace(
         prior, state=row.to, waiting_since=_waiting_since(prior, row.to, row.reason, at),
         damped=row.reason is Reason.DAMPED or (prior.damped and row.to is AlertState.CLEARING),
-        fired=_fired(prior, row.to, timing, at),
+        fired=_fired(prior, row, timing, at),
     )  # fmt: skip
     if row.to in SETTLED:
         alert = msgspec.structs.replace(
@@ -163,11 +163,12 @@ def next_alert(prior: Alert, now: Evaluation, timing: Timing, *, at: datetime) -
     )
 
 
-def _fired(prior: Alert, to: AlertState, timing: Timing, at: datetime) -> tuple[datetime, ...]:
-    """Remember when it began to fire, as often as flap damping counts."""
+def _fired(prior: Alert, row: Row, timing: Timing, at: datetime) -> tuple[datetime, ...]:
+    """Remember when it began to fire, as often as flap damping counts; a gap while clearing is no beginning."""
     if timing.flap is None:
         return ()
-    if to is AlertState.FIRING and prior.state is not AlertState.FIRING:
+    begins = row.to is AlertState.FIRING and row.reason is not Reason.KEPT_THROUGH_GAP
+    if begins and prior.state is not AlertState.FIRING:
         return (*prior.fired, at)[-timing.flap.times :]
     return prior.fired
 

@@ -1,5 +1,6 @@
 """`monazite rules explain|docs`: why an alert fires, why none does, and a page per rule."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,9 +19,11 @@ from deploy.commands.options import (
 from deploy.output import EXIT_USAGE, console, fail, print_json, print_table
 
 if TYPE_CHECKING:
+    from alerts.backtest.road import Watcher
     from alerts.explain.life import AlertLife
     from alerts.rules.ruleset import Rules
     from deploy.recorded import Recording
+    from streams.contracts.alert import AlertChanged
 
 
 def explain(
@@ -54,33 +57,66 @@ def explain(
     from alerts.explain.life import UnknownAlertError, find_changes, life_of, life_row
 
     of = recording(origin, until, bootstrap=bootstrap, prefix=prefix, partitions=partitions, run_dir=run_dir)
-    loaded = rules_at(rules)
+    asked = _rules_asked(of, rules)
     if entity is not None:
-        _explain_not(target, entity, of, loaded, as_json=as_json)
+        _explain_not(target, entity, of, asked, as_json=as_json)
         return
     try:
-        changes = find_changes(run(of, loaded, what="backtest"), target)
+        changes = find_changes(_log(of, asked), target)
     except UnknownAlertError as error:
         fail(str(error), code=EXIT_USAGE)
-    life = life_of(changes, of.events, loaded)
+    life = life_of(changes, of.events, asked.rules)
     if as_json:
-        print_json(life_row(life))
+        print_json({**life_row(life), "rule_set": asked.row})
     else:
         _show_life(life)
+        console().print(asked.words, markup=False)
 
 
-def _explain_not(rule_id: str, entity: str, of: "Recording", rules: "Rules", *, as_json: bool) -> None:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Asked:
+    """Rules that an explanation speaks of, those the log begins with, and where they come from, in words and data."""
+
+    rules: "Rules"
+    initial: "Rules"
+    applied: bool
+    words: str
+    row: dict[str, Any]
+
+
+def _rules_asked(of: "Recording", paths: list[Path] | None) -> _Asked:
+    """Choose the rules given, else those in force at the end of the log, else the shipped ones; say which."""
+    initial = rules_at(paths)
+    if paths:
+        rules, origin, event = initial, "given", None
+        words = f"by the rules given, set {rules.content_hash}; sets applied on the way do not count"
+    else:
+        rules, event = of.rules_at_end(initial)
+        origin = "applied" if event is not None else "shipped"
+        words = f"by the shipped rules, set {rules.content_hash}; none were applied on the way"
+        if event is not None:
+            words = f"by the rules applied at {event.recorded_at:%Y-%m-%d %H:%M} UTC, set {rules.content_hash}"
+    row = {"origin": origin, "content_hash": rules.content_hash, "applied_at": event.recorded_at if event else None}
+    return _Asked(rules=rules, initial=initial, applied=not paths, words=words, row=row)
+
+
+def _log(of: "Recording", asked: _Asked, *, watch: "Watcher | None" = None) -> "list[AlertChanged]":
+    return run(of, asked.initial, what="backtest", applied=asked.applied, watch=watch)
+
+
+def _explain_not(rule_id: str, entity: str, of: "Recording", asked: _Asked, *, as_json: bool) -> None:
     from alerts.explain.entities import Watch
     from alerts.explain.why_not import kinds_read_by, why_not, why_not_row
 
+    rules = asked.rules
     rule = rules.by_id.get(rule_id)
     if rule is None:
         fail(f"there is no rule {rule_id!r}", code=EXIT_USAGE, hint=f"there are: {', '.join(sorted(rules.by_id))}")
     watch = Watch(entity, kinds=kinds_read_by(rule, rules))
-    log = run(of, rules, what="backtest", watch=watch)
+    log = _log(of, asked, watch=watch)
     answer = why_not(rule, rules, watch, log, asked=entity, until=of.until)
     if as_json:
-        print_json(why_not_row(answer))
+        print_json({**why_not_row(answer), "rule_set": asked.row})
         return
     screen = console()
     screen.print(f"{answer.rule} ({answer.kind}), asked about {entity}: {answer.reason}", style="bold", markup=False)
@@ -93,6 +129,7 @@ def _explain_not(rule_id: str, entity: str, of: "Recording", rules: "Rules", *, 
         for past in each.fired:
             ended = f"to {past.ended_at:%Y-%m-%d}" if past.ended_at else "and still does"
             screen.print(f"  fired from {past.started_at:%Y-%m-%d} {ended}", markup=False)
+    screen.print(f"\n{asked.words}", markup=False)
 
 
 def _pairs(of: dict[str, Any]) -> str:

@@ -2,18 +2,26 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
 from alerts.backtest.road import PureRoad
 from alerts.explain.entities import Watch
 from alerts.explain.why_not import WhyNot, kinds_read_by, why_not
+from alerts.rules.loader import shipped_rules
+from alerts.subscriptions.requests import directive_event, withdraw_rule_set
 from deploy.cli import app
+from deploy.recorded import Recording
 from streams.contracts.assessments import Fact, RiskAssessed
+from streams.contracts.codec import encode_event
+from streams.contracts.directive import RuleSet
 from streams.contracts.events import Event
-from tests.support.rule_road import measure, rules_from
+from tests.support.prices import quote
+from tests.support.rule_road import measure, rule_set, rules_from
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -178,3 +186,29 @@ def test_the_command_answers_over_the_shipped_history() -> None:
     assert entity["why"]["false"][0]["facts"] == {"state": "in_force"}
     assert "state is in_force" in CliRunner().invoke(app, words).stdout
     assert CliRunner().invoke(app, ["rules", "explain", "--not", "x", "no-rule"]).exit_code == 2
+
+
+def test_the_command_speaks_of_the_rules_in_force_and_says_which(tmp_path: Path) -> None:
+    """An explanation by rules that do not hold would lie: a set applied on the way is the one that is asked about."""
+    at = datetime(2026, 1, 5, tzinfo=UTC)
+    high: dict[str, Any] = {"id": "applied-high", "kind": "threshold", "on": "price", "fact": "last_amount",
+                            "above": 900.0, "severity": "warning"}  # fmt: skip
+    refused = rule_set({**high, "above": 1.0})
+    assert refused.rule_set is not None
+    refused = msgspec.structs.replace(refused, rule_set=RuleSet(text=refused.rule_set.text, content_hash="wrong"))
+    asked = quote(0, 150.0)
+    events = [
+        Event(id="q", source="t", subject="dysprosium", occurred_at=at, recorded_at=at, data=asked),
+        directive_event(rule_set(high), at=at + timedelta(days=1)),
+    ]
+    file = tmp_path / "log.jsonl"
+    file.write_bytes(b"\n".join(encode_event(event) for event in events))
+    words = ["rules", "explain", "--from", str(file), "--until", "2026-01-09", "--not", "dysprosium", "applied-high"]
+    answer = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
+    assert answer["rule_set"]["origin"] == "applied"
+    assert answer["rule_set"]["applied_at"].startswith("2026-01-06")
+    assert "by the rules applied at 2026-01-06 00:00 UTC" in CliRunner().invoke(app, words).stdout
+    recording = Recording(events=[*events, directive_event(refused, at=at + timedelta(days=2))], until=at)
+    assert recording.rules_at_end(shipped_rules())[0].content_hash == answer["rule_set"]["content_hash"]
+    withdrawn = directive_event(withdraw_rule_set(by="ada"), at=at + timedelta(days=3))
+    assert Recording(events=[*events, withdrawn], until=at).rules_at_end(shipped_rules())[1] is None

@@ -145,3 +145,35 @@ def _open(known: dict[datetime, dict[str, AlertChanged]], at: datetime) -> dict[
     before = [instant for instant in known if instant <= at]
     last = known[max(before)] if before else {}
     return {f: _shown(change) for f, change in last.items() if change.to_state is not AlertState.OK}
+
+
+SOURCES = rules_with({**WAITS, "id": "quiet", "kind": "absence", "on": "source", "severity": "warning", "after": "4h"})
+
+
+@st.composite
+def spoken(draw: st.DrawFn) -> Log:
+    """Give instants in which series of one material are heard of from two sources."""
+    log: Log = []
+    at = T0
+    for hours in draw(st.lists(st.integers(1, 6), min_size=1, max_size=8)):
+        at += timedelta(hours=hours)
+        heard = draw(st.sets(st.tuples(st.sampled_from("abc"), st.sampled_from(["one", "two"])), max_size=4))
+        log.append([
+            RiskAssessed(material="gallium", aspect="price", at=at, labels={"basis": basis}, sources=(source,),
+                         facts={"last_amount": 1.0}, causes=(f"{basis}-{source}-{at.isoformat()}",))
+            for basis, source in sorted(heard)
+        ])  # fmt: skip
+    return log
+
+
+@settings(max_examples=60, deadline=None)
+@given(spoken(), st.data())
+def test_the_order_within_an_instant_does_not_change_when_a_source_is_silent(log: Log, data: st.DataObject) -> None:
+    """Several series share the alert of their source: only which of them is named as the cause is chance."""
+    shuffled = [list(data.draw(st.permutations(instant))) for instant in log]
+    one, other = by_instant(walked(log, SOURCES)), by_instant(walked(shuffled, SOURCES))
+    assert [_told(c) for c in one] == [_told(c) for c in other]
+
+
+def _told(change: AlertChanged) -> tuple[Any, ...]:
+    return (change.at, change.labels, change.from_state, change.reason, change.occasion, *_shown(change))

@@ -108,6 +108,18 @@ def test_flapping_is_damped_until_it_was_over_for_all_of_the_window() -> None:
     assert (road.changes()[-1].to_state.value, road.changes()[-1].at) == ("ok", T0 + 71 * MINUTE)
 
 
+def test_gaps_while_clearing_do_not_count_as_flapping() -> None:
+    """Facts that come and go say nothing of the condition: the alert ends after its own wait, undamped."""
+    road = RuleRoad(threshold_rules(flap={"times": 2, "within": "1h"}, keep_firing_for="10m"))
+    road.take(price(T0, 101.0), price(T0 + MINUTE, 99.0), price(T0 + 2 * MINUTE, None), price(T0 + 3 * MINUTE, 99.0))
+    road.take(T0 + timedelta(hours=2))
+    assert states(road)[2:] == [("clearing", "firing"), ("firing", "clearing"), ("clearing", "ok")]
+    assert [(c.reason, c.at) for c in road.changes()][2:] == [
+        ("kept_through_gap", T0 + 2 * MINUTE), ("waiting_to_clear", T0 + 3 * MINUTE),
+        ("clear_for_long_enough", T0 + 13 * MINUTE),
+    ]  # fmt: skip
+
+
 def test_each_step_of_a_ladder_has_its_own_end() -> None:
     """Critical holds down to 180, warning down to 80."""
     steps = [{**LADDER[0], "resolve": 80}, {**LADDER[1], "resolve": 180}]

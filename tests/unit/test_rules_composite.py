@@ -114,6 +114,28 @@ def test_a_composite_waits_out_its_for() -> None:
     assert [(c.to_state.value, c.at) for c in of_both(road)] == [("pending", T0), ("firing", T0 + 10 * MINUTE)]
 
 
+def test_the_wait_of_a_composite_runs_on_while_its_inputs_fire_through_a_gap() -> None:
+    """It reads alerts, not facts: what fires goes on firing through a gap, for people and for it."""
+    road = RuleRoad(rules_with(high("a", 10.0), high("b", 20.0), both(**{"for": "10m"})))
+    road.take(price(T0, 25.0), price(T0 + MINUTE, None), T0 + 60 * MINUTE)
+    assert {c.to_state for c in road.changes() if c.rule != "both"} == {AlertState.FIRING}
+    assert [(c.to_state.value, c.at) for c in of_both(road)] == [("pending", T0), ("firing", T0 + 10 * MINUTE)]
+
+
+def test_a_gap_below_a_composite_neither_begins_nor_ends_its_wait_well() -> None:
+    """An input that waits and loses its facts makes the composite unknown: it does not fire, however long."""
+    waits = {"for": "5m"}
+    road = RuleRoad(rules_with(high("a", 10.0), low_volume(**waits),
+                               both(of=["a", "volume"], needs="any", by=["material"]),
+                               both(id="all", of=["a", "volume"], by=["material"], **waits)))  # fmt: skip
+    road.take(price(T0, 15.0), trade(T0, 0.1), trade(T0 + MINUTE, None), T0 + timedelta(days=9))
+    assert [(c.rule, c.to_state.value) for c in road.changes() if c.rule != "a"] == [
+        ("volume", "pending"), ("both", "firing"), ("volume", "no_data"),
+    ]  # fmt: skip
+    road.take(price(T0 + timedelta(days=10), None), T0 + timedelta(days=20))
+    assert [c.to_state for c in of_both(road)] == [AlertState.FIRING]
+
+
 def test_a_composite_over_a_composite_settles_in_the_same_instant() -> None:
     """The one above is decided after the one below."""
     above = both(id="above", of=["both", "a"])
