@@ -38,7 +38,6 @@ from alerts.adapters.settlement import Settlement, as_told
 from alerts.lifecycle.evaluation import Alert, Evaluation, Verdict
 from alerts.lifecycle.life import FIRING_STATES, acknowledge, next_alert
 from alerts.lifecycle.transitions import Reason
-from alerts.rules.calm import calm_around
 from alerts.rules.edits import edits_between
 from alerts.rules.entities import Assessed, KnownEntity, heard_from, known_entity
 from alerts.rules.memory import RuleMemory
@@ -96,7 +95,11 @@ class RulesCore:
         before = self._now
         for index, raw in enumerate(admitted.items):
             try:
-                self._take(decode_event(raw), raw)
+                event = decode_event(raw)
+                if isinstance(event.data, RiskAssessed):
+                    self._risk_assessed(event.data)
+                else:
+                    self._take(event, raw)
             except DecodeError as error:
                 dead.append(
                     DeadLetter(
@@ -112,12 +115,6 @@ class RulesCore:
     def _take(self, event: Event, raw: Any) -> None:
         data = event.data
         match data:
-            case RiskAssessed():
-                at = self._advance(data.at)
-                seats = self._assessed(data, at)
-                if self._hears_sources:
-                    for source in data.sources:
-                        self._heard(seats, source, data, at)
             case MeasureAssessed() | ExposureAssessed():
                 self._assessed(data, self._advance(data.at))
             case IndicatorAssessed():
@@ -195,25 +192,32 @@ class RulesCore:
         known: KnownEntity | None = self._store.get(known_key(rule.on, labels))
         return known.assessed if known is not None else None
 
-    def _heard(self, of: Seats, source: str, assessed: RiskAssessed, at: datetime) -> None:
-        seats = self._seats.of_source(of, source, assessed)
-        if seats.seats:
-            self._assessed(heard_from(source, assessed), at)
-        else:
-            self._seen[seats.known_key] = (source, assessed)
+    def _risk_assessed(self, assessed: RiskAssessed) -> None:
+        """Take an assessment of a material: by far the most of what comes."""
+        at = self._advance(assessed.at)
+        seats = self._seats.of_risk(assessed)
+        self._seen[seats.known_key] = assessed
+        if seats.calm is None or not seats.calm.holds(assessed):
+            self._meet(seats, assessed, at=at)
+            self._seats.join(seats, assessed)
+        if self._hears_sources:
+            for source in assessed.sources:
+                heard = seats.heard.get(source) or self._seats.of_source(seats, source, assessed)
+                if heard.seats:
+                    self._assessed(heard_from(source, assessed), at)
+                else:
+                    self._seen[heard.known_key] = (source, assessed)
 
-    def _assessed(self, assessed: Assessed, at: datetime) -> Seats:
+    def _assessed(self, assessed: Assessed, at: datetime) -> None:
         seats = self._seats.of(assessed)
         self._seen[seats.known_key] = assessed
-        if seats.seats and not (seats.calm is not None and seats.calm.holds(assessed)):  # type: ignore[arg-type]
-            since = self.counts.stopwatch()
-            count = self._meet(seats, assessed, at=at)
-            self.counts.evaluated(count, since=since)
-        return seats
+        self._meet(seats, assessed, at=at)
 
-    def _meet(self, seats: Seats, assessed: Assessed, *, at: datetime) -> int:
-        """Evaluate the rules that may change something; return how many these are."""
-        count = 0
+    def _meet(self, seats: Seats, assessed: Assessed, *, at: datetime) -> None:
+        """Evaluate the rules of an entity that may change something."""
+        if not seats.seats:
+            return
+        since, count = self.counts.stopwatch(), 0
         for seat in seats.seats:
             rule = seat.rule
             if seat.calm is not None and seat.calm.holds(assessed):  # type: ignore[arg-type]
@@ -228,12 +232,8 @@ class RulesCore:
                     self._store.put(seat.memory_key, memory)
             evaluation = self._evaluation(rule, assessed, at=at, prior=prior, memory=memory)
             stays = self._judged(seat, prior, evaluation, at=at, assessed=assessed)
-            if seat.reads is not None and isinstance(assessed, RiskAssessed):
-                calms = stays and evaluation.verdict is not Verdict.ERROR
-                seat.calm = calm_around(seat.reads, assessed) if calms else None
-        if isinstance(assessed, RiskAssessed):
-            seats.note_calm(assessed)
-        return count
+            seat.note(assessed, evaluation, prior=prior, stays=stays)
+        self.counts.evaluated(count, since=since)
 
     def _evaluation(
         self, rule: Rule, assessed: Assessed | None, *, at: datetime, prior: Alert | None, memory: RuleMemory | None

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from alerts.adapters.rules_state import alert_key, known_key, memory_key
-from alerts.rules.calm import Calm, Reads, calm_around, reads_of, reads_of_all
+from alerts.lifecycle.evaluation import Alert, Evaluation, Verdict
+from alerts.rules.calm import Calm, Reads, RuleReads, calm_around, reads_of, reads_of_all
 from alerts.rules.entities import Assessed, SourceAssessed, heard_from, kind_of, labels_of
 from alerts.rules.ruleset import Rule, Rules
 from alerts.rules.wording import fingerprint_of
@@ -16,35 +17,42 @@ _CACHED_ENTITIES = 100_000
 
 @dataclass(slots=True, eq=False)
 class Seat:
-    """A rule that an entity meets. `calm`: facts within which it leaves its alert as it is, `None` for none known."""
+    """A rule that an entity meets, and where what is remembered of it is kept.
+
+    `reads`: what it reads, `None` where more than facts can change it. `calm`: facts within which it leaves its alert
+    as it is, `None` for none known; `behind`: what was read to know that.
+    """
 
     rule: Rule
     fingerprint: str
     labels: dict[str, str]
     alert_key: bytes
     memory_key: bytes
-    reads: Reads | None
+    reads: RuleReads | None
     calm: Calm | None = None
+    behind: Reads | None = None
+
+    def note(self, assessed: Assessed, evaluation: Evaluation, *, prior: Alert | None, stays: bool) -> None:
+        """Take note of an evaluation: whether it left the alert `prior` as it was, at this instant and any later."""
+        calms = stays and evaluation.verdict is not Verdict.ERROR and isinstance(assessed, RiskAssessed)
+        if self.reads is None or not calms:
+            self.calm = self.behind = None
+            return
+        self.behind = self.reads.behind(evaluation, prior=prior)
+        self.calm = calm_around(self.behind, assessed)  # type: ignore[arg-type]
 
 
 @dataclass(slots=True, eq=False)
 class Seats:
     """All that an entity meets: where it is kept, its seats, and the sources that speak of it by name.
 
-    `reads`: what all its rules read, `None` where more than facts can change one. `calm`: facts within which none of
-    its rules changes anything, `None` where one may.
+    `calm`: facts within which none of its rules changes anything, `None` where one may.
     """
 
     known_key: bytes
     seats: tuple[Seat, ...]
-    reads: Reads | None
     heard: dict[str, "Seats"] = field(default_factory=dict)
     calm: Calm | None = None
-
-    def note_calm(self, assessed: RiskAssessed) -> None:
-        """Take note of the facts around an assessment where all rules are calm, or forget them where one is not."""
-        settled = self.reads is not None and all(seat.calm is not None for seat in self.seats)
-        self.calm = calm_around(self.reads, assessed) if settled and self.reads is not None else None
 
 
 class SeatBook:
@@ -52,17 +60,23 @@ class SeatBook:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._reads: dict[int, Reads | None] = {}
+        self._reads: dict[int, RuleReads | None] = {}
+        self._joined: dict[tuple[Reads | None, ...], Reads] = {}
         self._seats: dict[tuple[Any, ...], Seats] = {}
         self._at: dict[str, list[tuple[Seats, Seat]]] = {}
 
+    def of_risk(self, assessed: RiskAssessed) -> Seats:
+        """Return the seats of an entity with a risk assessment."""
+        labels = assessed.labels
+        key = (assessed.aspect, assessed.material, assessed.home, *labels, *labels.values())
+        return self._seats.get(key) or self._found(key, assessed)
+
     def of(self, assessed: Assessed) -> Seats:
-        """Return the seats of an entity."""
+        """Return the seats of any entity."""
         if isinstance(assessed, RiskAssessed):
-            labels = assessed.labels
-            key: tuple[Any, ...] = (assessed.aspect, assessed.material, assessed.home, *labels, *labels.values())
-        elif isinstance(assessed, SourceAssessed):
-            key = (SourceAssessed, assessed.source, assessed.aspect, assessed.material)
+            return self.of_risk(assessed)
+        if isinstance(assessed, SourceAssessed):
+            key: tuple[Any, ...] = (SourceAssessed, assessed.source, assessed.aspect, assessed.material)
         else:
             key = (type(assessed), *labels_of(assessed).values())
         return self._seats.get(key) or self._found(key, assessed)
@@ -74,10 +88,21 @@ class SeatBook:
             found = seats.heard[source] = self.of(heard_from(source, assessed))
         return found
 
+    def join(self, seats: Seats, assessed: RiskAssessed) -> None:
+        """Put together between which facts none of the rules of an entity changes anything."""
+        behind = tuple([seat.behind for seat in seats.seats])
+        if None in behind:
+            seats.calm = None
+            return
+        reads = self._joined.get(behind)
+        if reads is None:
+            reads = self._joined[behind] = reads_of_all(read for read in behind if read is not None)
+        seats.calm = calm_around(reads, assessed)
+
     def disturb(self, fingerprint: str) -> None:
         """Forget the calm around an alert that was moved."""
         for seats, seat in self._at.get(fingerprint, ()):
-            seats.calm = seat.calm = None
+            seats.calm = seat.calm = seat.behind = None
 
     def _found(self, key: tuple[Any, ...], assessed: Assessed) -> Seats:
         if len(self._seats) >= _CACHED_ENTITIES:
@@ -86,9 +111,7 @@ class SeatBook:
         labels, kind = labels_of(assessed), kind_of(assessed)
         found = tuple(self._seat(rule, named) for rule in self._rules.meeting(kind, labels)
                       if (named := rule.identity(labels)) is not None)  # fmt: skip
-        read = [seat.reads for seat in found if seat.reads is not None]
-        reads = reads_of_all(read) if len(read) == len(found) and isinstance(assessed, RiskAssessed) else None
-        seats = Seats(known_key(kind, labels), found, reads)
+        seats = Seats(known_key(kind, labels), found)
         for seat in seats.seats:
             if seat.reads is not None:
                 self._at.setdefault(seat.fingerprint, []).append((seats, seat))

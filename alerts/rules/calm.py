@@ -10,10 +10,12 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
+from alerts.lifecycle.evaluation import Alert, Evaluation
 from alerts.rules.expressions import Condition, blank_strings
 from alerts.rules.kinds import Rule
+from alerts.rules.rule import OUTSIDE, fires
 from alerts.rules.threshold import ThresholdRule
 from streams.contracts.assessments import RiskAssessed
 
@@ -24,9 +26,9 @@ _BEGINS = ("(", "&&", "||")
 _COMPARISON = re.compile(r"\s*(?:<=|>=|<|>|==|!=)\s*(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*(?=$|\)|&&|\|\|)")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Reads:
-    """What a rule reads of an entity: facts it only compares with numbers, in order, and facts that count as they are.
+    """What is read of an entity: facts only compared with numbers, in order, and facts that count as they are.
 
     A fact may be in both.
     """
@@ -35,18 +37,40 @@ class Reads:
     values: frozenset[str]
 
 
-def reads_of(rule: Rule) -> Reads | None:
+class RuleReads(NamedTuple):
+    """What a rule reads where `where` leaves the entity out, while its alert does not fire, and while it does."""
+
+    outside: Reads
+    idle: Reads
+    firing: Reads
+
+    def behind(self, evaluation: Evaluation, *, prior: Alert | None) -> Reads:
+        """Return what an evaluation of the rule has read."""
+        if any(evaluation is said for said in OUTSIDE.values()):
+            return self.outside
+        return self.firing if fires(prior) else self.idle
+
+
+def reads_of(rule: Rule) -> RuleReads | None:
     """Say what a rule reads; `None` for one that more than the facts at hand can change: memory, time, the age."""
     if not isinstance(rule, ThresholdRule) or rule.timing.max_age is not None:
         return None
-    limits: dict[str, set[float]] = {}
-    values = set(rule.occasion)
-    conditions = [rule.where, rule.when, rule.resolve_when]
+    outside = _read_by([rule.where])
+    limits, values = dict[str, tuple[float, ...]](), frozenset(rule.occasion)
+    steps = rule.limits.steps if rule.limits is not None else ()
     if rule.limits is not None:
-        numbers = limits.setdefault(rule.limits.fact, set())
-        for step in rule.limits.steps:
-            numbers.update(float(n) for n in (step.limit, step.resolve) if n is not None)
-            conditions.append(step.resolve_when)
+        limits[rule.limits.fact] = tuple(float(step.limit) for step in steps)
+    idle = reads_of_all([outside, _read_by([rule.when]), Reads(limits=limits, values=values)])
+    resolved: dict[str, tuple[float, ...]] = {}
+    if rule.limits is not None:
+        resolved[rule.limits.fact] = tuple(float(step.resolve) for step in steps if step.resolve is not None)
+    ends = _read_by([rule.resolve_when, *(step.resolve_when for step in steps)])
+    return RuleReads(outside, idle, reads_of_all([idle, ends, Reads(limits=resolved, values=frozenset())]))
+
+
+def _read_by(conditions: Iterable[Condition | None]) -> Reads:
+    limits: dict[str, set[float]] = {}
+    values: set[str] = set()
     for condition in conditions:
         for name in condition.names if condition is not None else ():
             compared = _compared(condition, name)
@@ -73,7 +97,7 @@ def _compared(condition: Condition | None, name: str) -> set[float] | None:
 
 
 def reads_of_all(parts: Iterable[Reads]) -> Reads:
-    """Put together what several rules read."""
+    """Put together what is read in several places."""
     limits: dict[str, set[float]] = {}
     values: set[str] = set()
     for part in parts:

@@ -10,7 +10,7 @@ from alerts.rules.durations import parse_duration
 from alerts.rules.entities import Assessed, facts_of, is_synthetic, materials_of
 from alerts.rules.expressions import Condition, Truth
 from alerts.rules.facts import CATALOGUE
-from alerts.rules.rule import CLEAR, HOLD, OF_TRUTH, STALE, CompiledRule, card_of, fires, goes_on
+from alerts.rules.rule import CLEAR, HOLD, OF_TRUTH, OUTSIDE, STALE, CompiledRule, card_of, fires, goes_on
 from alerts.rules.specification import (
     AbsenceSpec,
     ChangeSpec,
@@ -35,7 +35,7 @@ class FactRule(CompiledRule):
 
     def outside(self, assessed: Assessed, truth: Truth, *, prior: Alert | None) -> Evaluation:
         """Say what holds for an entity that `where` leaves out, or of which it is not known."""
-        return self.over(assessed) if truth is Truth.FALSE and fires(prior) else OF_TRUTH[truth]
+        return self.over(assessed) if truth is Truth.FALSE and fires(prior) else OUTSIDE[truth]
 
     def not_met(self, assessed: Assessed, facts: Mapping[str, Any], *, prior: Alert | None) -> Evaluation:
         """Say what holds where the condition does not: over, or with `resolve_when` perhaps neither."""

@@ -21,6 +21,8 @@ STALE = Evaluation(verdict=Verdict.STALE)
 FAILED = Evaluation(verdict=Verdict.ERROR)
 OF_TRUTH: Mapping[Truth, Evaluation] = {Truth.FALSE: CLEAR, Truth.UNKNOWN: UNKNOWN, Truth.ERROR: FAILED}
 """What a condition that is not true says about a rule that needs it."""
+OUTSIDE: Mapping[Truth, Evaluation] = {truth: Evaluation(verdict=said.verdict) for truth, said in OF_TRUTH.items()}
+"""The same, said by `where` alone: objects of their own, so that they can be told apart by identity."""
 
 
 def fires(prior: Alert | None) -> bool:
