@@ -146,7 +146,7 @@ def next_alert(prior: Alert, now: Evaluation, timing: Timing, *, at: datetime) -
         alert = msgspec.structs.replace(
             alert, level=None, occasion="", repeat=0, fired_at=None, acknowledged_by=None, evaluation=None
         )
-    elif _tells(prior, now, changed=changed, reason=row.reason):
+    elif _tells(now, changed=changed, reason=row.reason):
         starts = row.reason is not Reason.MET_AGAIN and (
             row.to is not prior.state or row.reason is Reason.OCCASION_CHANGED
         )
@@ -173,11 +173,11 @@ def _fired(prior: Alert, row: Row, timing: Timing, at: datetime) -> tuple[dateti
     return prior.fired
 
 
-def _tells(prior: Alert, now: Evaluation, *, changed: bool, reason: Reason) -> bool:
+def _tells(now: Evaluation, *, changed: bool, reason: Reason) -> bool:
     """Tell whether the level and occasion of this evaluation become those of the alert."""
     if not changed or now.verdict is not Verdict.MET or now.level is None:
         return False
-    return reason is not Reason.MET_AGAIN or now.level.rank >= _rank(prior)
+    return reason is not Reason.WAITING_TO_STEP_DOWN
 
 
 def _remembered(alert: Alert, now: Evaluation) -> Evaluation:

@@ -129,6 +129,7 @@ TRANSITIONS: tuple[Row, ...] = (
     Row(FIRING, Verdict.HOLD, Guard.EXPIRED, OK, Reason.NEWS_AGED),
     Row(FIRING, Verdict.HOLD, Guard.ALWAYS, FIRING, Reason.UNCHANGED),
     *(Row(FIRING, gap, Guard.ALWAYS, FIRING, Reason.KEPT_THROUGH_GAP) for gap in GAPS),
+    Row(CLEARING, Verdict.MET, Guard.LOWER, FIRING, Reason.WAITING_TO_STEP_DOWN),
     Row(CLEARING, Verdict.MET, Guard.ALWAYS, FIRING, Reason.MET_AGAIN),
     Row(CLEARING, Verdict.CLEAR, Guard.KEPT, OK, Reason.CLEAR_LONG_ENOUGH),
     Row(CLEARING, Verdict.CLEAR, Guard.ALWAYS, CLEARING, Reason.WAITING_TO_CLEAR),

@@ -69,6 +69,16 @@ AMOUNTS = st.sampled_from([50.0, 90.0, 110.0, 150.0, 190.0, 250.0, None])
 Amount: TypeAlias = float | None
 
 
+def _unbroken(seen: list[tuple[datetime, Amount]], at: datetime, holds: Callable[[float], bool]) -> timedelta:
+    """For how long, up to `at`, every amount seen was known and fitted; negative where the last one did not."""
+    since = None
+    for seen_at, amount in reversed(seen):
+        if amount is None or not holds(amount):
+            break
+        since = seen_at
+    return at - since if since is not None else timedelta(-1)
+
+
 class RulesMachine(RuleBasedStateMachine):
     """Feeds one partition; what was seen is remembered apart, in the plainest form, and the promises read off it."""
 
@@ -273,15 +283,12 @@ class RulesMachine(RuleBasedStateMachine):
 
         What is due at an instant comes before what arrives at it, so both readings count.
         """
-        best = timedelta(-1)
-        for seen in ([s for s in self.seen[material] if s[0] <= at], [s for s in self.seen[material] if s[0] < at]):
-            since = None
-            for seen_at, amount in reversed(seen):
-                if amount is None or not holds(amount):
-                    break
-                since = seen_at
-            best = max(best, at - since if since is not None else timedelta(-1))
-        return best
+        earlier = [s for s in self.seen[material] if s[0] < at]
+        until = [s for s in self.seen[material] if s[0] <= at]
+        return max(_unbroken(until, at, holds), _unbroken(earlier, at, holds))
+
+    def _known_for(self, material: str, holds: Callable[[float], bool]) -> timedelta:
+        return _unbroken(self.seen[material], self.now, holds)
 
     def _check_flapping(self, change: AlertChanged) -> None:
         fired = self.fired.setdefault(change.fingerprint, [])
@@ -298,6 +305,19 @@ class RulesMachine(RuleBasedStateMachine):
             if self.now - seen[-1][0] >= MAX_AGE:
                 for name, states in AFTER_A_GAP.items():
                     assert self._state(name, material) in states
+
+    @invariant()
+    def what_was_known_for_long_enough_has_had_its_effect(self) -> None:
+        """The waits end by time alone: nothing is left pending, firing or on too high a step for want of an event."""
+        for material in self.seen:
+            alert = self._alert("ladder", material)
+            if self._known_for(material, lambda amount: amount > 100) >= FOR:
+                assert alert is not None
+                assert alert.state is AlertState.FIRING
+            if self._known_for(material, lambda amount: amount <= 80) >= KEEP:
+                assert alert is None or alert.state is AlertState.OK
+            if self._known_for(material, lambda amount: 80 < amount <= 180) >= KEEP and alert is not None:
+                assert alert.level is None or alert.level.severity == "warning"
 
     @invariant()
     def a_limit_holds(self) -> None:

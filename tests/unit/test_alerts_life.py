@@ -118,6 +118,16 @@ def test_a_ladder_steps_up_at_once_and_down_after_the_delay() -> None:
     assert (road.changes()[-1].severity, road.changes()[-1].at) == ("warning", T0 + 12 * MINUTE)
 
 
+def test_what_is_met_again_on_a_lower_step_while_clearing_steps_down_by_time_alone() -> None:
+    """Without another event it would stay critical for as long as none comes: a month, for customs figures."""
+    road = RuleRoad(threshold_rules(above=LADDER, severity=None, keep_firing_for="20m"))
+    road.take(price(T0, 250.0), price(T0 + MINUTE, 50.0), price(T0 + 2 * MINUTE, 150.0), T0 + timedelta(days=1))
+    assert [(c.to_state.value, c.severity, c.reason, c.at) for c in road.changes()][2:] == [
+        ("firing", "critical", "waiting_to_step_down", T0 + 2 * MINUTE),
+        ("firing", "warning", "stepped_down", T0 + 22 * MINUTE),
+    ]  # fmt: skip
+
+
 def test_a_gap_while_waiting_to_step_down_keeps_the_higher_step() -> None:
     """A gap is no improvement either."""
     road = RuleRoad(threshold_rules(above=LADDER, severity=None, keep_firing_for="10m"))
