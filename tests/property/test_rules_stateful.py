@@ -296,7 +296,8 @@ class RulesMachine(RuleBasedStateMachine):
             began = self.began[change.fingerprint]
             flapped = len(fired) >= 2 and began - fired[-2] <= FLAP
             assert change.at - began >= (FLAP if flapped else timedelta(minutes=5))
-        if change.to_state is AlertState.FIRING and change.from_state is not AlertState.FIRING:
+        begins = change.to_state is AlertState.FIRING and change.from_state is not AlertState.FIRING
+        if begins and change.reason != "kept_through_gap":
             fired.append(change.at)
 
     @invariant()
