@@ -4,6 +4,7 @@ The recursion is the published one (`streams.domain.methods.ewma_volatility`). T
 is counted in weekdays, so that a gap is a return over several days and never a row of zero returns.
 """
 
+from array import array
 from bisect import bisect_left, insort
 from datetime import date
 from functools import lru_cache
@@ -58,11 +59,11 @@ class Trail(msgspec.Struct, frozen=True, array_like=True, dict=True):
     days: bytes = b""
     volatilities: bytes = b""
 
-    def _ordered(self) -> list[float]:
-        """Return the volatilities in order of size."""
-        ordered: list[float] | None = self.__dict__.get("ordered")
+    def _ordered(self) -> "array[float]":
+        """Return the volatilities in order of size; an array, since a list of numbers lies all over the memory."""
+        ordered: array[float] | None = self.__dict__.get("ordered")
         if ordered is None:
-            ordered = self.__dict__["ordered"] = sorted(memoryview(self.volatilities).cast("f"))
+            ordered = self.__dict__["ordered"] = array("f", sorted(memoryview(self.volatilities).cast("f")))
         return ordered
 
     def longer(self, *, day: int, volatility: float, newest: int) -> "Trail":
