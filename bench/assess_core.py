@@ -1,9 +1,11 @@
 """What the assess core costs on one core, no broker: `python -m bench.assess_core` prints one line of JSON.
 
 `steady`: quotes that come 20 a second over 24 materials, two bases and two assessors, each a random walk of 1% a day.
-`decade`: one quote a day of one series for ten years, so that nothing shares a minute with anything. `assessment_us`
-is what making, encoding and hearing the assessment takes of an event; `state_bytes` is what one material takes in the
-store at the end, as it is written to the changelog. CPU time of the process, garbage collected as usual.
+`decade`: one quote a day of one series for ten years, so that nothing shares a minute with anything. `event_us` is what
+a price event takes by itself (decode, enter into its series), `assessments_per_event` how many assessment events come
+of it (its own, those of the premiums it moves, scores, exposures, indicators) and `assessment_us` what making, encoding
+and hearing takes of each of them. `state_bytes` is what one material takes in the store at the end, as it is written to
+the changelog. CPU time of the process, garbage collected as usual.
 """
 
 import json
@@ -13,7 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -59,19 +61,29 @@ def quotes(series: Sequence[tuple[str, str, str]], *, first_day: date, step: tim
         day += timedelta(days=1)
 
 
-def run(events: Iterator[bytes], *, warm_up: int, count: int, subjects: Sequence[Subject]) -> tuple[float, int]:
-    """Return CPU microseconds an event after the warm-up, and the bytes of the state at the end."""
+class Run(NamedTuple):
+    """CPU microseconds and assessments an event after the warm-up, and the bytes of the state at the end."""
+
+    us_per_event: float
+    assessments_per_event: float
+    state_bytes: int
+
+
+def run(events: Iterator[bytes], *, warm_up: int, count: int, subjects: Sequence[Subject]) -> Run:
+    """Take events in batches as they come off the log."""
     store = InMemoryStateStore()
     core = AssessCore(partition=0, partitions=1, store=store, subjects=subjects)
-    used = 0.0
+    used, sent = 0.0, 0
     for start in range(0, warm_up + count, BATCH):
         raws = [msgspec.Raw(raw) for raw in islice(events, BATCH)]
         segment = Segment(topic="bench", partition=0, offset=start, indexes=range(len(raws)), events=raws)
         began = time.process_time()
-        core.process(Admitted(position=start, segments=[segment]))
+        outcome = core.process(Admitted(position=start, segments=[segment]))
         if start >= warm_up:
             used += time.process_time() - began
-    return used / count * 1e6, sum(len(key) + len(encode_state(value)) for key, value in store.items())
+            sent += len(outcome.outputs)
+    size = sum(len(key) + len(encode_state(value)) for key, value in store.items())
+    return Run(used / count * 1e6, sent / count, size)
 
 
 class KeptPrices(Prices):
@@ -88,20 +100,23 @@ def main() -> None:
     """Measure and print."""
     many = [(m, b, a) for m in MATERIALS for b in BASES for a in ASSESSORS]
     start, soon = date(2016, 1, 1), timedelta(milliseconds=50)
-    whole, _ = run(quotes(many, first_day=start, step=soon), warm_up=10_000, count=20_000, subjects=SUBJECTS)
-    kept = [KeptPrices()]
-    event, _ = run(quotes(many, first_day=start, step=soon), warm_up=10_000, count=20_000, subjects=kept)
+    steady = run(quotes(many, first_day=start, step=soon), warm_up=10_000, count=20_000, subjects=SUBJECTS)
+    event = run(quotes(many, first_day=start, step=soon), warm_up=10_000, count=20_000, subjects=[KeptPrices()])
     one = [("dysprosium", "FOB China", "bench-a")]
     ten = [("dysprosium", "FOB China", f"bench-{n}") for n in range(10)]
     daily = quotes(one, first_day=start, step=timedelta(days=1))
-    decade, size = run(daily, warm_up=500, count=DECADE_DAYS - 650, subjects=SUBJECTS)
+    decade = run(daily, warm_up=500, count=DECADE_DAYS - 650, subjects=SUBJECTS)
     ten_a_day = quotes(ten, first_day=start, step=timedelta(days=0.1))
-    _, crowded = run(ten_a_day, warm_up=500, count=10 * DECADE_DAYS - 500, subjects=SUBJECTS)
-    result = {
-        "steady_us_per_event": round(whole, 1), "steady_event_us": round(event, 1),
-        "steady_assessment_us": round(whole - event, 1), "decade_us_per_event": round(decade, 1),
-        "decade_state_bytes_one_series": size, "decade_state_bytes_ten_series": crowded,
-    }  # fmt: skip
+    crowded = run(ten_a_day, warm_up=500, count=10 * DECADE_DAYS - 500, subjects=SUBJECTS)
+    result: dict[str, float] = {"event_us": round(event.us_per_event, 1)}
+    for name, found in (("steady", steady), ("decade", decade)):
+        assessment = (found.us_per_event - event.us_per_event) / found.assessments_per_event
+        result |= {
+            f"{name}_us_per_event": round(found.us_per_event, 1),
+            f"{name}_assessments_per_event": round(found.assessments_per_event, 2),
+            f"{name}_assessment_us": round(assessment, 1),
+        }
+    result |= {"state_bytes_one_daily_series": decade.state_bytes, "state_bytes_ten_daily_series": crowded.state_bytes}
     print(json.dumps(result))
 
 
