@@ -5,7 +5,8 @@
 a price event takes by itself (decode, enter into its series), `assessments_per_event` how many assessment events come
 of it (its own, those of the premiums it moves, scores, exposures, indicators) and `assessment_us` what making, encoding
 and hearing takes of each of them. `state_bytes` is what one material takes in the store at the end, as it is written to
-the changelog. CPU time of the process, garbage collected as usual.
+the changelog: with nothing but one or ten daily series, and that of the largest material with the whole shipped history
+and a daily series beside it. CPU time of the process, garbage collected as usual.
 """
 
 import json
@@ -29,22 +30,28 @@ from streams.contracts.materials import RARE_EARTHS
 from streams.contracts.price import PriceQuoted
 from streams.contracts.provenance import Provenance
 from streams.contracts.records import Segment
+from streams.reference.loaders import load_history
 from streams.runtime.ports import Admitted, InMemoryStateStore
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 MATERIALS = (*RARE_EARTHS, "gallium", "germanium", "antimony", "tungsten", "tellurium", "bismuth", "indium")
 BASES = ("FOB China", "CIF Rotterdam")
 ASSESSORS = ("bench-a", "bench-b")
+LARGEST = "neodymium"
+"""The material with the most plants, measures and supply tables in the shipped history."""
+AFTER = datetime(2026, 10, 9, tzinfo=UTC)
 DAILY_SIGMA = 0.01
 DECADE_DAYS = 3_650
 BATCH = 500
 
 
-def quotes(series: Sequence[tuple[str, str, str]], *, first_day: date, step: timedelta) -> Iterator[bytes]:
+def quotes(
+    series: Sequence[tuple[str, str, str]], *, first_day: date, step: timedelta, at: datetime = T0
+) -> Iterator[bytes]:
     """Yield structured CloudEvents: each series gives one quote a day, and `step` lies between two events."""
     source = random.Random(42)
     prices = dict.fromkeys(series, 100.0)
-    day, at, number = first_day, T0, 0
+    day, number = first_day, 0
     while True:
         for each in series:
             material, basis, assessor = each
@@ -86,6 +93,21 @@ def run(events: Iterator[bytes], *, warm_up: int, count: int, subjects: Sequence
     return Run(used / count * 1e6, sent / count, size)
 
 
+def largest_state_bytes() -> int:
+    """Return the bytes of the largest material after the shipped history and ten years of daily quotes."""
+    store = InMemoryStateStore()
+    core = AssessCore(partition=0, partitions=1, store=store)
+    history = sorted(load_history(), key=lambda event: (event.recorded_at, event.id))
+    known = [encode_event(event) for event in history]
+    series = [(LARGEST, "FOB China", "bench")]
+    daily = islice(quotes(series, first_day=date(2016, 1, 1), step=timedelta(days=1), at=AFTER), DECADE_DAYS)
+    for number, raw in enumerate((*known, *daily)):
+        segment = Segment(topic="bench", partition=0, offset=number, indexes=range(1), events=[msgspec.Raw(raw)])
+        core.process(Admitted(position=number, segments=[segment]))
+    own = [(key, value) for key, value in store.items() if LARGEST.encode() in key]
+    return sum(len(key) + len(encode_state(value)) for key, value in own)
+
+
 class KeptPrices(Prices):
     """Prices that enter quotes into their series and assess nothing: what an event costs without its assessment."""
 
@@ -116,6 +138,7 @@ def main() -> None:
             f"{name}_assessments_per_event": round(found.assessments_per_event, 2),
             f"{name}_assessment_us": round(assessment, 1),
         }
+    result["state_bytes_largest_with_history"] = largest_state_bytes()
     result |= {"state_bytes_one_daily_series": decade.state_bytes, "state_bytes_ten_daily_series": crowded.state_bytes}
     print(json.dumps(result))
 

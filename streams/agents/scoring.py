@@ -9,7 +9,7 @@ from streams.adapters.metrics.records import RecordMetrics
 from streams.adapters.metrics.snapshot import SupplyFigures, WorkerSnapshot
 from streams.adapters.metrics.worker import WorkerMetrics
 from streams.adapters.read_view import ReadViewWriter
-from streams.adapters.subjects.score import LastScore
+from streams.adapters.subjects.score_memory import last_scores
 from streams.adapters.view_layout import ViewSlice, risk_key
 from streams.agents.endpoint import WorkerEndpoint
 from streams.agents.settings import VERSION, RoadSettings
@@ -60,11 +60,6 @@ def home_measures(owned: OwnedPartition) -> list[MeasureAssessed]:
     return [value.assessed for _, value in owned.state.items() if isinstance(value, LastAssessed)]
 
 
-def last_scores(owned: OwnedPartition) -> list[RiskAssessed]:
-    """Return the last score of each material that a partition owns, for each home."""
-    return [value.assessed for _, value in owned.state.items() if isinstance(value, LastScore)]
-
-
 def supply_figures(owned: OwnedPartition) -> list[SupplyFigures]:
     """Return what a partition holds of supply shares, concentration and import reliance."""
     found = []
@@ -81,7 +76,7 @@ def view_slice(owned: OwnedPartition) -> ViewSlice:
     clock: Clock | None = owned.state.get(CLOCK_KEY)
     return ViewSlice(
         position=owned.position, measures={m.measure: m for m in home_measures(owned)},
-        risks={risk_key(score): score for score in last_scores(owned)}, clock_at=clock.now if clock else None,
+        risks={risk_key(score): score for score in last_scores(owned.state)}, clock_at=clock.now if clock else None,
     )  # fmt: skip
 
 
@@ -92,7 +87,7 @@ def _with_measures(app: SafeApp, snapshot: WorkerSnapshot) -> WorkerSnapshot:
     clocks: dict[int, datetime | None] = {}
     for owned in owned_partitions(app, STAGE):
         measures += home_measures(owned)
-        scores += last_scores(owned)
+        scores += last_scores(owned.state)
         supply += supply_figures(owned)
         clock: Clock | None = owned.state.get(CLOCK_KEY)
         clocks[owned.partition] = clock.now if clock else None

@@ -19,7 +19,7 @@ from streams.domain.scales import Scale
 from streams.domain.score_parameters import Factor, ScoreParameters
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Told(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """Where figures come from: recorded at, reference period, edition, source, and the id of the event."""
 
     at: datetime
@@ -30,7 +30,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     synthetic: bool = False
 
 
-class Figure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Figure(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A figure known as `low`..`high` (`high` `None`: exact), in the unit that its name says."""
 
     low: float

@@ -24,6 +24,9 @@ _MISSING = {
 
 _NAMES = tuple((f, f"{f.value}_contribution_ratio", f"{f.value}_factor_ratio") for f in FACTORS)
 
+SCORE_FACTS = ("score_ratio", "score_low_ratio", "score_high_ratio", *(n for _, *names in _NAMES for n in names))
+"""Facts of a score, in their order."""
+
 
 class MaterialScores:
     """The scores of one material at an instant; what does not depend on the home is read once.
@@ -111,13 +114,13 @@ def score_facts(score: Score) -> tuple[dict[str, Fact], tuple[str, ...]]:
 
 def shown_inputs(score: Score, *, most: int | None = SHOWN_INPUTS) -> tuple[FactorInput, ...]:
     """Return the inputs of each factor, the weightiest first, at most `most` of a factor (`None`: all)."""
-    return tuple(
-        FactorInput(
-            factor=factor.value, name=each.name, of=each.of, low=each.low, high=each.high,
-            stress_ratio=each.stress_ratio, said=each.said, source=each.source,
-            reference_period=each.reference_period, vintage=each.vintage, published_at=each.published_at,
-            event=each.event, synthetic=each.synthetic,
-        )
-        for factor in FACTORS
-        for each in score.readings[factor].inputs[:most]
+    return tuple(shown_input(factor.value, each) for factor in FACTORS for each in score.readings[factor].inputs[:most])
+
+
+def shown_input(factor: str, read: Input) -> FactorInput:
+    """Return an input as the log shows it."""
+    return FactorInput(
+        factor=factor, name=read.name, of=read.of, low=read.low, high=read.high, stress_ratio=read.stress_ratio,
+        said=read.said, source=read.source, reference_period=read.reference_period, vintage=read.vintage,
+        published_at=read.published_at, event=read.event, synthetic=read.synthetic,
     )  # fmt: skip

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 
 from alerts.console.shapes import material_rows
-from streams.adapters.assess import AssessCore
-from streams.agents.scoring import last_scores, supply_figures, view_slice
+from streams.adapters.assess import AssessCore, decode_state, encode_state
+from streams.adapters.subjects.score_memory import last_scores
+from streams.agents.scoring import supply_figures, view_slice
 from streams.reference import load_history
 from streams.runtime.ports import Admitted, InMemoryStateStore
 from streams.runtime.view import OwnedPartition
@@ -21,13 +22,19 @@ def test_the_read_view_has_the_last_score_of_every_material_and_home() -> None:
     """One row an entity: it is replaced, not added to."""
     shown = view_slice(OWNED)
     gallium = shown.risks["score|gallium|US|"]
-    assert (
-        gallium.facts["score_ratio"]
-        == max((r for r in last_scores(OWNED) if (r.material, r.home) == ("gallium", "US")), key=lambda r: r.at).facts[
-            "score_ratio"
-        ]
-    )
+    of_gallium = [r for r in last_scores(OWNED.state) if (r.material, r.home) == ("gallium", "US")]
+    assert gallium.facts["score_ratio"] == max(of_gallium, key=lambda r: r.at).facts["score_ratio"]
     assert {r.aspect for r in shown.risks.values()} == {"score"}
+
+
+def test_scores_read_back_from_the_changelog_are_those_that_were_sent() -> None:
+    """They are kept compactly, with the inputs that homes share kept once."""
+    restored = InMemoryStateStore()
+    for key, value in STORE.items():
+        restored.put(key, decode_state(encode_state(value)))
+    sent = {(each.material, each.home): each for each in last_scores(STORE)}
+    assert len(sent) > 200
+    assert {(each.material, each.home): each for each in last_scores(restored)} == sent
 
 
 def test_the_console_gives_a_score_in_the_shape_of_risk_show() -> None:

@@ -18,6 +18,7 @@ from math import floor
 
 import msgspec
 
+from streams.adapters.subjects.score_memory import LastScore, ScoreInputs, ScoreMemory
 from streams.adapters.subjects.subject import Finding, Place, Result, Subject, Wake
 from streams.contracts.assessments import ExposureAssessed, Fact, MeasureAssessed, RiskAssessed
 from streams.contracts.materials import MATERIALS
@@ -59,14 +60,6 @@ class RescoreDue(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     at: datetime
 
 
-class LastScore(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The last score that was sent, its steps and those of its exposures: about 3 KiB a material and home."""
-
-    assessed: RiskAssessed
-    steps: tuple[int | None, ...]
-    exposures: dict[str, int] = {}
-
-
 _NOTHING = ScoredMaterial()
 _ANY_MEASURE = b"scored-any"
 
@@ -91,7 +84,7 @@ class Scores(Subject):
 
     name = "score"
     takes = ()
-    keeps = (Evidence, ScoredMaterial, MeasureReach, RescoreDue, LastScore)
+    keeps = (Evidence, ScoredMaterial, MeasureReach, RescoreDue, LastScore, ScoreInputs)
 
     def __init__(self, *, parameters: ScoreParameters | None = None, graph: ComponentGraph | None = None) -> None:
         self._given = parameters, graph
@@ -167,20 +160,22 @@ class Scores(Subject):
     def _rescore(self, place: Place, material: str, at: datetime, causes: tuple[str, ...]) -> Iterator[Finding | Wake]:
         basis = ScoreBasis(place.store, material, at=at)
         scores = basis.scores(self.parameters)
-        for home in self.parameters.homes:
-            yield from self._found(place, material, home, scores.of(home), basis, causes)
+        memory = ScoreMemory(place.store, material)
+        made = [(home, scores.of(home)) for home in self.parameters.homes]
+        for home, score in made:
+            yield from self._found(memory, home, score, basis, causes)
+        memory.close(tuple(self.parameters.homes))
         yield Wake(name=f"time/{material}", at=scores.next_change_at())
 
     def _found(
-        self, place: Place, material: str, home: str, score: Score, basis: "ScoreBasis", causes: tuple[str, ...]
+        self, memory: ScoreMemory, home: str, score: Score, basis: "ScoreBasis", causes: tuple[str, ...]
     ) -> Iterator[Finding]:
-        key = f"last-score/{material}/{home}".encode()
-        last: LastScore | None = place.store.get(key)
+        material, last = basis.material, memory.last(home)
         steps = _steps_of(score)
         if last is not None and last.steps == steps:
             return
         at = basis.at
-        told = basis.told_since(last.assessed.at if last else None, home=home)
+        told = basis.told_since(last.at if last else None, home=home)
         inputs = shown_inputs(score)
         # What time alone changed has no new event behind it: then the events that it was read off are named.
         behind = (*causes, *told) or tuple(each.event for each in inputs if each.event is not None)
@@ -203,7 +198,7 @@ class Scores(Subject):
                     home=home, synthetic=data.synthetic,
                 )  # fmt: skip
                 yield Finding(name=f"exposure/{reached.node}/{material}/{home}", data=found)
-        place.store.put(key, LastScore(assessed=data, steps=steps, exposures=exposures))
+        memory.keep(data, score, steps=steps, exposures=exposures)
 
 
 def exposure_facts(graph: ComponentGraph, end_use: str, material: str, exposure_ratio: float) -> dict[str, Fact]:
