@@ -17,7 +17,8 @@ from alerts.backtest.run import as_json_line, backtest, in_order
 from alerts.backtest.signals import backtest_signals
 from alerts.rules.loader import shipped_rules
 from alerts.rules.ruleset import Rules
-from alerts.subscriptions.requests import withdraw_rule_set
+from alerts.rules.wording import fingerprint_of
+from alerts.subscriptions.requests import build_acknowledgement, withdraw_rule_set
 from streams.adapters.assess import AssessCore
 from streams.adapters.assess import decode_state as decode_assess_state
 from streams.adapters.assess import encode_state as encode_assess_state
@@ -121,11 +122,18 @@ def _claim(draw: st.DrawFn, day: int) -> Payload:
     )  # fmt: skip
 
 
-def _directive(draw: st.DrawFn, day: int) -> Payload:
+def _rules_applied(draw: st.DrawFn, day: int) -> Payload:
     return rule_set(*EDITED) if draw(st.booleans()) else withdraw_rule_set(by="ada")
 
 
-FAMILIES = (_quote, _quote, _trade, _trade, _capacity, _supply, _act, _act, _claim, _directive)
+def _acknowledgement(draw: st.DrawFn, day: int) -> Payload:
+    given = build_acknowledgement(fingerprint_of("ends", {"measure": draw(MEASURES)}), by="ada")
+    return msgspec.structs.replace(given, withdrawn=draw(st.booleans()))
+
+
+FAMILIES = (
+    _quote, _quote, _trade, _trade, _capacity, _supply, _act, _act, _claim, _rules_applied, _acknowledgement,
+)  # fmt: skip
 
 
 @st.composite
