@@ -51,7 +51,7 @@ def build_scoring(settings: RoadSettings) -> SafeApp:
         )  # fmt: skip
         observers.append(writer)
         services.append(ReadViewService(writer, reader))
-    records = RecordMetrics(metrics, clock=utc_now)
+    records = RecordMetrics(metrics, clock=utc_now, raises_alerts=False)
     return build_worker(settings.runtime("scoring"), [stage], observers, services, record_observer=records)
 
 

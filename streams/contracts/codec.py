@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from streams.contracts.capacity import CapacityReported, SupplyObserved, TradeObserved
-from streams.contracts.envelopes import OPEN_PAYLOADS, Envelope, KnownEnvelope, decode_known
+from streams.contracts.envelopes import NOT_KNOWN, OPEN_PAYLOADS, Envelope, KnownEnvelope, decode_known
 from streams.contracts.events import PAYLOADS, TYPE_OF, Event, Payload, subject_of
 from streams.contracts.identifiers import check_year
 from streams.contracts.periods import check_calendar, check_period, days_of
@@ -89,12 +89,14 @@ def decode_event(raw: bytes | msgspec.Raw, *, recorded_at: datetime | None = Non
     `recorded_at` is the instant at which the event comes in: it is used where the event has no `recordedtime` (`None`
     then refuses it), and a reference period that had not begun then is refused. Raises `DecodeError`.
     """
-    known = decode_known(raw)
-    if known is None:
+    try:
+        known: KnownEnvelope = decode_known(raw)
+    except NOT_KNOWN:
         return _decode_in_steps(raw, recorded_at=recorded_at)
-    if type(known.data) in OPEN_PAYLOADS:
+    data = known.data
+    if type(data) in OPEN_PAYLOADS:
         _check_depth(bytes(raw))
-    return _event(known, known.data, recorded_at=recorded_at)
+    return _event(known, data, recorded_at)
 
 
 def _decode_in_steps(raw: bytes | msgspec.Raw, *, recorded_at: datetime | None) -> Event:
@@ -109,12 +111,13 @@ def _decode_in_steps(raw: bytes | msgspec.Raw, *, recorded_at: datetime | None) 
         raise DecodeError(reason=RejectReason.INVALID_ENVELOPE, field=refusal.field, detail=refusal.detail) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DecodeError(reason=RejectReason.NOT_JSON, field="", detail=str(error)[:200]) from error
-    return _event(envelope, _data_of(envelope), recorded_at=recorded_at)
+    return _event(envelope, _data_of(envelope), recorded_at)
 
 
 def _check_depth(raw: bytes) -> None:
-    """Refuse deep nesting. Few brackets cannot be deep, so that nearly every event costs two counts only."""
-    if raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
+    """Refuse deep nesting. Few brackets cannot be deep, so that nearly every event costs their count only."""
+    # `count` looks at every byte, `replace` jumps from one find to the next: a third of the time where there are few.
+    if len(raw) - len(raw.replace(b"[", b"").replace(b"{", b"")) <= MAX_DEPTH:
         return
     depth = 0
     for bracket in _BRACKETS.findall(raw):
@@ -166,7 +169,7 @@ def _data_of(envelope: Envelope) -> Payload:
         raise DecodeError(reason=RejectReason.NOT_JSON, field="/data", detail=str(error)[:200]) from error
 
 
-def _event(envelope: Envelope | KnownEnvelope, data: Payload, *, recorded_at: datetime | None) -> Event:
+def _event(envelope: Envelope | KnownEnvelope, data: Payload, recorded_at: datetime | None) -> Event:
     recorded = envelope.recordedtime or recorded_at
     if recorded is None:
         raise DecodeError(reason=RejectReason.MISSING_FIELD, field="/recordedtime", detail="no recordedtime given")

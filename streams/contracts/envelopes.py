@@ -55,13 +55,8 @@ def _known(name: str, payload: type[Payload]) -> type[msgspec.Struct]:
 OPEN_PAYLOADS = frozenset(p for p in PAYLOADS.values() if not p.__struct_config__.forbid_unknown_fields)
 """Payloads whose decoder skips what it does not know, unread: only in these can anything of any depth be hidden."""
 
-_decode = msgspec.json.Decoder(Union[tuple(_known(name, payload) for name, payload in PAYLOADS.items())]).decode  # noqa: UP007 - made from the table
+decode_known = msgspec.json.Decoder(Union[tuple(_known(name, payload) for name, payload in PAYLOADS.items())]).decode  # noqa: UP007 - made from the table
+"""Read an event whose envelope holds nothing unknown; raises one of `NOT_KNOWN` for any other."""
 
-
-def decode_known(raw: bytes | msgspec.Raw) -> KnownEnvelope | None:
-    """Read an event whose envelope holds nothing unknown; `None`: read it step by step, to see what it is or lacks."""
-    try:
-        known: KnownEnvelope = _decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-    return known
+NOT_KNOWN = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What a decoder raises: read the event step by step, to see what it is or lacks."""

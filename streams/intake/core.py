@@ -74,20 +74,36 @@ def admit(record: InputRecord, *, rules: AdmissionRules) -> Admission:
     except DecodeError as error:
         return Admission(dead_letters=(_letter(record, error, value=record.value, index=None),))
     is_batch = isinstance(raws, list)
+    family = rules.families.get(record.topic)
+    latest = None if record.received_at is None else record.received_at + rules.max_ahead
+    is_broadcast = family in BROADCAST_FAMILIES
+    everywhere = range(rules.partitions)
     shares: dict[int, tuple[list[int], list[msgspec.Raw]]] = {}
     letters: list[DeadLetter] = []
     newest: dict[str, datetime] = {}
     for index, raw in enumerate(raws):
         try:
-            event, admitted = _checked(raw, record=record, rules=rules)
+            event = decode_event(raw, recorded_at=record.received_at)
+            if _FAMILY[type(event.data)] != family:
+                raise _wrong_topic(event, record)
+            # The codec hands the broker's instant through as it is, so identity tells that the event brought none.
+            if event.recorded_at is record.received_at:
+                admitted = msgspec.Raw(encode_event(event))
+            elif latest is not None and event.recorded_at > latest:
+                raise _ahead(event, record, rules)
+            else:
+                admitted = raw if isinstance(raw, msgspec.Raw) else msgspec.Raw(raw)
         except DecodeError as error:
             original = bytes(raw) if is_batch else record.value
             letters.append(_letter(record, error, value=original, index=index if is_batch else None))
             continue
-        for partition in _targets(event, rules=rules):
-            indexes, events = shares.setdefault(partition, ([], []))
-            indexes.append(index)
-            events.append(admitted)
+        targets = everywhere if is_broadcast else (partition_of(event.subject, partitions=rules.partitions),)
+        for partition in targets:
+            share = shares.get(partition)
+            if share is None:
+                share = shares[partition] = ([], [])
+            share[0].append(index)
+            share[1].append(admitted)
         known = newest.get(event.source)
         if known is None or event.recorded_at > known:
             newest[event.source] = event.recorded_at
@@ -102,32 +118,23 @@ def admit(record: InputRecord, *, rules: AdmissionRules) -> Admission:
     )
 
 
-def _checked(raw: bytes | msgspec.Raw, *, record: InputRecord, rules: AdmissionRules) -> tuple[Event, msgspec.Raw]:
-    event = decode_event(raw, recorded_at=record.received_at)
-    if _FAMILY[type(event.data)] != rules.families.get(record.topic):
-        raise DecodeError(
-            reason=RejectReason.WRONG_TOPIC,
-            field="/type",
-            detail=f"an event of type {event.type} does not belong on {record.topic}",
-        )
-    # The codec hands the broker's instant through as it is, so identity tells that the event brought none of its own.
-    if event.recorded_at is record.received_at:
-        return event, msgspec.Raw(encode_event(event))
-    if record.received_at is not None and event.recorded_at > record.received_at + rules.max_ahead:
-        raise DecodeError(
-            reason=RejectReason.OUT_OF_RANGE,
-            field="/recordedtime",
-            detail=f"recorded at {event.recorded_at.isoformat()}, which is more than "
-            f"{rules.max_ahead.total_seconds():g} s ahead of the broker's {record.received_at.isoformat()}; "
-            "check the sender's clock",
-        )
-    return event, raw if isinstance(raw, msgspec.Raw) else msgspec.Raw(raw)
+def _wrong_topic(event: Event, record: InputRecord) -> DecodeError:
+    return DecodeError(
+        reason=RejectReason.WRONG_TOPIC,
+        field="/type",
+        detail=f"an event of type {event.type} does not belong on {record.topic}",
+    )
 
 
-def _targets(event: Event, *, rules: AdmissionRules) -> Sequence[int]:
-    if _FAMILY[type(event.data)] in BROADCAST_FAMILIES:
-        return range(rules.partitions)
-    return (partition_of(event.subject, partitions=rules.partitions),)
+def _ahead(event: Event, record: InputRecord, rules: AdmissionRules) -> DecodeError:
+    assert record.received_at is not None
+    return DecodeError(
+        reason=RejectReason.OUT_OF_RANGE,
+        field="/recordedtime",
+        detail=f"recorded at {event.recorded_at.isoformat()}, which is more than "
+        f"{rules.max_ahead.total_seconds():g} s ahead of the broker's {record.received_at.isoformat()}; "
+        "check the sender's clock",
+    )
 
 
 def _letter(record: InputRecord, error: DecodeError, *, value: bytes | None, index: int | None) -> DeadLetter:

@@ -28,11 +28,15 @@ _decode_instant = msgspec.json.Decoder(_AlertEnvelope).decode
 
 
 class RecordMetrics:
-    """A `RecordObserver` over the metrics of a worker. `clock` reads the wall clock, for the age of alerts."""
+    """A `RecordObserver` over the metrics of a worker. `clock` reads the wall clock, for the age of alerts.
 
-    def __init__(self, metrics: WorkerMetrics, *, clock: Callable[[], datetime]) -> None:
+    `raises_alerts` is false for a worker whose outputs are never alerts: looking costs half a microsecond each.
+    """
+
+    def __init__(self, metrics: WorkerMetrics, *, clock: Callable[[], datetime], raises_alerts: bool = True) -> None:
         self._metrics = metrics
         self._clock = clock
+        self._raises_alerts = raises_alerts
 
     def on_record(self, taken: RecordTaken) -> None:
         """Count the events and refusals of a record, how long it took, and the age of the alerts it raised."""
@@ -48,7 +52,8 @@ class RecordMetrics:
                 metrics.count_dead_letters(topic=taken.topic, reason=reason)
         processed_count = max(0, taken.event_count - refused_count)
         metrics.count_events(topic=taken.topic, outcome=EventOutcome.PROCESSED, count=processed_count)
-        self._observe_alerts(taken.outputs)
+        if self._raises_alerts:
+            self._observe_alerts(taken.outputs)
 
     def on_assigned(self) -> None:
         """Count a hand-out of partitions."""
