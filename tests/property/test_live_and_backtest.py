@@ -1,6 +1,6 @@
 """Live and backtest over drawn logs of every family and any number of partitions: the same bytes (promise 1)."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from itertools import pairwise
 from typing import Any, TypeAlias
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from alerts.adapters.rules import RulesCore
 from alerts.adapters.rules import decode_state as decode_rules_state
 from alerts.adapters.rules import encode_state as encode_rules_state
-from alerts.backtest.run import as_json_line, backtest, in_order
+from alerts.backtest.run import as_json_line, backtest
 from alerts.backtest.signals import backtest_signals
 from alerts.rules.loader import shipped_rules
 from alerts.rules.ruleset import Rules
@@ -23,19 +23,14 @@ from streams.adapters.assess import AssessCore
 from streams.adapters.assess import decode_state as decode_assess_state
 from streams.adapters.assess import encode_state as encode_assess_state
 from streams.contracts.alert import AlertChanged
-from streams.contracts.capacity import CapacityReported, SupplyObserved, TradeObserved
 from streams.contracts.codec import encode_event
-from streams.contracts.events import Event, Payload, family_of, subject_of
-from streams.contracts.policy import ClaimMade, MeasureAction, MeasureChanged
-from streams.contracts.provenance import Provenance
+from streams.contracts.events import Event, Payload, family_of
 from streams.contracts.records import Segment, SignalRecord, encode
 from streams.contracts.topics import BROADCAST_FAMILIES, partition_of
 from streams.runtime.ports import Admitted, InMemoryStateStore
-from tests.support.prices import quote
+from tests.support.drawn_events import MEASURES, SIGNALS, draw_events
 from tests.support.rule_road import alerts_in, rule_set, rules_with
 
-START = datetime(2026, 1, 5, tzinfo=UTC)
-SAID = Provenance(source="Customs")
 WAITS = {"for": "1d", "keep_firing_for": "2d"}
 LEVEL = {**WAITS, "id": "level", "kind": "threshold", "on": "price", "fact": "last_amount", "max_age": "9d",
          "above": [{"value": 100, "severity": "warning", "resolve": 80}, {"value": 200, "severity": "critical"}],
@@ -59,67 +54,12 @@ BOTH = {**WAITS, "id": "both", "kind": "composite", "of": ["level", "fewer"], "n
 OWN = (LEVEL, MOVE, SILENT, FEWER, OUTAGE, UNANSWERED, ENDS, BOTH)
 EDITED = ({**LEVEL, "for": "2d"}, {**MOVE, "above": 0.1}, {**SILENT, "after": "8d"}, FEWER, ENDS, BOTH)
 
-MATERIALS = st.sampled_from(["dysprosium", "gallium", "terbium", "yttrium"])  # they spread over the partitions
-TONNES = st.sampled_from([50.0, 100.0, 400.0])
-DAYS = st.integers(-3, 40).map(lambda days: (START + timedelta(days=days)).date().isoformat())
-MEASURES = st.sampled_from(["CN-1", "CN-2", "US-1"])
 Record: TypeAlias = list[Event] | datetime
 
 
 @cache
 def own_rules() -> Rules:
     return rules_with(*OWN)
-
-
-def _quote(draw: st.DrawFn, day: int) -> Payload:
-    return quote(
-        370 + day, draw(st.sampled_from([60.0, 90.0, 150.0, 250.0])), material=draw(MATERIALS), provenance=SAID,
-        basis=draw(st.sampled_from(["FOB China", "CIF Rotterdam"])),
-    )  # fmt: skip
-
-
-def _trade(draw: st.DrawFn, day: int) -> Payload:
-    return TradeObserved(
-        material=draw(MATERIALS), exporter="CN", reference_period=f"2025-{draw(st.integers(8, 12)):02}",
-        tonnes=draw(TONNES), reported_by=draw(st.sampled_from(["a", "b"])), provenance=SAID,
-    )  # fmt: skip
-
-
-def _capacity(draw: st.DrawFn, day: int) -> Payload:
-    return CapacityReported(
-        plant=draw(st.sampled_from(["p1", "p2"])), operator="o", country="AU", material=draw(MATERIALS),
-        stage="separation", status=draw(st.sampled_from(["operating", "outage", "late"])),
-        nameplate_tonnes_per_year=500.0, outage_tonnes_per_year=draw(st.sampled_from([None, 50.0, 400.0])),
-        provenance=Provenance(source="Register"),
-    )  # fmt: skip
-
-
-def _supply(draw: st.DrawFn, day: int) -> Payload:
-    return SupplyObserved(
-        material=draw(MATERIALS), stage="separation", country=draw(st.sampled_from(["CN", "AU", "US"])),
-        reference_period="2025", vintage=draw(st.sampled_from(["V 2025", "V 2026"])), tonnes=draw(TONNES),
-        provenance=SAID,
-    )  # fmt: skip
-
-
-def _act(draw: st.DrawFn, day: int) -> Payload:
-    measure = draw(MEASURES)
-    actions: list[MeasureAction] = ["impose", "suspend", "suspend", "extend", "repeal"]
-    action = draw(st.sampled_from(actions))
-    ends: dict[str, Any] = {"ends_at": draw(DAYS), "ends_inclusive": draw(st.sampled_from([True, False, None]))}
-    return MeasureChanged(
-        measure=measure, action=action, instrument=f"Instrument {measure}", issuer="Office",
-        kind="licence_requirement", materials=(draw(MATERIALS),), provenance=SAID,
-        zone="America/New_York" if measure == "US-1" else "Asia/Shanghai",
-        **(ends if action in ("suspend", "extend") else {}),
-    )  # fmt: skip
-
-
-def _claim(draw: st.DrawFn, day: int) -> Payload:
-    return ClaimMade(
-        claim=draw(st.sampled_from(["C-1", "C-2"])), speaker="Somebody", zone="UTC", legal_force="statement",
-        about=(draw(MEASURES),), claimed_end_at=draw(DAYS), withdrawn=draw(st.booleans()), provenance=SAID,
-    )  # fmt: skip
 
 
 def _rules_applied(draw: st.DrawFn, day: int) -> Payload:
@@ -131,22 +71,13 @@ def _acknowledgement(draw: st.DrawFn, day: int) -> Payload:
     return msgspec.structs.replace(given, withdrawn=draw(st.booleans()))
 
 
-FAMILIES = (
-    _quote, _quote, _trade, _trade, _capacity, _supply, _act, _act, _claim, _rules_applied, _acknowledgement,
-)  # fmt: skip
+FAMILIES = (*SIGNALS, _rules_applied, _acknowledgement)
 
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[Event]:
     """Give events of all families, several of them at one instant now and then."""
-    events, hour = list[Event](), 0
-    for number in range(draw(st.integers(1, 18))):
-        hour += draw(st.sampled_from([0, 1, 24, 24, 48, 100]))
-        data = draw(st.sampled_from(FAMILIES))(draw, hour // 24)
-        at = START + timedelta(hours=hour)
-        events.append(Event(id=f"e{number}", source="test", subject=subject_of(data), occurred_at=at, recorded_at=at,
-                            data=data))  # fmt: skip
-    return sorted(events, key=in_order)
+    return draw_events(draw, FAMILIES, most=18)
 
 
 def admitted_by(events: list[Event], *, partition: int, partitions: int) -> list[Event]:
