@@ -59,7 +59,7 @@ def start_worker(*command: str, bootstrap: str, prefix: str, folder: Path) -> Me
     log = folder / f"{'-'.join(command)}.log"
     argv = [
         sys.executable, "-m", "deploy.cli", *command, "--bootstrap", bootstrap, "--prefix", prefix,
-        "--broker-kind", "kafka", "--metrics-port", str(port), "--data-dir", str(folder / prefix / "-".join(command)),
+        "--broker-kind", "kafka", "--metrics-port", str(port), "--data-dir", str(folder / "-".join(command)),
     ]  # fmt: skip
     measured = _start(argv, log)
 
