@@ -8,9 +8,10 @@ evaluated once and changed nothing changes nothing until a fact leaves its inter
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from math import inf
 from typing import Any, NamedTuple
+
+import msgspec
 
 from alerts.lifecycle.evaluation import Alert, Evaluation
 from alerts.rules.expressions import Condition, blank_strings
@@ -22,16 +23,13 @@ from streams.contracts.assessments import RiskAssessed
 _ABSENT: Any = object()
 _LABELLED = frozenset({"material", "home"})
 """Names that are part of what the entity is, whatever its facts say."""
+_SAID_OUTSIDE = frozenset(id(said) for said in OUTSIDE.values())
 _BEGINS = ("(", "&&", "||")
 _COMPARISON = re.compile(r"\s*(?:<=|>=|<|>|==|!=)\s*(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*(?=$|\)|&&|\|\|)")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Reads:
-    """What is read of an entity: facts only compared with numbers, in order, and facts that count as they are.
-
-    A fact may be in both.
-    """
+class Reads(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """What is read of an entity: facts only compared with numbers, in order, and facts that count as they are."""
 
     limits: Mapping[str, tuple[float, ...]]
     values: frozenset[str]
@@ -46,7 +44,7 @@ class RuleReads(NamedTuple):
 
     def behind(self, evaluation: Evaluation, *, prior: Alert | None) -> Reads:
         """Return what an evaluation of the rule has read."""
-        if any(evaluation is said for said in OUTSIDE.values()):
+        if id(evaluation) in _SAID_OUTSIDE:
             return self.outside
         return self.firing if fires(prior) else self.idle
 
@@ -97,18 +95,18 @@ def _compared(condition: Condition | None, name: str) -> set[float] | None:
 
 
 def reads_of_all(parts: Iterable[Reads]) -> Reads:
-    """Put together what is read in several places."""
+    """Put together what is read in several places; what counts as it is in one of them counts as it is."""
     limits: dict[str, set[float]] = {}
     values: set[str] = set()
     for part in parts:
         values |= part.values
         for name, numbers in part.limits.items():
             limits.setdefault(name, set()).update(numbers)
-    return Reads(limits={name: tuple(sorted(found)) for name, found in limits.items()}, values=frozenset(values))
+    compared = {name: tuple(sorted(found)) for name, found in limits.items() if name not in values}
+    return Reads(limits=compared, values=frozenset(values))
 
 
-@dataclass(frozen=True, slots=True)
-class Calm:
+class Calm(msgspec.Struct, frozen=True, eq=False):
     """Facts within which rules say the same: open intervals, names that stay unknown, values that must be the same."""
 
     bounds: tuple[tuple[str, float, float], ...]
@@ -139,17 +137,17 @@ def calm_around(reads: Reads, assessed: RiskAssessed) -> Calm:
     bounds, unknown, same = [], [], []
     for name, limits in reads.limits.items():
         value: Any = facts.get(name)
-        if name in reads.values:
-            continue
-        if value is None and name not in labels:
+        if value.__class__ is float:
+            place = bisect_left(limits, value)
+            low = limits[place - 1] if place else -inf
+            high = limits[place] if place < len(limits) else inf
+            if low < value < high:
+                bounds.append((name, low, high))
+            else:  # on a limit, or nan, which no interval holds
+                same.append((name, value))
+        elif value is None and name not in labels:
             unknown.append(name)
-            continue
-        place = bisect_left(limits, value) if type(value) is float else 0
-        low = limits[place - 1] if place else -inf
-        high = limits[place] if place < len(limits) else inf
-        if type(value) is float and low < value < high:
-            bounds.append((name, low, high))
-        else:  # of another type, on a limit, or nan, which no interval holds
+        else:
             same.append((name, facts.get(name, _ABSENT)))
     for name in reads.values:
         if name not in labels and facts.get(name) is None:
