@@ -134,7 +134,9 @@ class Calm(msgspec.Struct, frozen=True, eq=False):
 def calm_around(reads: Reads, assessed: RiskAssessed) -> Calm:
     """Return the facts around an assessment within which a rule that reads these says the same."""
     facts, labels = assessed.facts, assessed.labels
-    bounds, unknown, same = [], [], []
+    bounds: list[tuple[str, float, float]] = []
+    unknown: list[str] = []
+    same: list[tuple[str, Any]] = []
     for name, limits in reads.limits.items():
         value: Any = facts.get(name)
         if value.__class__ is float:
