@@ -303,10 +303,10 @@ class RulesCore:
         if alert == prior:
             return
         self._put(alert)
+        if alert.due_at is not None:
+            self._due.schedule(fingerprint, alert.due_at)
         if by is None and rule.reads_time:
             self._time_passed(alert, self._now)  # a repeat that fell due meanwhile is told now, once
-        elif alert.due_at is not None:
-            self._due.schedule(fingerprint, alert.due_at)
 
     def _change_rules(self, directive: DirectiveGiven) -> None:
         """Put another rule set in force, here and now; alerts of rules that are gone or begin anew are closed."""

@@ -75,6 +75,20 @@ def test_an_acknowledgement_stops_the_repeats_and_its_withdrawal_starts_them_aga
     assert over.to_state is AlertState.OK
 
 
+def test_repeats_go_on_after_an_acknowledgement_taken_back_whatever_fell_due_meanwhile() -> None:
+    """Seen: one that fell due under the acknowledgement was told, and all later ones were lost until a restart."""
+    it = road()
+    it.take(measure(SHANGHAI_0))
+    (first,) = it.take(lapsed())  # type: ignore[arg-type]
+    given = build_acknowledgement(first.fingerprint, by="ada")
+    it.direct(given, at=LAPSE + timedelta(hours=1))
+    assert it.take(LAPSE + timedelta(hours=39)) == []
+    (late,) = it.direct(msgspec.structs.replace(given, withdrawn=True), at=LAPSE + timedelta(hours=40))
+    assert (late.reason, late.at) == ("repeated", LAPSE + timedelta(hours=40))
+    days = [LAPSE + timedelta(days=n) for n in (2, 3, 4)]
+    assert [c.at for c in it.take(LAPSE + timedelta(days=4, hours=1))] == days
+
+
 def test_an_extension_that_leaves_the_ladder_resolves_the_alert() -> None:
     """The suspension goes on: what fired about its old end is over, and says what the end is now."""
     it = road()
