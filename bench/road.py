@@ -80,31 +80,48 @@ def _joined(values: list[bytes]) -> bytes:
     return b"[" + b",".join(values) + b"]"
 
 
+class OutputTimes:
+    """When the first and the last output of a stage were made, by the time stamps its producer gave them.
+
+    The reader's own clock would not do: a backlog is under way, or over, before readiness is seen and reading begins.
+    """
+
+    def __init__(self) -> None:
+        self._stamps_ms: list[int] = []
+
+    def note(self, timestamp_ms: int) -> None:
+        """Take note of one output record."""
+        self._stamps_ms.append(timestamp_ms)
+
+    @property
+    def wall_seconds(self) -> float:
+        """Time from the first output to the last, at least the millisecond that time stamps can tell."""
+        return max(0.001, (max(self._stamps_ms) - min(self._stamps_ms)) / 1000) if self._stamps_ms else 0.001
+
+
 def measure_stage(bench: Bench, *command: str, output: str, count: int) -> tuple[dict[str, Any], Measured]:
     """Run one stage over its backlog and return events/s and CPU microseconds an event."""
     reader = bench.reader(output)
     seen = 0
-    started = time.monotonic()
+    times = OutputTimes()
     worker = start_worker(*command, bootstrap=bench.bootstrap, prefix=bench.prefix, folder=bench.folder)
-    first: float | None = None
 
     def done() -> bool:
-        nonlocal seen, first
+        nonlocal seen
         for records in reader.poll(timeout_ms=50, max_records=2000).values():
             for record in records:
                 seen += _events_in(output, record.value)
-                first = first or time.monotonic()
+                times.note(record.timestamp)
         return seen >= count
 
     wait_for(done, seconds=300, what=f"{count} events through {command} ({seen} seen)")
-    last = time.monotonic()
     reader.close()
     # CPU from the start of the process: a backlog is under way before readiness is seen. Imports are measured apart.
     cpu_seconds = worker.cpu_seconds() + worker.cpu_at_ready_seconds
-    wall_seconds = last - (first or started)
+    wall_seconds = times.wall_seconds
     return {
         "stage": " ".join(command), "events": count, "wall_seconds": round(wall_seconds, 2),
-        "events_per_second": round(count / max(wall_seconds, 1e-9)),
+        "events_per_second": round(count / wall_seconds),
         "process_cpu_seconds": round(cpu_seconds, 2),
     }, worker  # fmt: skip
 
@@ -130,7 +147,8 @@ def measure_batches(bootstrap: str, folder: Path, *, count: int, batch: int) -> 
         _, scoring = measure_tick(bench, "work", "scoring", output=ASSESSMENTS)
         scoring.stop()
         figures, alerts = measure_tick(bench, "work", "alerts", output=ALERTS)
-        figures |= {"events": count, "events_per_second": round(count / figures["wall_seconds"])}
+        figures["events"], figures["events_per_second"] = count, round(count / figures["wall_seconds"])
+        figures["wall_seconds"] = round(figures["wall_seconds"], 2)
         stages.append(figures)
         workers.append(alerts)
     finally:
@@ -170,23 +188,21 @@ def measure_tick(bench: Bench, *command: str, output: str) -> tuple[dict[str, An
     reader = bench.reader(output)
     waiting = set(range(PARTITIONS))
     worker = start_worker(*command, bootstrap=bench.bootstrap, prefix=bench.prefix, folder=bench.folder)
-    first: float | None = None
+    times = OutputTimes()
 
     def done() -> bool:
-        nonlocal first
         for tp, records in reader.poll(timeout_ms=50).items():
             for record in records:
-                first = first or time.monotonic()
+                times.note(record.timestamp)
                 if any(isinstance(decode_event(item).data, Tick) for item in decode_linked(record.value).x[-1:]):
                     waiting.discard(tp.partition)
         return not waiting
 
     wait_for(done, seconds=300, what=f"the tick through {command}")
-    wall = time.monotonic() - (first or 0.0)
     reader.close()
     cpu = worker.cpu_seconds() + worker.cpu_at_ready_seconds
     name = " ".join(command)
-    return {"stage": name, "wall_seconds": round(wall, 2), "process_cpu_seconds": round(cpu, 2)}, worker
+    return {"stage": name, "wall_seconds": times.wall_seconds, "process_cpu_seconds": round(cpu, 2)}, worker
 
 
 def measure_plain(bootstrap: str, folder: Path, *, count: int) -> dict[str, Any]:
