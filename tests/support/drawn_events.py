@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from alerts.backtest.run import in_order
 from streams.contracts.capacity import CapacityReported, SupplyObserved, TradeObserved
 from streams.contracts.events import Event, Payload, subject_of
 from streams.contracts.policy import ClaimMade, MeasureAction, MeasureChanged
@@ -78,7 +79,7 @@ SIGNALS: tuple[Draw, ...] = (
 
 
 def draw_events(draw: st.DrawFn, families: Sequence[Draw], *, most: int) -> list[Event]:
-    """Draw events of these families in order of time, several of them at one instant now and then."""
+    """Draw events of these families in the order of admission, several of them at one instant now and then."""
     events, hour = list[Event](), 0
     for number in range(draw(st.integers(1, most))):
         hour += draw(st.sampled_from([0, 1, 24, 24, 48, 100]))
@@ -86,4 +87,4 @@ def draw_events(draw: st.DrawFn, families: Sequence[Draw], *, most: int) -> list
         at = START + timedelta(hours=hour)
         events.append(Event(id=f"e{number}", source="test", subject=subject_of(data), occurred_at=at, recorded_at=at,
                             data=data))  # fmt: skip
-    return sorted(events, key=lambda event: (event.recorded_at, event.source, event.id))
+    return sorted(events, key=in_order)
