@@ -50,8 +50,15 @@ def indicators(events: Sequence[Event], *, as_of: date, known_at: date | None = 
         for said in indicators_of(measure):
             found[said.indicator, said.about] = said
     seen_at = {event.id: event.occurred_at for event in known}
+    told_by = {event.id: _source_of(event) for event in known}
     return [
-        _claim(name, [said for said in found.values() if said.indicator == name], noon=noon, seen_at=seen_at)
+        _claim(
+            name,
+            [said for said in found.values() if said.indicator == name],
+            noon=noon,
+            seen_at=seen_at,
+            told_by=told_by,
+        )
         for name in CLAIMS
     ]
 
@@ -66,11 +73,16 @@ def _lived(events: Sequence[Event], *, to: datetime) -> list[IndicatorAssessed]:
 
 
 def _claim(
-    name: str, said: Sequence[IndicatorAssessed], *, noon: datetime, seen_at: dict[str, datetime]
+    name: str,
+    said: Sequence[IndicatorAssessed],
+    *,
+    noon: datetime,
+    seen_at: dict[str, datetime],
+    told_by: dict[str, str],
 ) -> dict[str, Any]:
     words = sorted(said, key=_rank)
     counts = {verdict: sum(each.verdict == verdict for each in words) for verdict in _ORDER}
-    data = [_entity(each, noon=noon, seen_at=seen_at) for each in words]
+    data = [_entity(each, noon=noon, seen_at=seen_at, told_by=told_by) for each in words]
     seen = [each["last_seen"] for each in data if each["last_seen"] is not None]
     return {
         "indicator": name,
@@ -99,13 +111,21 @@ def _sentence(name: str, words: Sequence[IndicatorAssessed], counts: dict[str, i
     spelt = {"holds": "holds for", "open": "open for", "does_not_hold": "does not hold for", "unknown": "unknown for"}
     parts = []
     for verdict, count in counts.items():
-        examples = [each.summary for each in words if each.verdict == verdict][:2]
+        examples = list(dict.fromkeys(each.summary for each in words if each.verdict == verdict))[:2]
         if count:
             parts.append(f"{spelt[verdict]} {count}" + (f" ({'; '.join(examples)})" if verdict != "unknown" else ""))
     return ", ".join(parts)
 
 
-def _entity(said: IndicatorAssessed, *, noon: datetime, seen_at: dict[str, datetime]) -> dict[str, Any]:
+def _source_of(event: Event) -> str:
+    provenance = getattr(event.data, "provenance", None)
+    return provenance.source if provenance is not None else event.source
+
+
+def _entity(
+    said: IndicatorAssessed, *, noon: datetime, seen_at: dict[str, datetime], told_by: dict[str, str]
+) -> dict[str, Any]:
+    """Give one entity's word; what names no source (an exposure) has those of the events behind it."""
     seen = max((seen_at[cause] for cause in said.causes if cause in seen_at), default=None)
     return {
         "about": said.about,
@@ -113,7 +133,7 @@ def _entity(said: IndicatorAssessed, *, noon: datetime, seen_at: dict[str, datet
         "summary": said.summary,
         "last_seen": seen.astimezone(UTC).isoformat() if seen else None,
         "age_days": (noon - seen).days if seen else None,
-        "sources": list(said.sources),
+        "sources": list(said.sources) or sorted({told_by[cause] for cause in said.causes if cause in told_by}),
         "figures": [_figure(figure.name, figure.value, figure) for figure in said.figures],
         "missing": list(said.missing),
         "synthetic": said.synthetic,

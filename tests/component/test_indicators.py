@@ -62,6 +62,14 @@ def test_figures_carry_source_edition_and_age() -> None:
     assert mines["sources"][0].startswith("USGS")
 
 
+def test_an_end_use_names_the_sources_behind_it_and_two_different_examples() -> None:
+    """Exposures are spread from scores, which name events and not sources; homes alike say the same once."""
+    uses = ask("--as-of", "2026-10-08")["end-uses"]
+    assert all(each["sources"] for each in uses["data"] if each["causes"])
+    examples = uses["says"].partition("(")[2].rpartition(")")[0].split("; ")
+    assert len(set(examples)) == len(examples) == 2
+
+
 def test_us_output_is_asked_as_known_on_a_day() -> None:
     """3.3% for compounds and 18.9% for mines in 2025; in 2025 the edition before said 0.5% and 16.7% of 2024."""
     now, then = ask("--as-of", "2026-10-08")["us-output"], ask("--known-at", "2025-12-31")["us-output"]
