@@ -200,8 +200,8 @@ def _check_period(data: Payload, field: str, *, at: datetime | None) -> None:
         return
     try:
         check_calendar(period, field=field)
-        if at is not None:
-            check_period(data, at=at)
+        assert at is not None  # without an instant every period of the calendar has passed above
+        check_period(data, at=at)
     except FieldError as error:
         raise DecodeError(reason=error.reason, field=f"/data/{error.field}", detail=error.detail) from error
 

@@ -62,3 +62,10 @@ def test_a_gap_that_no_number_holds_is_no_gap() -> None:
     held = [series(quote(0, 1e12)), series(quote(0, 5e-324, assessor="b")), series(quote(0, 2e12, assessor="c"))]
     assert Panel(held[:2]).facts(0) == {"assessor_gap_ratio": None}
     assert Panel(held).facts(0) == {"assessor_gap_ratio": 1.0, "assessor_gap_with": "c"}
+
+
+def test_of_two_assessors_as_far_away_the_first_is_named() -> None:
+    """Half and double the price are the same gap, larger over smaller."""
+    held = [series(quote(0, amount, assessor=name)) for name, amount in (("a", 4.0), ("b", 2.0), ("c", 1.0))]
+    assert Panel(held).facts(1) == {"assessor_gap_ratio": 1.0, "assessor_gap_with": "a"}
+    assert Panel(held[::-1]).facts(1) == {"assessor_gap_ratio": 1.0, "assessor_gap_with": "c"}
