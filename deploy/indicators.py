@@ -4,7 +4,7 @@ The core lives through the events that were published by the day asked for and k
 about each entity counts. States of measures are asked of the measure book, which answers for any day.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -49,16 +49,9 @@ def indicators(events: Sequence[Event], *, as_of: date, known_at: date | None = 
     for measure in questions.assess_all(as_of=as_of):
         for said in indicators_of(measure):
             found[said.indicator, said.about] = said
-    seen_at = {event.id: event.occurred_at for event in known}
-    told_by = {event.id: _source_of(event) for event in known}
+    by_id = {event.id: event for event in known}
     return [
-        _claim(
-            name,
-            [said for said in found.values() if said.indicator == name],
-            noon=noon,
-            seen_at=seen_at,
-            told_by=told_by,
-        )
+        _claim(name, [said for said in found.values() if said.indicator == name], noon=noon, events=by_id)
         for name in CLAIMS
     ]
 
@@ -73,16 +66,11 @@ def _lived(events: Sequence[Event], *, to: datetime) -> list[IndicatorAssessed]:
 
 
 def _claim(
-    name: str,
-    said: Sequence[IndicatorAssessed],
-    *,
-    noon: datetime,
-    seen_at: dict[str, datetime],
-    told_by: dict[str, str],
+    name: str, said: Sequence[IndicatorAssessed], *, noon: datetime, events: Mapping[str, Event]
 ) -> dict[str, Any]:
     words = sorted(said, key=_rank)
     counts = {verdict: sum(each.verdict == verdict for each in words) for verdict in _ORDER}
-    data = [_entity(each, noon=noon, seen_at=seen_at, told_by=told_by) for each in words]
+    data = [_entity(each, noon=noon, events=events) for each in words]
     seen = [each["last_seen"] for each in data if each["last_seen"] is not None]
     return {
         "indicator": name,
@@ -122,18 +110,17 @@ def _source_of(event: Event) -> str:
     return provenance.source if provenance is not None else event.source
 
 
-def _entity(
-    said: IndicatorAssessed, *, noon: datetime, seen_at: dict[str, datetime], told_by: dict[str, str]
-) -> dict[str, Any]:
+def _entity(said: IndicatorAssessed, *, noon: datetime, events: Mapping[str, Event]) -> dict[str, Any]:
     """Give one entity's word; what names no source (an exposure) has those of the events behind it."""
-    seen = max((seen_at[cause] for cause in said.causes if cause in seen_at), default=None)
+    behind = [events[cause] for cause in said.causes if cause in events]
+    seen = max((event.occurred_at for event in behind), default=None)
     return {
         "about": said.about,
         "verdict": said.verdict,
         "summary": said.summary,
         "last_seen": seen.astimezone(UTC).isoformat() if seen else None,
         "age_days": (noon - seen).days if seen else None,
-        "sources": list(said.sources) or sorted({told_by[cause] for cause in said.causes if cause in told_by}),
+        "sources": list(said.sources) or sorted({_source_of(event) for event in behind}),
         "figures": [_figure(figure.name, figure.value, figure) for figure in said.figures],
         "missing": list(said.missing),
         "synthetic": said.synthetic,

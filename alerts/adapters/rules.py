@@ -202,7 +202,7 @@ class RulesCore:
             self._seats.join(seats, assessed)
         if self._hears_sources:
             for source in assessed.sources:
-                heard = seats.heard.get(source) or self._seats.of_source(seats, source, assessed)
+                heard = self._seats.of_source(seats, source, assessed)
                 if heard.seats:
                     self._assessed(heard_from(source, assessed), at)
                 else:

@@ -90,12 +90,6 @@ STRESS_STEPS = 20
 _Ends = tuple[float, float | None]
 
 
-_AS_THEY_ARE = frozenset(
-    {"change_30_observations_ratio", "volatility_to_median_ratio", *_DIRECT["trade"], *_DIRECT["capacity"]}
-)
-"""Figures that are facts of the same name, whatever else is known."""
-
-
 def _number(value: Fact) -> float | None:
     if type(value) is float:  # by far the most
         return value
@@ -166,19 +160,13 @@ def next_evidence(held: Evidence | None, assessed: RiskAssessed) -> Evidence | N
     figures = {} if held is None else held.figures.copy()
     unknown: tuple[str, ...] = ()
     changed = False
-    answers: Told | None = None  # figures of one assessment have one origin, so most share what they are held against
     for name in _DIRECT["home" if assessed.aspect == "supply" and assessed.home is not None else assessed.aspect]:
-        value = facts.get(name)
-        ends = (value, None) if type(value) is float and name in _AS_THEY_ARE else _ends(name, facts)
+        ends = _ends(name, facts)
         if ends is None:
             unknown = (*unknown, name)
-            continue
-        prior = figures.get(name)
-        if prior is None or prior.told is answers or _answers(told, prior.told):
+        elif (prior := figures.get(name)) is None or _answers(told, prior.told):
             figures[name] = Figure(low=ends[0], high=ends[1], told=told)
-            if prior is not None:
-                answers = prior.told
-            changed = changed or prior is None or prior.told != told or (prior.low, prior.high) != ends
+            changed = changed or prior != figures[name]
     if held is not None:
         if not changed and unknown == held.unknown:
             return None

@@ -1,6 +1,6 @@
 """The scores of one material at an instant, from its evidence and the measures on it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from streams.contracts.assessments import Fact, FactorInput, MeasureAssessed
@@ -114,13 +114,17 @@ def score_facts(score: Score) -> tuple[dict[str, Fact], tuple[str, ...]]:
 
 def shown_inputs(score: Score, *, most: int | None = SHOWN_INPUTS) -> tuple[FactorInput, ...]:
     """Return the inputs of each factor, the weightiest first, at most `most` of a factor (`None`: all)."""
-    return tuple(shown_input(factor.value, each) for factor in FACTORS for each in score.readings[factor].inputs[:most])
-
-
-def shown_input(factor: str, read: Input) -> FactorInput:
-    """Return an input as the log shows it."""
-    return FactorInput(
-        factor=factor, name=read.name, of=read.of, low=read.low, high=read.high, stress_ratio=read.stress_ratio,
-        said=read.said, source=read.source, reference_period=read.reference_period, vintage=read.vintage,
-        published_at=read.published_at, event=read.event, synthetic=read.synthetic,
+    return tuple(
+        FactorInput(
+            factor=factor.value, name=each.name, of=each.of, low=each.low, high=each.high,
+            stress_ratio=each.stress_ratio, said=each.said, source=each.source,
+            reference_period=each.reference_period, vintage=each.vintage, published_at=each.published_at,
+            event=each.event, synthetic=each.synthetic,
+        )
+        for factor, each in weightiest_inputs(score, most=most)
     )  # fmt: skip
+
+
+def weightiest_inputs(score: Score, *, most: int | None = SHOWN_INPUTS) -> Iterator[tuple[Factor, Input]]:
+    """Go through the inputs that are shown, in their order."""
+    return ((factor, each) for factor in FACTORS for each in score.readings[factor].inputs[:most])

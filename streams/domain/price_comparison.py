@@ -140,11 +140,8 @@ def compare_on(
         return Unlike.FAR_APART
     if terms.unit is None:
         return Unlike.UNIT
-    value, steps = left_seen.value * terms.unit, terms.steps
-    if left.currency != right.currency:
-        money = currency_factor(table, currency=left.currency, into=right.currency, on=days_of(left_seen.period).last)
-        if money is None:
-            return Unlike.RATE
-        value, steps = value * money.factor, (*steps, *money.steps)
-    change = relative_change(value, old=right_seen.value)
-    return Unlike.RANGE if change is None else Compared(change_ratio=change, steps=steps)
+    money = currency_factor(table, currency=left.currency, into=right.currency, on=days_of(left_seen.period).last)
+    if money is None:
+        return Unlike.RATE
+    change = relative_change(left_seen.value * terms.unit * money.factor, old=right_seen.value)
+    return Unlike.RANGE if change is None else Compared(change_ratio=change, steps=(*terms.steps, *money.steps))

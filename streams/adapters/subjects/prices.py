@@ -7,10 +7,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from streams.adapters.subjects.findings import risk
 from streams.adapters.subjects.material_page import enter
 from streams.adapters.subjects.price_desk import Row, desk_of, reread_desk
 from streams.adapters.subjects.subject import Finding, Place, Result, Subject
-from streams.contracts.assessments import Fact, RiskAssessed
+from streams.contracts.assessments import Fact
 from streams.contracts.events import Event
 from streams.contracts.price import PriceQuoted
 from streams.domain.conversions import Conversions
@@ -76,9 +77,7 @@ class Prices(Subject):
             synthetic = synthetic or any(other.synthetic for other in row.market.chinese)
         market.update(row.panel.facts(row.slot))
         market["thin"] = thin_of(series, premium_ratio=premium)
-        facts, missing = price_facts(series, market)
-        data = RiskAssessed(
-            material=quote.material, aspect="price", at=event.recorded_at, labels=row.labels, facts=facts,
-            missing=missing, synthetic=synthetic, causes=(event.id,), sources=(quote.provenance.source,),
+        return risk(
+            event, provenance=quote.provenance, aspect="price", labels=row.labels, facts=price_facts(series, market),
+            name=name, synthetic=synthetic,
         )  # fmt: skip
-        return Finding(name=name, data=data)

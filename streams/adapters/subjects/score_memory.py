@@ -12,10 +12,9 @@ from typing import Any
 import msgspec
 
 from streams.contracts.assessments import FactorInput, RiskAssessed
-from streams.domain.material_score import SCORE_FACTS, SHOWN_INPUTS, shown_input
+from streams.domain.material_score import SCORE_FACTS, weightiest_inputs
 from streams.domain.readings import Input
 from streams.domain.score import Score
-from streams.domain.score_parameters import FACTORS
 from streams.runtime.ports import StateStore
 
 _PREFIX = b"last-score/"
@@ -47,7 +46,7 @@ class ScoreMemory:
     def __init__(self, store: StateStore, material: str) -> None:
         self._store = store
         self._material = material
-        self._key = b"score-inputs/" + material.encode()
+        self._key = _inputs_key(material)
         kept: ScoreInputs | None = store.get(self._key)
         self._inputs = dict(kept.inputs) if kept is not None else {}
         self._numbers: dict[int, int] = {}
@@ -62,12 +61,9 @@ class ScoreMemory:
     def keep(
         self, sent: RiskAssessed, score: Score, *, steps: tuple[int | None, ...], exposures: dict[str, int]
     ) -> None:
-        """Keep a score that is sent."""
-        numbers = [
-            self._number(factor.value, each)
-            for factor in FACTORS
-            for each in score.readings[factor].inputs[:SHOWN_INPUTS]
-        ]
+        """Keep a score that is sent, with the inputs it shows."""
+        shown = zip(weightiest_inputs(score), sent.inputs, strict=True)
+        numbers = [self._number(read, said) for (_, read), said in shown]
         facts: Any = sent.facts
         last = LastScore(
             at=sent.at, figures=tuple([facts[name] for name in SCORE_FACTS]), inputs=tuple(numbers), steps=steps,
@@ -77,11 +73,11 @@ class ScoreMemory:
         self._store.put(_score_key(self._material, str(sent.home)), last)
         self._written = True
 
-    def _number(self, factor: str, read: Input) -> int:
+    def _number(self, read: Input, said: FactorInput) -> int:
         number = self._numbers.get(id(read))  # the scores being made hold it, so its identity is its own
         if number is None:
             number = self._numbers[id(read)] = self._next
-            self._inputs[number] = shown_input(factor, read)
+            self._inputs[number] = said
             self._next += 1
         return number
 
@@ -102,7 +98,7 @@ def last_scores(store: StateStore) -> Iterator[RiskAssessed]:
 
 def _sent(store: StateStore, key: bytes, last: LastScore) -> RiskAssessed:
     material, home = key.removeprefix(_PREFIX).decode().split("/")
-    kept: ScoreInputs = store.get(b"score-inputs/" + material.encode()) or ScoreInputs()
+    kept: ScoreInputs = store.get(_inputs_key(material)) or ScoreInputs()
     sent = RiskAssessed(
         material=material, home=home, aspect="score", at=last.at, missing=last.missing, causes=last.causes,
         facts=dict(zip(SCORE_FACTS, last.figures, strict=True)), synthetic=last.synthetic,
@@ -110,6 +106,10 @@ def _sent(store: StateStore, key: bytes, last: LastScore) -> RiskAssessed:
     )  # fmt: skip
     last.__dict__["sent"] = sent
     return sent
+
+
+def _inputs_key(material: str) -> bytes:
+    return b"score-inputs/" + material.encode()
 
 
 def _score_key(material: str, home: str) -> bytes:
