@@ -20,6 +20,7 @@ from streams.contracts.topics import BROADCAST_FAMILIES, partition_of
 from streams.reference import load_history
 from streams.runtime.ports import Admitted, InMemoryStateStore
 from tests.support.legal import T0, act, admitted, at, claim, on
+from tests.support.stores import recovered
 
 END = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HISTORY = load_history()
@@ -148,10 +149,7 @@ def test_a_core_made_anew_over_the_same_state_continues_identically(every: int) 
     todo = records(HISTORY, size=5)
     for start in range(0, len(todo), every):
         outputs += run(core(store), todo[start : start + every])
-        fresh = InMemoryStateStore()
-        for key, value in store.items():
-            fresh.put(key, decode_state(encode_state(value)))
-        store = fresh
+        store = recovered(store, encode=encode_state, decode=decode_state)
     assert without_ticks(outputs) == WHOLE
 
 

@@ -16,6 +16,7 @@ from streams.contracts.provenance import Provenance
 from streams.contracts.topics import partition_of
 from streams.runtime.ports import Admitted, InMemoryStateStore
 from tests.support.legal import act, admitted, at, on
+from tests.support.stores import recovered
 
 BY_TEST = Provenance(source="a test")
 
@@ -100,9 +101,7 @@ def test_wake_ups_survive_a_restart() -> None:
     """After a crash the heap is rebuilt from the encoded state; what was woken is not woken again."""
     store = InMemoryStateStore()
     assert sent(core(Sleeper(), store=store), admitted(licence(0, name="e", wake="L-1"))) == []
-    fresh = InMemoryStateStore()
-    for key, value in store.items():
-        fresh.put(key, decode_state(encode_state(value)))
+    fresh = recovered(store, encode=encode_state, decode=decode_state)
     assert [when for _, when in sent(core(Sleeper(), store=fresh), ticks(4))] == [at(3)]
     assert sent(core(Sleeper(), store=fresh), ticks(5)) == []
 

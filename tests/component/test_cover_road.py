@@ -14,6 +14,7 @@ from streams.contracts.events import Event, Payload, subject_of
 from streams.contracts.provenance import Provenance
 from streams.runtime.ports import Admitted, InMemoryStateStore
 from tests.support.legal import act, admitted, at, on
+from tests.support.stores import recovered
 
 BY_TEST = Provenance(source="test")
 
@@ -217,9 +218,7 @@ def test_a_restart_at_any_place_changes_nothing() -> None:
     for cut in range(1, len(WHOLE) + 1):
         store = InMemoryStateStore()
         before = sent(core(store), *(admitted(each) for each in WHOLE[:cut]))
-        fresh = InMemoryStateStore()
-        for key, value in store.items():
-            fresh.put(key, decode_state(encode_state(value)))
+        fresh = recovered(store, encode=encode_state, decode=decode_state)
         after = sent(core(fresh), *(admitted(each) for each in WHOLE[cut:]), ticks(30))
         assert [*before, *after] == expected
 

@@ -20,6 +20,7 @@ from streams.contracts.records import LinkedRecord
 from streams.contracts.records import encode as encode_record
 from streams.runtime.ports import Admitted, InMemoryStateStore
 from tests.support.rule_road import as_item
+from tests.support.stores import recovered
 
 T0 = datetime(2026, 11, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -55,10 +56,8 @@ class Desk:
         return [f"{e.alert} {e.reason}" for e in entries if e.subscription != DEFAULT_TARGET]
 
     def restart(self) -> None:
-        store = InMemoryStateStore()
-        for key, value in self.store.items():
-            store.put(key, decode_state(encode_state(value)))
-        self.store, self.core = store, NotifyCore(partition=0, store=store)
+        self.store = recovered(self.store, encode=encode_state, decode=decode_state)
+        self.core = NotifyCore(partition=0, store=self.store)
 
 
 def test_the_default_subscription_gets_every_notice_in_the_structured_log() -> None:

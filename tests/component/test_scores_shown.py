@@ -10,6 +10,7 @@ from streams.reference import load_history
 from streams.runtime.ports import Admitted, InMemoryStateStore
 from streams.runtime.view import OwnedPartition
 from tests.support.legal import admitted
+from tests.support.stores import recovered
 
 STORE = InMemoryStateStore()
 CORE = AssessCore(partition=0, partitions=1, store=STORE)
@@ -29,9 +30,7 @@ def test_the_read_view_has_the_last_score_of_every_material_and_home() -> None:
 
 def test_scores_read_back_from_the_changelog_are_those_that_were_sent() -> None:
     """They are kept compactly, with the inputs that homes share kept once."""
-    restored = InMemoryStateStore()
-    for key, value in STORE.items():
-        restored.put(key, decode_state(encode_state(value)))
+    restored = recovered(STORE, encode=encode_state, decode=decode_state)
     sent = {(each.material, each.home): each for each in last_scores(STORE)}
     assert len(sent) > 200
     assert {(each.material, each.home): each for each in last_scores(restored)} == sent

@@ -2,34 +2,26 @@
 
 from datetime import datetime, timedelta
 from functools import cache
-from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.adapters.rules import RulesCore
-from alerts.adapters.rules import decode_state as decode_rules_state
-from alerts.adapters.rules import encode_state as encode_rules_state
 from alerts.backtest.run import as_json_line, backtest
 from alerts.backtest.signals import backtest_signals
 from alerts.rules.loader import shipped_rules
 from alerts.rules.ruleset import Rules
 from alerts.rules.wording import fingerprint_of
 from alerts.subscriptions.requests import build_acknowledgement, withdraw_rule_set
-from streams.adapters.assess import AssessCore
-from streams.adapters.assess import decode_state as decode_assess_state
-from streams.adapters.assess import encode_state as encode_assess_state
 from streams.contracts.alert import AlertChanged
-from streams.contracts.codec import encode_event
 from streams.contracts.events import Event, Payload, family_of
-from streams.contracts.records import Segment, SignalRecord, encode
+from streams.contracts.records import SignalRecord, encode
 from streams.contracts.topics import BROADCAST_FAMILIES, partition_of
-from streams.runtime.ports import Admitted, InMemoryStateStore
 from tests.support.drawn_events import MEASURES, SIGNALS, draw_events
-from tests.support.rule_road import alerts_in, rule_set, rules_with
+from tests.support.live_road import Record, cut, live, segment_of
+from tests.support.rule_road import rule_set, rules_with
 
 WAITS = {"for": "1d", "keep_firing_for": "2d"}
 LEVEL = {**WAITS, "id": "level", "kind": "threshold", "on": "price", "fact": "last_amount", "max_age": "9d",
@@ -53,8 +45,6 @@ BOTH = {**WAITS, "id": "both", "kind": "composite", "of": ["level", "fewer"], "n
         "severity": "critical"}  # fmt: skip
 OWN = (LEVEL, MOVE, SILENT, FEWER, OUTAGE, UNANSWERED, ENDS, BOTH)
 EDITED = ({**LEVEL, "for": "2d"}, {**MOVE, "above": 0.1}, {**SILENT, "after": "8d"}, FEWER, ENDS, BOTH)
-
-Record: TypeAlias = list[Event] | datetime
 
 
 @cache
@@ -86,57 +76,6 @@ def admitted_by(events: list[Event], *, partition: int, partitions: int) -> list
             or partition_of(e.subject, partitions=partitions) == partition]  # fmt: skip
 
 
-def cut(events: list[Event], *, until: datetime, data: st.DataObject) -> list[Record]:
-    """Cut a partition's events into records, with ticks anywhere between them."""
-    records: list[Record] = []
-    for before, event in pairwise([None, *events]):
-        assert event is not None
-        if before is not None and records and isinstance(records[-1], list) and data.draw(st.booleans()):
-            records[-1].append(event)
-            continue
-        since = before.recorded_at if before is not None else event.recorded_at
-        hours = (event.recorded_at - since) // timedelta(hours=1)
-        ticks = data.draw(st.lists(st.integers(0, hours - 1), max_size=2)) if hours else []
-        records += [since + timedelta(hours=h) for h in sorted(ticks)]
-        records.append([event])
-    return [*records, until]
-
-
-def segment_of(record: list[Event], *, position: int) -> Segment:
-    raws = [msgspec.Raw(encode_event(event)) for event in record]
-    return Segment(topic="in", partition=0, offset=position, indexes=list(range(len(raws))), events=raws)
-
-
-def _recovered(store: InMemoryStateStore, encode: Any, decode: Any) -> InMemoryStateStore:
-    made = InMemoryStateStore()
-    for key, value in store.items():
-        made.put(key, decode(encode(value)))
-    return made
-
-
-def live(records: list[Record], rules: Rules, *, partition: int, partitions: int, restarts: set[int]
-         ) -> list[AlertChanged]:  # fmt: skip
-    """Run assess and rules of one partition as they run live, both recovered from their bytes before some records."""
-    assess_store, rules_store = InMemoryStateStore(), InMemoryStateStore()
-    changes: list[AlertChanged] = []
-    for position, record in enumerate(records):
-        if position == 0 or position in restarts:
-            assess_store = _recovered(assess_store, encode_assess_state, decode_assess_state)
-            rules_store = _recovered(rules_store, encode_rules_state, decode_rules_state)
-            assess = AssessCore(partition=partition, partitions=partitions, store=assess_store)
-            judge = RulesCore(partition=partition, rules=rules, store=rules_store)
-        if isinstance(record, datetime):
-            admitted = Admitted(position=position, ticks=[record])
-        else:
-            admitted = Admitted(position=position, segments=[segment_of(record, position=position)])
-        assessed = assess.process(admitted)
-        judged = judge.process(Admitted(position=position, items=[msgspec.Raw(raw) for raw in assessed.outputs]))
-        assert not assessed.dead_letters
-        assert not judged.dead_letters
-        changes += alerts_in(judged.outputs)
-    return changes
-
-
 def signals(records: list[Record]) -> list[tuple[int, bytes]]:
     """Write records as intake does, each twice, as after a restart."""
     log: list[bytes] = []
@@ -163,7 +102,7 @@ def test_a_backtest_gives_the_bytes_of_the_live_partitions(rules: Any, partition
         log: dict[int, list[tuple[int, bytes]]] = {}
         for partition in range(partitions):
             mine = admitted_by(events, partition=partition, partitions=partitions)
-            records = cut(mine, until=until, data=data)
+            records = cut(mine, until=until, data=data, most_ticks=2)
             restarts = data.draw(st.sets(st.integers(1, len(records))))
             told += live(records, rules(), partition=partition, partitions=partitions, restarts=restarts)
             log[partition] = signals(records)

@@ -8,19 +8,13 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.adapters.rules import RulesCore
 from alerts.adapters.rules import decode_state as decode_rules_state
 from alerts.adapters.rules import encode_state as encode_rules_state
 from alerts.backtest.run import as_json_line, backtest, in_order
-from streams.adapters.assess import AssessCore
-from streams.adapters.assess import decode_state as decode_assess_state
-from streams.adapters.assess import encode_state as encode_assess_state
 from streams.contracts.alert import AlertChanged, AlertState
 from streams.contracts.assessments import RiskAssessed
-from streams.contracts.codec import encode_event
 from streams.contracts.events import Event
-from streams.contracts.records import Segment
-from streams.runtime.ports import Admitted, InMemoryStateStore
+from tests.support.live_road import cut, live
 from tests.support.prices import quote, quoted
 from tests.support.rule_road import T0, RuleRoad, alerts_in, price, rules_with
 
@@ -164,37 +158,6 @@ def events_of(quotes: list[tuple[int, str, int]]) -> list[Event]:
     return sorted(made, key=in_order)
 
 
-def _recovered(store: InMemoryStateStore, encode: Any, decode: Any) -> InMemoryStateStore:
-    made = InMemoryStateStore()
-    for key, value in store.items():
-        made.put(key, decode(encode(value)))
-    return made
-
-
-def live(records: list[list[Event] | datetime], *, restarts: set[int]) -> list[AlertChanged]:
-    """Run assess and rules as they run live, both built anew on their encoded states before some records."""
-    assess_store, rules_store = InMemoryStateStore(), InMemoryStateStore()
-    changes: list[AlertChanged] = []
-    for position, record in enumerate(records):
-        if position == 0 or position in restarts:
-            assess_store = _recovered(assess_store, encode_assess_state, decode_assess_state)
-            rules_store = _recovered(rules_store, encode_rules_state, decode_rules_state)
-            assess = AssessCore(partition=0, partitions=1, store=assess_store)
-            rules = RulesCore(partition=0, rules=QUOTES_RULES, store=rules_store)
-        if isinstance(record, datetime):
-            admitted = Admitted(position=position, ticks=[record])
-        else:
-            raws = [msgspec.Raw(encode_event(event)) for event in record]
-            segment = Segment(topic="in", partition=0, offset=position, indexes=range(len(raws)), events=raws)
-            admitted = Admitted(position=position, segments=[segment])
-        assessed = assess.process(admitted)
-        judged = rules.process(Admitted(position=position, items=[msgspec.Raw(raw) for raw in assessed.outputs]))
-        assert not assessed.dead_letters
-        assert not judged.dead_letters
-        changes += alerts_in(judged.outputs)
-    return sorted(changes, key=lambda change: (change.at, change.rule, change.fingerprint))
-
-
 @settings(max_examples=60, deadline=None)
 @given(QUOTES, st.data())
 def test_a_backtest_gives_the_bytes_that_the_live_cores_gave(
@@ -203,16 +166,9 @@ def test_a_backtest_gives_the_bytes_that_the_live_cores_gave(
     """Promise 1, for logs nobody thought of: batches, ticks between and restarts of both cores leave no trace."""
     events = events_of(quotes)
     until = events[-1].recorded_at + timedelta(days=20)
-    records: list[list[Event] | datetime] = [[events[0]]]
-    for before, event in pairwise(events):
-        if isinstance(records[-1], list) and data.draw(st.booleans()):
-            records[-1].append(event)
-            continue
-        gap = (event.recorded_at - before.recorded_at) // timedelta(hours=1)
-        hours = data.draw(st.lists(st.integers(0, gap - 1), max_size=3)) if gap else []
-        records += [before.recorded_at + timedelta(hours=h) for h in sorted(hours)]
-        records.append([event])
-    records.append(until)
+    records = cut(events, until=until, data=data, most_ticks=3)
     restarts = data.draw(st.sets(st.integers(1, len(records) - 1)))
     asked = backtest(events, until=until, rules=QUOTES_RULES)
-    assert [as_json_line(c) for c in asked] == [as_json_line(c) for c in live(records, restarts=restarts)]
+    told = live(records, QUOTES_RULES, restarts=restarts)
+    told.sort(key=lambda change: (change.at, change.rule, change.fingerprint))
+    assert [as_json_line(c) for c in asked] == [as_json_line(c) for c in told]

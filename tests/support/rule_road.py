@@ -17,6 +17,7 @@ from streams.contracts.codec import decode_event, encode_event
 from streams.contracts.directive import DirectiveGiven
 from streams.contracts.events import Event, Payload, Tick, subject_of
 from streams.runtime.ports import Admitted, InMemoryStateStore
+from tests.support.stores import recovered
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -135,11 +136,8 @@ class RuleRoad:
 
     def restart(self) -> None:
         """Drop the core, take the state through its wire form, and build a new core on it."""
-        store = InMemoryStateStore()
-        for key, value in self.store.items():
-            store.put(key, decode_state(encode_state(value)))
-        self.store = store
-        self.core = RulesCore(partition=0, rules=self.rules, store=store)
+        self.store = recovered(self.store, encode=encode_state, decode=decode_state)
+        self.core = RulesCore(partition=0, rules=self.rules, store=self.store)
 
     def changes(self) -> list[AlertChanged]:
         """Return all alert changes so far."""
