@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from alerts.adapters.announcing import SOURCE, describe, encode_change, untold
+from alerts.adapters.announcing import SOURCE, describe, encode_change
 from alerts.adapters.counting import RuleCounts
 from alerts.adapters.due import DueInstants
 from alerts.adapters.in_force import (
@@ -41,9 +41,9 @@ from alerts.lifecycle.transitions import Reason
 from alerts.rules.edits import edits_between
 from alerts.rules.entities import Assessed, KnownEntity, heard_from, known_entity
 from alerts.rules.memory import RuleMemory
-from alerts.rules.rule import changes_nothing
-from alerts.rules.ruleset import OVER_LIMIT, Rule, Rules
-from streams.contracts.alert import AlertChanged
+from alerts.rules.rule import goes_on
+from alerts.rules.ruleset import Rule, Rules
+from streams.contracts.alert import AlertState
 from streams.contracts.assessments import ExposureAssessed, MeasureAssessed, RiskAssessed
 from streams.contracts.codec import decode_event
 from streams.contracts.directive import DirectiveGiven
@@ -79,8 +79,7 @@ class RulesCore:
         self._due = DueInstants()
         self._seats = SeatBook(rules)
         self._settlement = Settlement(
-            partition=self.partition, rules=rules, store=self._store, put=self._put, apply=self._apply, send=self._send,
-            say=self._say,
+            partition=self.partition, rules=rules, store=self._store, put=self._put, apply=self._apply, send=self._send
         )  # fmt: skip
         self._hears_sources = bool(rules.on("source"))
         for _, value in self._store.items():
@@ -261,7 +260,7 @@ class RulesCore:
             if quiet:
                 self._put(prior)
                 return False
-        elif not ages and changes_nothing(prior, now):
+        elif not ages and _changes_nothing(prior, now):
             return True  # by far the most assessments
         if ages:
             prior = msgspec.structs.replace(prior, seen_at=at)
@@ -273,12 +272,7 @@ class RulesCore:
         advance = next_alert(prior, now, rule.timing, at=at)
         alert = advance.next
         if alert != prior:
-            fires = alert.state in FIRING_STATES
-            begins = fires and prior.state not in FIRING_STATES and rule.id != OVER_LIMIT
-            if begins or (fires and prior.untold and advance.changed):
-                said = untold(rule, prior, alert, now, reason=advance.reason, at=at, assessed=assessed)
-                alert = msgspec.structs.replace(alert, untold=said)
-            if fires != (prior.state in FIRING_STATES) or alert.level != prior.level:
+            if (alert.state in FIRING_STATES) != (prior.state in FIRING_STATES) or alert.level != prior.level:
                 alert = self._settlement.limited(rule, prior, alert, at=at)
             self._put(alert)
             if alert.due_at is not None and alert.due_at != prior.due_at:
@@ -377,7 +371,24 @@ class RulesCore:
         assessed: Assessed | None,
     ) -> None:  # fmt: skip
         changed = describe(rule, prior, alert, now, reason=reason, at=at, assessed=assessed)
-        self._say(changed)
-
-    def _say(self, changed: AlertChanged) -> None:
         self._outputs.append(encode_change(changed))
+
+
+def _changes_nothing(prior: Alert, now: Evaluation) -> bool:
+    """Tell whether an evaluation leaves an alert as it is.
+
+    What is ok and due at an instant is looked at then anyhow; that it is due later now is found out there.
+    """
+    state, verdict = prior.state, now.verdict
+    if verdict is Verdict.CLEAR and state is AlertState.OK:
+        return prior.due_at == now.next_at or (
+            prior.due_at is not None and now.next_at is not None and prior.due_at < now.next_at
+        )
+    if verdict is Verdict.MET:
+        return now.next_at is None and not now.repeat and goes_on(prior, now.level, now.occasion)
+    return verdict is Verdict.HOLD and (
+        state is AlertState.FIRING
+        and prior.waiting_since is None
+        and prior.evaluation is not None
+        and prior.evaluation.verdict is Verdict.HOLD
+    )

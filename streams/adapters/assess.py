@@ -34,9 +34,9 @@ from streams.adapters.subjects.registry import SUBJECTS
 from streams.adapters.subjects.subject import Finding, Place, Result, Subject
 from streams.contracts.assessments import MeasureAssessed, RiskAssessed
 from streams.contracts.capacity import CapacityReported, LicenceDecided, StockReported, SupplyObserved, TradeObserved
-from streams.contracts.codec import decode_event, encode_event
+from streams.contracts.codec import decode_event, encode_event, encode_said
 from streams.contracts.directive import DirectiveGiven
-from streams.contracts.events import Event, Payload, Tick, subject_of
+from streams.contracts.events import Event, Payload, Tick
 from streams.contracts.policy import ClaimMade, MeasureChanged, StandardPublished
 from streams.contracts.price import PriceQuoted
 from streams.contracts.reasons import DecodeError, RejectReason
@@ -66,7 +66,8 @@ _MEASURES = -1
 
 def cause_of(event: Event) -> str:
     """Return what ids of outputs start with: source and id of the causing event, hashed where they are long."""
-    return _short(f"{event.source}/{event.id}", identity=f"{event.source}\0{event.id}")
+    cause = f"{event.source}/{event.id}"
+    return cause if len(cause) <= _LONGEST_CAUSE else _short(cause, identity=f"{event.source}\0{event.id}")
 
 
 def _short(cause: str, *, identity: str) -> str:
@@ -95,6 +96,7 @@ class AssessCore:
         self._listeners = {
             s.name: tuple(h for h in hearing if self._ranks[h.name] > rank) for rank, s in enumerate(self._subjects)
         }
+        self._keepers = tuple(s for s in self._subjects if type(s).keep is not Subject.keep)
         self._takers = {type_: tuple(s for s in self._subjects if type_ in s.takes) for type_ in _ON_SIGNALS}
         self._own: dict[type[Payload], Callable[[Event], None]] = {
             MeasureChanged: self._take_policy,
@@ -136,6 +138,8 @@ class AssessCore:
                     )  # fmt: skip
         for at in admitted.ticks:
             self._tick(at)
+        for subject in self._keepers:
+            subject.keep(self._place)
         if (self._now, self._last_tick) != before and self._now is not None:
             self._store.put(CLOCK_KEY, Clock(now=self._now, last_tick=self._last_tick))
         return Outcome(outputs=self._outputs, dead_letters=dead)
@@ -197,7 +201,7 @@ class AssessCore:
                 self._send(f"{cause}/{each.name}", data, at=data.at)
                 if isinstance(data, RiskAssessed):
                     for listener in self._listeners[subject.name]:
-                        heard = listener.hear(self._place, data, now)
+                        heard = listener.hear(self._place, each, now)
                         if heard:
                             self._tell(listener, heard, cause)
             elif each.at is None:
@@ -212,8 +216,7 @@ class AssessCore:
             heapq.heappush(self._due, (at, _MEASURES, measure))
 
     def _send(self, event_id: str, data: Payload, *, at: datetime) -> None:
-        event = Event(id=event_id, source=SOURCE, subject=subject_of(data), occurred_at=at, recorded_at=at, data=data)
-        self._outputs.append(encode_event(event))
+        self._outputs.append(encode_said(data, event_id=event_id, source=SOURCE, at=at))
         for indicator in indicators_of(data):
             whole = f"{event_id}/{indicator.indicator}"
             self._send(_short(whole, identity=whole), indicator, at=at)

@@ -175,7 +175,10 @@ def _event(envelope: Envelope | KnownEnvelope, data: Payload, recorded_at: datet
         raise DecodeError(reason=RejectReason.MISSING_FIELD, field="/recordedtime", detail="no recordedtime given")
     field = _PERIOD_OF.get(type(data))
     if field is not None:
-        _check_period(data, field, at=None if recorded_at is None else max(recorded, recorded_at))
+        period = getattr(data, field)
+        at = None if recorded_at is None else max(recorded, recorded_at)
+        if period is not None and not _has_begun(period, at=at):
+            _check_period(data, period, field, at=at)
     subject = subject_of(data)
     if envelope.subject is not None and envelope.subject != subject:
         raise DecodeError(
@@ -193,11 +196,8 @@ def _event(envelope: Envelope | KnownEnvelope, data: Payload, recorded_at: datet
     )
 
 
-def _check_period(data: Payload, field: str, *, at: datetime | None) -> None:
+def _check_period(data: Payload, period: str, field: str, *, at: datetime | None) -> None:
     """Refuse a period of no calendar always, one of the future where it is known when the event came in."""
-    period: str | None = getattr(data, field)
-    if period is None or _has_begun(period, at=at):
-        return
     try:
         check_calendar(period, field=field)
         assert at is not None  # without an instant every period of the calendar has passed above
@@ -221,6 +221,16 @@ def encode_event(event: Event) -> bytes:
         _Outgoing(
             specversion="1.0", id=event.id, source=event.source, type=TYPE_OF[type(event.data)], subject=event.subject,
             time=event.occurred_at, recordedtime=event.recorded_at, data=event.data,
+        )
+    )  # fmt: skip
+
+
+def encode_said(data: Payload, *, event_id: str, source: str, at: datetime) -> bytes:
+    """Encode what a stage says at an instant, the same bytes as of an event that occurs and is recorded then."""
+    return _encode(
+        _Outgoing(
+            specversion="1.0", id=event_id, source=source, type=TYPE_OF[type(data)], subject=subject_of(data), time=at,
+            recordedtime=at, data=data,
         )
     )  # fmt: skip
 

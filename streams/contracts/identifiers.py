@@ -1,5 +1,6 @@
 """Types of the small words on events: ids, countries, zones, stages, dates. Each is checked when an event is built."""
 
+import re
 import zoneinfo
 from datetime import MAXYEAR, MINYEAR, date, datetime, time
 from functools import lru_cache
@@ -20,6 +21,10 @@ LegalDate = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2
 """A date (or date and minute) on the wall of the instrument's zone; no offset, the zone stands beside it."""
 ReferencePeriod = Annotated[str, msgspec.Meta(max_length=21, pattern=r"^\d{4}(-(\d{2}(-\d{2})?|Q[1-4]|H[12]))?$")]
 """A year, half, quarter, month or day: `2025`, `2025-H1`, `2025-Q3`, `2025-04`, `2025-04-09`."""
+CheckedIdentifier = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+CheckedPeriod = Annotated[str, msgspec.Meta(max_length=21)]
+"""The same as `Identifier` and `ReferencePeriod` for types whose texts repeat, with `check_texts` when one is built: a
+pattern is matched anew in every event and costs 0.3 microseconds, a text that was seen before costs a look."""
 ShortText = Annotated[str, msgspec.Meta(max_length=400)]
 LongText = Annotated[str, msgspec.Meta(max_length=4000)]
 Ratio = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
@@ -27,6 +32,34 @@ Tonnes = Annotated[float, msgspec.Meta(ge=0.0, le=1e12)]
 Positive = Annotated[float, msgspec.Meta(gt=0.0, le=1e12)]
 Stage = Literal["mining", "concentrate", "separation", "metal", "alloy", "magnet", "recycling", "refining", "product"]
 LegalForce = Literal["instrument", "statement", "press"]
+
+
+_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+/@-]*")
+_PERIOD = re.compile(r"[0-9]{4}(-([0-9]{2}(-[0-9]{2})?|Q[1-4]|H[12]))?")
+
+
+@lru_cache(maxsize=8192)
+def _is_identifier(text: str) -> bool:
+    return _IDENTIFIER.fullmatch(text) is not None
+
+
+@lru_cache(maxsize=8192)
+def _is_period(text: str) -> bool:
+    return _PERIOD.fullmatch(text) is not None
+
+
+def check_texts(*, assessor: str, reference_period: str) -> None:
+    """Refuse what is no identifier or no period, as the field of its name."""
+    if not _is_identifier(assessor):
+        raise FieldError(
+            reason=RejectReason.OUT_OF_RANGE, field="assessor",
+            detail=f"{assessor!r} is no identifier: letters, digits and ._:+/@- after a letter or digit",
+        )  # fmt: skip
+    if not _is_period(reference_period):
+        raise FieldError(
+            reason=RejectReason.OUT_OF_RANGE, field="reference_period",
+            detail=f"{reference_period!r} is no period such as 2025, 2025-H1, 2025-Q3, 2025-04, 2025-04-09",
+        )  # fmt: skip
 
 
 def check_material(name: str) -> None:

@@ -5,14 +5,15 @@ from typing import Literal
 import msgspec
 
 from streams.contracts.identifiers import (
-    Identifier,
+    CheckedIdentifier,
+    CheckedPeriod,
     MaterialId,
     Positive,
     Ratio,
-    ReferencePeriod,
     ShortText,
     Tonnes,
     check_material,
+    check_texts,
 )
 from streams.contracts.provenance import Provenance
 
@@ -33,11 +34,11 @@ class PriceQuoted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     material: MaterialId
     form: ShortText
     basis: ShortText
-    assessor: Identifier
+    assessor: CheckedIdentifier
     amount: Positive
     currency: Currency
     per_unit: PriceUnit
-    reference_period: ReferencePeriod
+    reference_period: CheckedPeriod
     grade: ShortText | None = None
     content: Literal["gross", "contained"] = "gross"
     vat_included: bool | None = None
@@ -47,3 +48,4 @@ class PriceQuoted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
 
     def __post_init__(self) -> None:
         check_material(self.material)
+        check_texts(assessor=self.assessor, reference_period=self.reference_period)

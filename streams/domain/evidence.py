@@ -5,17 +5,18 @@ gap never lowers a score. Newer is the later reference period, then the later re
 they are read, is here; what they mean in stress is in the scales of the parameters.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from datetime import datetime
-from math import floor
+from datetime import datetime, timedelta
 from types import MappingProxyType
+from typing import Any, TypeAlias
 
 import msgspec
 
 from streams.contracts.assessments import Fact, RiskAssessed
 from streams.domain.factors import Origin, figure
 from streams.domain.readings import Input
-from streams.domain.scales import Scale
+from streams.domain.scales import Scale, step_edges
 from streams.domain.score_parameters import Factor, ScoreParameters
 
 
@@ -87,7 +88,8 @@ WIDEST_HHI_RATIO = 0.25
 
 STRESS_STEPS = 20
 
-_Ends = tuple[float, float | None]
+Reading: TypeAlias = float | tuple[float, float] | None
+"""A figure as an assessment tells it: exact, known to lie between two ends, or unknown."""
 
 
 def _number(value: Fact) -> float | None:
@@ -96,34 +98,34 @@ def _number(value: Fact) -> float | None:
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _ratio(facts: Mapping[str, Fact], over: str, under: str) -> _Ends | None:
+def _ratio(facts: Mapping[str, Fact], over: str, under: str) -> Reading:
     above, below = _number(facts.get(over)), _number(facts.get(under))
-    return None if above is None or below is None or below <= 0 else (above / below, None)
+    return None if above is None or below is None or below <= 0 else above / below
 
 
-def _concentration(facts: Mapping[str, Fact]) -> _Ends | None:
+def _concentration(facts: Mapping[str, Fact]) -> Reading:
     """Return the HHI, or its bounds where they say something; else the bounds that the largest share leaves.
 
     A largest share `t` leaves `t^2` (all others are small) to `t^2 + (1 - t)^2` (there is one other).
     """
     hhi, top = _number(facts.get("hhi_ratio")), _number(facts.get("top_share_ratio"))
     if hhi is not None:
-        return hhi, None
+        return hhi
     low, high = _number(facts.get("hhi_low_ratio")), _number(facts.get("hhi_high_ratio"))
     if low is not None and high is not None and high - low <= WIDEST_HHI_RATIO:
         return low, high
     return None if top is None else (top * top, top * top + (1 - top) * (1 - top))
 
 
-def _reliance(facts: Mapping[str, Fact]) -> _Ends | None:
+def _reliance(facts: Mapping[str, Fact]) -> Reading:
     """Return the reliance; without it the interval that a publication such as ">95" leaves."""
     exact, low = _number(facts.get("import_reliance_ratio")), _number(facts.get("import_reliance_low_ratio"))
     if exact is not None:
-        return exact, None
+        return exact
     return None if low is None else (low, 1.0)
 
 
-def _ends(name: str, facts: Mapping[str, Fact]) -> _Ends | None:
+def _reading(name: str, facts: Mapping[str, Fact]) -> Reading:
     if name == "hhi_ratio":
         return _concentration(facts)
     if name == "import_reliance_ratio":
@@ -134,8 +136,7 @@ def _ends(name: str, facts: Mapping[str, Fact]) -> _Ends | None:
         return _ratio(facts, "time_to_survive_days_count", "time_to_recover_days_count")
     if name == "premium_ratio" and facts.get("thin"):
         return None
-    value = _number(facts.get(name))
-    return None if value is None else (value, None)
+    return _number(facts.get(name))
 
 
 def counts(assessed: RiskAssessed) -> bool:
@@ -143,29 +144,55 @@ def counts(assessed: RiskAssessed) -> bool:
     return assessed.aspect in _DIRECT
 
 
-def entity_of(assessed: RiskAssessed) -> str:
-    """Return what tells the entities of a material apart: aspect, home, and the values of the labels."""
-    return "/".join((assessed.aspect, assessed.home or "", *assessed.labels.values()))
+def entity_name(material: str, aspect: str, home: str | None, labels: Mapping[str, str]) -> str:
+    """Return what tells entities apart: material, aspect, home, and the values of the labels."""
+    return "/".join((material, aspect, home or "", *labels.values()))
+
+
+def figure_names(assessed: RiskAssessed) -> tuple[str, ...]:
+    """Return the names of the figures that are read off an assessment of its aspect."""
+    return _DIRECT["home" if assessed.aspect == "supply" and assessed.home is not None else assessed.aspect]
+
+
+def read_figures(assessed: RiskAssessed) -> tuple[Reading, ...]:
+    """Return the figures of an assessment, in the order of `figure_names`."""
+    facts = assessed.facts
+    if assessed.aspect == "price":  # by far the most; the same as below
+        change: Any = facts.get("change_30_observations_ratio")
+        volatility: Any = facts.get("volatility_to_median_ratio")
+        premium: Any = None if facts.get("thin") else facts.get("premium_ratio")
+        return change, volatility, premium
+    return tuple([_reading(name, facts) for name in figure_names(assessed)])
+
+
+def period_of(facts: Mapping[str, Fact]) -> str | None:
+    """Return the reference period that the figures are for; `None` where none is told."""
+    period = facts.get("reference_period") or facts.get("actual_period")
+    return period if isinstance(period, str) else None
+
+
+def told_by(assessed: RiskAssessed) -> Told:
+    """Return where the figures of an assessment come from."""
+    facts = assessed.facts
+    return Told(
+        at=assessed.at, period=period_of(facts), vintage=_text(facts.get("vintage")),
+        source=assessed.sources[-1] if assessed.sources else None,
+        event=assessed.causes[-1] if assessed.causes else None, synthetic=assessed.synthetic,
+    )  # fmt: skip
 
 
 def next_evidence(held: Evidence | None, assessed: RiskAssessed) -> Evidence | None:
     """Return the evidence with an assessment; `None` where it changes nothing that counts."""
-    labels, facts = assessed.labels, assessed.facts
-    period = facts.get("reference_period") or facts.get("actual_period")
-    told = Told(
-        at=assessed.at, period=period if isinstance(period, str) else None, vintage=_text(facts.get("vintage")),
-        source=assessed.sources[-1] if assessed.sources else None,
-        event=assessed.causes[-1] if assessed.causes else None, synthetic=assessed.synthetic,
-    )  # fmt: skip
+    labels, told = assessed.labels, told_by(assessed)
     figures = {} if held is None else held.figures.copy()
     unknown: tuple[str, ...] = ()
     changed = False
-    for name in _DIRECT["home" if assessed.aspect == "supply" and assessed.home is not None else assessed.aspect]:
-        ends = _ends(name, facts)
-        if ends is None:
+    for name, reading in zip(figure_names(assessed), read_figures(assessed), strict=True):
+        if reading is None:
             unknown = (*unknown, name)
         elif (prior := figures.get(name)) is None or _answers(told, prior.told):
-            figures[name] = Figure(low=ends[0], high=ends[1], told=told)
+            low, high = reading if isinstance(reading, tuple) else (reading, None)
+            figures[name] = Figure(low=low, high=high, told=told)
             changed = changed or prior != figures[name]
     if held is not None:
         if not changed and unknown == held.unknown:
@@ -201,7 +228,7 @@ def moves_score(held: Evidence | None, new: Evidence, *, parameters: ScoreParame
             continue
         if before.told is not prior:  # the figures of an entity nearly always come together
             prior = before.told
-            rhythm = parameters.rhythm(_kind(new), vintage=figure_.told.vintage)
+            rhythm = rhythm_of(new, parameters, vintage=figure_.told.vintage)
             if at - prior.at >= rhythm or figure_.told.synthetic != prior.synthetic:
                 return True
         if figure_.low != before.low or figure_.high != before.high:
@@ -212,19 +239,21 @@ def moves_score(held: Evidence | None, new: Evidence, *, parameters: ScoreParame
 
 
 def _step(scale: Scale, held: Figure) -> tuple[int, int]:
-    low = floor(scale.stress_ratio(held.low) * STRESS_STEPS)
-    return low, low if held.high is None else floor(scale.stress_ratio(held.high) * STRESS_STEPS)
+    edges = step_edges(scale, STRESS_STEPS)
+    low = bisect_right(edges, held.low)
+    return low, low if held.high is None else bisect_right(edges, held.high)
 
 
 def _text(value: Fact) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _kind(evidence: Evidence) -> str:
-    """Return the kind of rhythm: days and months of prices by themselves, longer periods as years."""
-    if evidence.aspect != "price":
-        return evidence.aspect
-    return f"price/{evidence.period_kind if evidence.period_kind in ('day', 'month') else 'year'}"
+def rhythm_of(evidence: Evidence, parameters: ScoreParameters, *, vintage: str | None) -> timedelta:
+    """Return how long its figures are fresh: prices of days and months by themselves, of longer periods as years."""
+    kind = evidence.aspect
+    if kind == "price":
+        kind = f"price/{evidence.period_kind if evidence.period_kind in ('day', 'month') else 'year'}"
+    return parameters.rhythm(kind, vintage=vintage)
 
 
 def factor_inputs(pieces: Iterable[Evidence], *, parameters: ScoreParameters) -> Mapping[Factor, list[Input]]:
@@ -238,7 +267,7 @@ def factor_inputs(pieces: Iterable[Evidence], *, parameters: ScoreParameters) ->
             told = held.told
             origin = Origin(
                 source=told.source, reference_period=told.period, vintage=told.vintage, published_at=told.at,
-                rhythm=parameters.rhythm(_kind(piece), vintage=told.vintage), event=told.event,
+                rhythm=rhythm_of(piece, parameters, vintage=told.vintage), event=told.event,
                 synthetic=told.synthetic,
             )  # fmt: skip
             made = figure(

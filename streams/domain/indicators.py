@@ -52,8 +52,12 @@ Assessed = RiskAssessed | MeasureAssessed | ExposureAssessed
 def indicators_of(assessed: Any) -> tuple[IndicatorAssessed, ...]:
     """Return what an assessment says about the claims; empty where it says nothing about any."""
     if type(assessed) is RiskAssessed:
-        readers = _OF_ASPECT.get(assessed.aspect, ())
-        return tuple([said for read in readers if (said := read(assessed)) is not None])
+        found: tuple[IndicatorAssessed, ...] = ()
+        for read in _OF_ASPECT.get(assessed.aspect, ()):
+            said = read(assessed)
+            if said is not None:  # by far the most say nothing
+                found = (*found, said)
+        return found
     said = None
     if isinstance(assessed, MeasureAssessed):
         said = _delay(assessed)

@@ -5,11 +5,13 @@ memory of their own: what does not change the ring says nothing new.
 """
 
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
-from typing import NamedTuple
+
+import msgspec
 
 
-class Observation(NamedTuple):
+class Observation(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A figure of one reference period; `recorded` (seconds since 1970) and `digest` decide which version counts."""
 
     period: str
@@ -21,9 +23,16 @@ class Observation(NamedTuple):
 Ring = tuple[Observation, ...]
 
 
+@lru_cache(maxsize=1024)
+def _begun_by(source: str) -> blake2b:
+    return blake2b(f"{source}\0".encode(), digest_size=8)
+
+
 def digest_of(*, source: str, event: str) -> int:
     """Return 63 bits that stand for the identity (source, id) of an event."""
-    return int.from_bytes(blake2b(f"{source}\0{event}".encode(), digest_size=8).digest(), "big") >> 1
+    begun = _begun_by(source).copy()  # half the time of beginning anew
+    begun.update(event.encode())
+    return int.from_bytes(begun.digest(), "big") >> 1
 
 
 def observation(*, period: str, value: float, recorded_at: datetime, digest: int) -> Observation:

@@ -20,7 +20,7 @@ from streams.domain.price_comparison import (
     terms_of,
 )
 from streams.domain.price_places import Place
-from streams.domain.prices import PRICE_LIMIT, PriceIdentity, PriceSeries, identity_in_words, relative_change
+from streams.domain.prices import PRICE_LIMIT, PriceIdentity, SeriesView, identity_in_words, relative_change
 
 
 class MarketParameters(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +37,7 @@ NEAR_TO_WEIGH_DAYS = 31
 """Quotes of another month say nothing about the volume of this one."""
 
 
-def counterpart(series: PriceSeries, period: str) -> Observation:
+def counterpart(series: SeriesView, period: str) -> Observation:
     """Return the observation that one of a period is held against: of days the latest, of longer periods the same one.
 
     The spread of today is that of the two prices that stand today, although one may be a week older. Where the same
@@ -77,8 +77,8 @@ def rivals_of(own: PriceIdentity, chinese: Sequence[PriceIdentity]) -> Rivals:
 
 
 def premium_over_china(
-    series: PriceSeries, chinese: Sequence[PriceSeries], rivals: Rivals, *, table: Conversions
-) -> tuple[Comparison | None, PriceSeries | None]:
+    series: SeriesView, chinese: Sequence[SeriesView], rivals: Rivals, *, table: Conversions
+) -> tuple[Comparison | None, SeriesView | None]:
     """Compare the last quote of a series with the Chinese one it is most like (`rivals`), and name that one.
 
     A refusal is that of the first that does not compare; `None`: there is no Chinese quote.
@@ -106,7 +106,7 @@ class Market:
     What their identities decide about comparing them is worked out once; places are in the order of the series given.
     """
 
-    def __init__(self, *, chinese: Sequence[PriceSeries], outside: Sequence[PriceSeries]) -> None:
+    def __init__(self, *, chinese: Sequence[SeriesView], outside: Sequence[SeriesView]) -> None:
         self.chinese = list(chinese)
         self.outside = list(outside)
         identities = [series.identity for series in chinese]
@@ -133,7 +133,7 @@ class Market:
             facts["premium_refused"] = str(compared)
         return facts
 
-    def _weighted(self, series: PriceSeries, own: Comparison | None, *, table: Conversions) -> float | None:
+    def _weighted(self, series: SeriesView, own: Comparison | None, *, table: Conversions) -> float | None:
         weighted: list[float] = []
         for place, each in enumerate(self.outside):
             share = each.volume_share_ratio
@@ -147,7 +147,7 @@ class Market:
         return sum(sorted(weighted)) if weighted else None
 
 
-def assessor_facts(series: PriceSeries, twins: Iterable[PriceSeries]) -> dict[str, Fact]:
+def assessor_facts(series: SeriesView, twins: Iterable[SeriesView]) -> dict[str, Fact]:
     """Return the largest gap to another assessor of the same series otherwise: larger / smaller - 1, and who it is.
 
     `None` where no other assessor quoted within a fortnight (of a longer period: for the same one).
@@ -183,7 +183,7 @@ def _are_twins(one: PriceIdentity, other: PriceIdentity) -> bool:
     )
 
 
-def thin_of(series: PriceSeries, *, premium_ratio: Fact, parameters: MarketParameters = DEFAULTS) -> bool | None:
+def thin_of(series: SeriesView, *, premium_ratio: Fact, parameters: MarketParameters = DEFAULTS) -> bool | None:
     """Tell whether a move or premium over its limit stands on a share of the volume known to be under 5%.
 
     `None` where the share is unknown, or where a thin share meets a move and a premium that are not both known to be

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from streams.contracts.assessments import Fact
 from streams.domain.price_comparison import NEAR_DAYS
 from streams.domain.price_market import assessor_facts
-from streams.domain.prices import PriceSeries, relative_change
+from streams.domain.prices import SeriesView, relative_change
 from streams.domain.volatility import ordinal_of
 
 
@@ -17,23 +17,35 @@ class Panel:
     others; of two others that are as far away the first counts.
     """
 
-    def __init__(self, series: Sequence[PriceSeries]) -> None:
+    def __init__(self, series: Sequence[SeriesView]) -> None:
         self.series = list(series)
         self._daily = series[0].identity.period == "day"
         self._values = [each.ring[-1].value for each in series]
         self._days = [self._day_of(each) for each in series]
         self._assessors = [each.identity.assessor for each in series]
         self._synthetic = [each.synthetic for each in series]
+        self._highest, self._lowest = max(self._values), min(self._values)
+        self._newest, self._none_before = max(self._days), min(self._days)
 
-    def _day_of(self, series: PriceSeries) -> int:
+    def _day_of(self, series: SeriesView) -> int:
         return ordinal_of(series.ring[-1].period) if self._daily else 0
 
-    def put(self, slot: int, series: PriceSeries) -> None:
+    def put(self, slot: int, series: SeriesView) -> None:
         """Put the series that a quote made in place of the one before."""
         self.series[slot] = series
-        self._values[slot] = series.ring[-1].value
-        self._days[slot] = self._day_of(series)
         self._synthetic[slot] = series.synthetic
+        day, value, before = self._day_of(series), series.ring[-1].value, self._values[slot]
+        self._days[slot], self._values[slot] = day, value
+        self._newest, self._none_before = max(self._newest, day), min(self._none_before, day)
+        if value != before:  # looking at all of them is needed only where one at an end leaves it
+            self._highest = max(self._values) if before == self._highest else max(self._highest, value)
+            self._lowest = min(self._values) if before == self._lowest else min(self._lowest, value)
+
+    def _are_near(self) -> bool:
+        """Tell whether all quotes lie within a fortnight."""
+        if self._newest - self._none_before > NEAR_DAYS:
+            self._newest, self._none_before = max(self._days), min(self._days)
+        return self._newest - self._none_before <= NEAR_DAYS
 
     @property
     def is_synthetic(self) -> bool:
@@ -42,12 +54,12 @@ class Panel:
 
     def facts(self, slot: int) -> dict[str, Fact]:
         """Return the largest gap to another assessor, as `assessor_facts` does."""
-        values, days = self._values, self._days
+        values = self._values
         if len(values) == 1:
             return {"assessor_gap_ratio": None}
-        if not self._daily or max(days) - min(days) > NEAR_DAYS:
+        if not self._daily or not self._are_near():
             return assessor_facts(self.series[slot], self.series)
-        own, highest, lowest = values[slot], max(values), min(values)
+        own, highest, lowest = values[slot], self._highest, self._lowest
         if highest == lowest:
             other = 0 if slot else 1
             return {"assessor_gap_ratio": 0.0, "assessor_gap_with": self._assessors[other]}

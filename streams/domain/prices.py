@@ -1,16 +1,17 @@
 """Price series: identity by full basis (DOMAIN section 4), change, volatility and drawdown. Unknown stays `None`."""
 
+from collections.abc import Sequence
 from functools import lru_cache
-from math import isfinite, log
+from math import isfinite
+from typing import Protocol
 
 import msgspec
 
 from streams.contracts.assessments import Fact
 from streams.contracts.price import Currency, PriceQuoted, PriceUnit
-from streams.domain.methods.ewma_volatility import annualised, next_variance
-from streams.domain.observations import Observation, Ring, period_kind, ring_with
+from streams.domain.observations import Observation, Ring, period_kind
 from streams.domain.price_places import Place, place_of
-from streams.domain.volatility import MINIMUM_RETURNS, Trail, ordinal_of, trading_days_between
+from streams.domain.volatility import Trail
 
 CHANGE_OBSERVATIONS = 30
 """The default price rules look at 30 observations (DOMAIN section 5): six weeks of working days."""
@@ -128,89 +129,40 @@ def series_labels(series: PriceIdentity) -> dict[str, str]:
     }
 
 
-def next_series(prior: PriceSeries | None, quote: PriceQuoted, seen: Observation) -> PriceSeries | None:
-    """Return the series with a quote, `None` where the quote changes nothing (a repeat, or superseded)."""
-    if prior is None:
-        return PriceSeries(
-            identity=identity_of(quote), ring=(seen,), variances=(0.0,), peak=seen.value,
-            volume_share_ratio=quote.volume_share_ratio, synthetic=quote.provenance.synthetic,
-        )  # fmt: skip
-    if seen.period > prior.ring[-1].period:
-        return _longer(prior, quote, seen)  # by far the most
-    ring = ring_with(prior.ring, seen, limit=PRICE_LIMIT)
-    if ring is prior.ring:
-        return None
-    full = len(prior.ring) == PRICE_LIMIT and ring[0].period != prior.ring[0].period
-    earlier = _left(prior) if full else prior.earlier
-    is_newest = ring[-1] is seen
-    variances, trail = _walked(earlier, ring, prior.trail, daily=prior.identity.period == "day")
-    peak = max(each.value for each in ring)
-    return PriceSeries(
-        identity=prior.identity, ring=ring, variances=variances, earlier=earlier, trail=trail,
-        peak=peak if earlier is None else max(earlier.peak, peak),
-        volume_share_ratio=quote.volume_share_ratio if is_newest else prior.volume_share_ratio,
-        synthetic=quote.provenance.synthetic if is_newest else prior.synthetic,
-    )  # fmt: skip
+class SeriesView(Protocol):
+    """A series as it is looked at: kept (`PriceSeries`, which does not work out volatility) or at hand."""
+
+    @property
+    def identity(self) -> PriceIdentity:
+        """What makes it one series."""
+
+    @property
+    def ring(self) -> Sequence[Observation]:
+        """The last observations, one a reference period, in their order."""
+
+    @property
+    def peak(self) -> float:
+        """The highest value ever."""
+
+    @property
+    def volume_share_ratio(self) -> float | None:
+        """Share of the traded volume that the latest quote stands for."""
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the latest quote is made up."""
 
 
-def _longer(prior: PriceSeries, quote: PriceQuoted, seen: Observation) -> PriceSeries:
-    """Return the series with a quote of a period later than all it has."""
-    ring, variances, trail, earlier = prior.ring, prior.variances, prior.trail, prior.earlier
-    variance = 0.0
-    if prior.identity.period == "day":
-        last = ring[-1]
-        last_day, day = ordinal_of(last.period), ordinal_of(seen.period)
-        returns = _returns_count(prior, len(ring) - 1)
-        if returns >= MINIMUM_RETURNS:
-            trail = trail.longer(day=last_day, volatility=annualised(variances[-1]), newest=day)
-        variance = _variance(last, last_day, variances[-1], returns, seen, day)
-    if len(ring) == PRICE_LIMIT:
-        ring, variances, earlier = ring[1:], variances[1:], _left(prior)
-    return PriceSeries(
-        identity=prior.identity, ring=(*ring, seen), variances=(*variances, variance), trail=trail, earlier=earlier,
-        peak=max(prior.peak, seen.value), volume_share_ratio=quote.volume_share_ratio,
-        synthetic=quote.provenance.synthetic,
-    )  # fmt: skip
+class Quoted(SeriesView, Protocol):
+    """A series whose volatility is worked out."""
 
+    @property
+    def volatility_ratio(self) -> float | None:
+        """Annualised volatility; `None` before 30 returns, and for other periods than days."""
 
-def _returns_count(series: PriceSeries, index: int) -> int:
-    """Count the returns up to the observation at an index of the ring."""
-    return index if series.earlier is None else series.earlier.returns_count + 1 + index
-
-
-def _left(series: PriceSeries) -> Earlier:
-    """Return what is kept of the observation that leaves a full ring."""
-    first = series.ring[0]
-    peak = first.value if series.earlier is None else max(series.earlier.peak, first.value)
-    return Earlier(first.period, first.value, series.variances[0], _returns_count(series, 0), peak)
-
-
-def _walked(earlier: Earlier | None, ring: Ring, trail: Trail, *, daily: bool) -> tuple[tuple[float, ...], Trail]:
-    """Walk the recursion along a ring that a late or corrected figure changed in the middle."""
-    if not daily:
-        return (0.0,) * len(ring), trail
-    days = [ordinal_of(seen.period) for seen in ring]
-    trail = trail.until(days[0])
-    last: Observation | Earlier = earlier if earlier is not None else ring[0]
-    last_day = ordinal_of(last.period)
-    variance, returns = (0.0, 0) if earlier is None else (earlier.variance, earlier.returns_count)
-    walked = [variance] if earlier is None else []
-    for seen, day in list(zip(ring, days, strict=True))[len(walked) :]:
-        if walked and returns >= MINIMUM_RETURNS:
-            trail = trail.longer(day=last_day, volatility=annualised(variance), newest=days[-1])
-        variance = _variance(last, last_day, variance, returns, seen, day)
-        walked.append(variance)
-        last, last_day, returns = seen, day, returns + 1
-    return tuple(walked), trail
-
-
-def _variance(
-    last: Observation | Earlier, last_day: int, variance: float, returns_count: int, seen: Observation, day: int
-) -> float:
-    """Step the published recursion over a gap of weekdays. The difference of logarithms cannot overflow."""
-    step = 0.0 if seen.value == last.value else log(seen.value) - log(last.value)
-    days = trading_days_between(last_day, later=day)
-    return next_variance(variance if returns_count else None, log_return=step, periods_count=days)
+    @property
+    def volatility_median_ratio(self) -> float | None:
+        """Median of the annualised volatilities of the year before; `None` where it spans less than half of one."""
 
 
 def relative_change(new: float, *, old: float) -> float | None:
@@ -219,29 +171,18 @@ def relative_change(new: float, *, old: float) -> float | None:
     return change if isfinite(change) else None
 
 
-def volatility_of(series: PriceSeries) -> tuple[float | None, float | None]:
-    """Return the annualised volatility and its ratio to its own one-year median; `None` where too little is known.
-
-    A median of zero (a price that nobody moved for half a year) gives no ratio.
-    """
-    if series.identity.period != "day" or _returns_count(series, len(series.ring) - 1) < MINIMUM_RETURNS:
-        return None, None
-    volatility = annualised(series.variances[-1])
-    median = series.trail.median(newest=ordinal_of(series.ring[-1].period))
-    return volatility, volatility / median if median else None
-
-
-def price_facts(series: PriceSeries, market: dict[str, Fact] | None = None) -> tuple[dict[str, Fact], tuple[str, ...]]:
+def price_facts(series: Quoted, market: dict[str, Fact] | None = None) -> tuple[dict[str, Fact], tuple[str, ...]]:
     """Return the facts of a series and the names of those that are unknown.
 
     `last_amount` in the labelled currency and unit; `change_previous_ratio` and `change_30_observations_ratio` are
     last / earlier - 1, `None` with too few observations; `observations_count` is 1 to 31; `volatility_ratio` is
-    annualised, `volatility_to_median_ratio` against its one-year median; `drawdown_ratio` 0..1 from the
+    annualised, `volatility_to_median_ratio` against its one-year median (`None` where that is zero, the price of half a
+    year that nobody moved); `drawdown_ratio` 0..1 from the
     highest value since the series began. `market` are the facts that need other series (`streams.domain.price_market`).
     """
     ring = series.ring
     last, count = ring[-1].value, len(ring)
-    volatility, to_median = volatility_of(series)
+    volatility, median = series.volatility_ratio, series.volatility_median_ratio
     facts: dict[str, Fact] = {
         "last_amount": last,
         "change_previous_ratio": relative_change(last, old=ring[-2].value) if count > 1 else None,
@@ -250,8 +191,9 @@ def price_facts(series: PriceSeries, market: dict[str, Fact] | None = None) -> t
         "volume_share_ratio": series.volume_share_ratio,
         "reference_period": ring[-1].period,
         "volatility_ratio": volatility,
-        "volatility_to_median_ratio": to_median,
+        "volatility_to_median_ratio": volatility / median if median and volatility is not None else None,
         "drawdown_ratio": 1 - last / series.peak,
-        **(market or {}),
     }
+    if market is not None:
+        facts.update(market)
     return facts, tuple([name for name, value in facts.items() if value is None])

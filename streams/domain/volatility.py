@@ -8,7 +8,6 @@ from array import array
 from bisect import bisect_left, insort
 from datetime import date
 from functools import lru_cache
-from struct import Struct
 
 import msgspec
 
@@ -22,8 +21,6 @@ MEDIAN_MINIMUM_COUNT = 26
 
 _HIGHEST = 3e38
 """Largest volatility that single precision holds; no real price comes near it."""
-
-_single, _double_byte = Struct("=f"), Struct("=H")
 
 _EPOCH = date(1900, 1, 1).toordinal()
 _LAST_DAY = 65_535
@@ -48,56 +45,59 @@ def trading_days_between(earlier: int, *, later: int) -> int:
     return max(1, _weekdays_until(later) - _weekdays_until(earlier))
 
 
-class Trail(msgspec.Struct, frozen=True, array_like=True, dict=True):
+class Trail(msgspec.Struct, frozen=True, array_like=True):
     """Annualised volatilities of the year before an observation, packed: the days, and the volatilities day by day.
 
     6 bytes an observation (2 for the day, 4 for single precision), so under 2.2 KB for a quote on every day of the
-    year. The same figures in order of size are at hand while the newest trail of a series is in memory, so that a
-    median costs a look and not a sort; they are not written, and a trail that lost them to its successor sorts again.
+    year.
     """
 
     days: bytes = b""
     volatilities: bytes = b""
 
-    def _ordered(self) -> "array[float]":
-        """Return the volatilities in order of size; an array, since a list of numbers lies all over the memory."""
-        ordered: array[float] | None = self.__dict__.get("ordered")
-        if ordered is None:
-            ordered = self.__dict__["ordered"] = array("f", sorted(memoryview(self.volatilities).cast("f")))
-        return ordered
 
-    def longer(self, *, day: int, volatility: float, newest: int) -> "Trail":
-        """Return the trail with the volatility of a day later than all it has, as a trail before the day `newest`."""
-        packed = _single.pack(min(_HIGHEST, volatility))
-        days, volatilities, ordered = self.days, self.volatilities, self._ordered()
-        del self.__dict__["ordered"]
+class TrailAtHand:
+    """A trail that grows: beside the figures day by day the same in order of size, so that a median costs a look."""
+
+    __slots__ = ("_days", "_ordered", "_volatilities")
+
+    def __init__(self, trail: Trail) -> None:
+        self._days = array("H", trail.days)
+        self._volatilities = array("f", trail.volatilities)
+        # An array, since a list of numbers lies all over the memory.
+        self._ordered = array("f", sorted(self._volatilities))
+
+    @property
+    def packed(self) -> Trail:
+        """The trail as it is kept."""
+        return Trail(self._days.tobytes(), self._volatilities.tobytes())
+
+    def add(self, *, day: int, volatility: float, newest: int) -> None:
+        """Add the volatility of a day later than all there are, and forget what is a year before the day `newest`."""
+        days, volatilities, ordered = self._days, self._volatilities, self._ordered
         first = _short(newest - YEAR_DAYS)
-        if days and _double_byte.unpack_from(days)[0] < first:
-            older = bisect_left(memoryview(days).cast("H"), first)
-            for gone in memoryview(volatilities).cast("f")[:older]:
-                del ordered[bisect_left(ordered, gone)]
-            days, volatilities = days[2 * older :], volatilities[4 * older :]
+        while days and days[0] < first:
+            del ordered[bisect_left(ordered, volatilities[0])]
+            del days[0], volatilities[0]
         short = _short(day)
         if short >= first:
-            insort(ordered, _single.unpack(packed)[0])
-            days, volatilities = days + _double_byte.pack(short), volatilities + packed
-        longer = Trail(days, volatilities)
-        longer.__dict__["ordered"] = ordered
-        return longer
+            days.append(short)
+            volatilities.append(min(_HIGHEST, volatility))
+            insort(ordered, volatilities[-1])
 
-    def until(self, day: int) -> "Trail":
-        """Return the trail without a day and what is later, to be walked again from there."""
-        kept = bisect_left(memoryview(self.days).cast("H"), _short(day))
-        return Trail(self.days[: 2 * kept], self.volatilities[: 4 * kept])
+    def cut(self, day: int) -> None:
+        """Forget a day and what is later, to be walked again from there."""
+        kept = bisect_left(self._days, _short(day))
+        del self._days[kept:], self._volatilities[kept:]
+        self._ordered = array("f", sorted(self._volatilities))
 
     def median(self, *, newest: int) -> float | None:
         """Return the median, seen from the day `newest`; `None` where the trail spans less than half a year."""
-        count = len(self.days) // 2
-        if count < MEDIAN_MINIMUM_COUNT:
+        days, ordered = self._days, self._ordered
+        count = len(days)
+        if count < MEDIAN_MINIMUM_COUNT or _short(newest) - days[0] < MEDIAN_MINIMUM_DAYS:
             return None
-        if _short(newest) - _double_byte.unpack_from(self.days)[0] < MEDIAN_MINIMUM_DAYS:
-            return None
-        ordered, middle = self._ordered(), count // 2
+        middle = count // 2
         return ordered[middle] if count % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 

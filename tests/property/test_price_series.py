@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from streams.contracts.price import PriceQuoted
 from streams.domain.methods.ewma_volatility import DECAY
-from streams.domain.prices import PRICE_LIMIT, PriceSeries, next_series, price_facts
-from tests.support.prices import quote, seen
+from streams.domain.price_at_hand import SeriesAtHand
+from streams.domain.prices import PRICE_LIMIT, PriceSeries, price_facts
+from tests.support.prices import facts_of, next_series, quote, seen
 
 AMOUNTS = st.floats(min_value=1e-3, max_value=1e6)
 FIRST = date(2020, 1, 1)
@@ -50,6 +51,32 @@ def test_the_last_month_may_come_in_any_order_however_long_the_series(
     assert folded([*head, *mixed]) == folded(told)
 
 
+@given(quotes(most=120), st.sampled_from(["day", "month"]), st.data())
+def test_a_series_at_hand_is_the_series_put_together_at_every_quote(
+    told: list[PriceQuoted], period: str, data: st.DataObject
+) -> None:
+    """Whether, and when, it is put into the state on the way leaves no trace; late and corrected figures included."""
+    if period == "month":
+        told = [quote(0, each.amount, reference_period=each.reference_period[:7]) for each in told]
+    late = data.draw(st.lists(st.tuples(st.integers(0, len(told) - 1), AMOUNTS), max_size=4))
+    for place, amount in late:
+        told.insert(
+            data.draw(st.integers(0, len(told))), quote(0, amount, reference_period=told[place].reference_period)
+        )
+    held = next_series(None, told[0], seen(told[0]))
+    assert held is not None
+    at_hand = SeriesAtHand(held)
+    for number, each in enumerate(told[1:], start=1):
+        changed = at_hand.take(each, seen(each, recorded=number, digest=number))
+        longer = next_series(held, each, seen(each, recorded=number, digest=number))
+        assert changed == (longer is not None)
+        held = longer or held
+        assert price_facts(at_hand) == facts_of(held)
+        if data.draw(st.booleans(), label="put into the state"):
+            assert at_hand.series == held
+    assert at_hand.series == held
+
+
 @given(quotes(most=80), st.data())
 def test_the_same_quote_twice_is_once(told: list[PriceQuoted], data: st.DataObject) -> None:
     """Identity is (source, id): a repeat changes nothing and says so."""
@@ -73,7 +100,7 @@ def test_a_correction_gives_the_series_that_would_have_been(told: list[PriceQuot
 @given(quotes(most=80))
 def test_facts_stay_in_range(told: list[PriceQuoted]) -> None:
     """Ratios are finite; drawdown is 0..1; what is unknown is listed."""
-    facts, missing = price_facts(folded(told))
+    facts, missing = facts_of(folded(told))
     assert set(missing) == {name for name, value in facts.items() if value is None}
     assert all(math.isfinite(value) for value in facts.values() if isinstance(value, float))
     drawdown, volatility = facts["drawdown_ratio"], facts["volatility_ratio"]

@@ -4,11 +4,13 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from streams.contracts.assessments import Fact
 from streams.contracts.events import Event
 from streams.contracts.price import PriceQuoted
 from streams.contracts.provenance import Provenance
 from streams.domain.observations import Observation, observation
-from streams.domain.prices import PriceSeries, next_series
+from streams.domain.price_at_hand import SeriesAtHand, first_series
+from streams.domain.prices import PriceSeries, price_facts
 
 T0 = datetime(2025, 1, 1, tzinfo=UTC)
 BY_TEST = Provenance(source="test")
@@ -33,6 +35,19 @@ def seen(q: PriceQuoted, *, recorded: int = 0, digest: int = 1) -> Observation:
     return observation(
         period=q.reference_period, value=q.amount, recorded_at=T0 + timedelta(days=recorded), digest=digest
     )
+
+
+def next_series(held: PriceSeries | None, q: PriceQuoted, new: Observation) -> PriceSeries | None:
+    """Return the series with a quote, `None` where it changes nothing."""
+    if held is None:
+        return first_series(q, new)
+    at_hand = SeriesAtHand(held)
+    return at_hand.series if at_hand.take(q, new) else None
+
+
+def facts_of(held: PriceSeries, market: dict[str, Fact] | None = None) -> tuple[dict[str, Fact], tuple[str, ...]]:
+    """Return the facts of a series, and which are unknown."""
+    return price_facts(SeriesAtHand(held), market)
 
 
 def series(*quotes: PriceQuoted) -> PriceSeries:

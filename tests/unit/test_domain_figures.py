@@ -21,8 +21,9 @@ from streams.domain.capacity import (
     supply_outside,
 )
 from streams.domain.observations import Observation, Ring, observation, period_kind, ring_with
-from streams.domain.prices import PriceSeries, identity_of, next_series, price_facts, series_key, series_labels
+from streams.domain.prices import PriceSeries, identity_of, series_key, series_labels
 from streams.domain.trade import TradeSeries, next_flow, trade_facts, trade_key, trade_labels
+from tests.support.prices import facts_of, next_series
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 BY_TEST = Provenance(source="test")
@@ -70,19 +71,19 @@ def test_prices_of_another_basis_are_another_series(field: str, value: Any) -> N
 
 def test_too_few_observations_leave_the_change_unknown() -> None:
     """Two quotes are no trend of thirty."""
-    facts, missing = price_facts(series(quote(0), quote(1, 110)))
+    facts, missing = facts_of(series(quote(0), quote(1, 110)))
     assert facts["change_previous_ratio"] == pytest.approx(0.1)
     assert facts["change_30_observations_ratio"] is None
     assert "change_30_observations_ratio" in missing
-    assert price_facts(series(quote(0)))[0]["change_previous_ratio"] is None
+    assert facts_of(series(quote(0)))[0]["change_previous_ratio"] is None
 
 
 def test_the_change_is_over_thirty_observations() -> None:
     """The 31st quote against the first, then a sliding ring."""
     held = series(*(quote(day, 100 + day) for day in range(31)))
-    assert price_facts(held)[0]["change_30_observations_ratio"] == pytest.approx(0.3)
+    assert facts_of(held)[0]["change_30_observations_ratio"] == pytest.approx(0.3)
     slid = series(*(quote(day, 100 + day) for day in range(40)))
-    facts, _ = price_facts(slid)
+    facts, _ = facts_of(slid)
     assert facts["observations_count"] == 31
     assert facts["change_30_observations_ratio"] == pytest.approx(139 / 109 - 1)
 
@@ -93,7 +94,7 @@ def test_a_repeat_and_a_superseded_quote_change_nothing() -> None:
     assert next_series(held, quote(0), seen(quote(0))) is None
     newer = next_series(held, quote(0, 120), seen(quote(0, 120), recorded=1))
     assert newer is not None
-    assert price_facts(newer)[0]["last_amount"] == 120
+    assert facts_of(newer)[0]["last_amount"] == 120
     assert next_series(newer, quote(0), seen(quote(0))) is None
 
 
@@ -108,7 +109,7 @@ def test_a_late_quote_takes_its_place_in_the_series() -> None:
 def test_the_share_of_volume_is_that_of_the_latest_quote() -> None:
     """A late quote must not make an old share look new."""
     held = series(quote(1, volume_share_ratio=0.5), quote(0, volume_share_ratio=0.01))
-    assert price_facts(held)[0]["volume_share_ratio"] == 0.5
+    assert facts_of(held)[0]["volume_share_ratio"] == 0.5
 
 
 def test_a_middle_insertion_keeps_the_limit() -> None:

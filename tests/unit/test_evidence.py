@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from streams.contracts.assessments import Fact, RiskAssessed
-from streams.domain.evidence import HELD, Evidence, counts, entity_of, factor_inputs, moves_score, next_evidence
+from streams.domain.evidence import HELD, Evidence, counts, entity_name, factor_inputs, moves_score, next_evidence
 from streams.domain.material_score import MaterialScores, score_facts, shown_inputs
 from streams.domain.score_parameters import Factor
 from streams.reference.score_parameters import load_score_parameters
@@ -43,8 +43,9 @@ def test_an_assessment_of_a_score_or_a_licence_is_no_evidence() -> None:
 
 def test_entities_are_told_apart_by_aspect_home_and_labels() -> None:
     """Two assessors of one price are two pieces of evidence."""
-    assert entity_of(told("price", labels={"form": "oxide", "assessor": "a"})) == "price//oxide/a"
-    assert entity_of(told("supply", home="US", labels={"stage": "mining"})) == "supply/US/mining"
+    price = entity_name("gallium", "price", None, {"form": "oxide", "assessor": "a"})
+    assert price == "gallium/price//oxide/a"
+    assert entity_name("gallium", "supply", "US", {"stage": "mining"}) == "gallium/supply/US/mining"
 
 
 @pytest.mark.parametrize(

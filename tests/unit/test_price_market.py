@@ -7,8 +7,8 @@ import pytest
 from streams.contracts.assessments import Fact
 from streams.domain.conversions import Conversions
 from streams.domain.price_market import Market, assessor_facts, counterpart, thin_of
-from streams.domain.prices import PriceSeries, price_facts
-from tests.support.prices import day, quote, series, walk
+from streams.domain.prices import PriceSeries
+from tests.support.prices import day, facts_of, quote, series, walk
 
 TABLE = Conversions()
 EUROPE: dict[str, Any] = {"basis": "CIF Rotterdam", "material": "yttrium"}
@@ -31,7 +31,7 @@ def test_the_premium_is_the_price_outside_over_the_chinese_one() -> None:
     """European yttrium at forty times the Chinese price (DOMAIN section 1)."""
     found = premium(europe(), china())
     assert found["premium_ratio"] == pytest.approx(39.0)
-    assert price_facts(europe(), found)[0]["premium_ratio"] == found["premium_ratio"]
+    assert facts_of(europe(), found)[0]["premium_ratio"] == found["premium_ratio"]
     assert str(found["premium_against"]).startswith("yttrium oxide (grade unknown), FOB China, USD per kg gross")
 
 

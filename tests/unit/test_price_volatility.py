@@ -7,13 +7,13 @@ from struct import pack
 import pytest
 
 from streams.domain.methods.ewma_volatility import ewma_volatility
-from streams.domain.prices import PriceSeries, price_facts
-from streams.domain.volatility import Trail, trading_days_between
-from tests.support.prices import day, quote, series, walk
+from streams.domain.prices import PriceSeries
+from streams.domain.volatility import Trail, TrailAtHand, trading_days_between
+from tests.support.prices import day, facts_of, quote, series, walk
 
 
 def volatility(held: PriceSeries) -> tuple[float | None, float | None]:
-    facts, _ = price_facts(held)
+    facts, _ = facts_of(held)
     first, second = facts["volatility_ratio"], facts["volatility_to_median_ratio"]
     assert first is None or isinstance(first, float)
     assert second is None or isinstance(second, float)
@@ -112,7 +112,7 @@ def test_means_of_months_have_no_volatility_of_days() -> None:
     """Annualising with 252 presumes days."""
     months = [f"{year}-{month:02}" for year in range(2018, 2026) for month in range(1, 13)]
     held = series(*(quote(0, 100.0 + n % 5, reference_period=month) for n, month in enumerate(months)))
-    facts, missing = price_facts(held)
+    facts, missing = facts_of(held)
     assert facts["volatility_ratio"] is None
     assert "volatility_ratio" in missing
     assert series(quote(0, reference_period="2024-02"), quote(0, reference_period="2024-01")).variances == (0.0, 0.0)
@@ -131,28 +131,32 @@ def test_a_correction_walks_the_recursion_again() -> None:
 def test_drawdown_is_from_the_highest_price_ever_seen() -> None:
     """The peak counts after it has left the ring."""
     held = walk([100.0, 400.0, *([200.0] * 60), 100.0])
-    assert price_facts(held)[0]["drawdown_ratio"] == pytest.approx(0.75)
-    assert price_facts(walk([100.0, 110.0]))[0]["drawdown_ratio"] == 0.0
+    assert facts_of(held)[0]["drawdown_ratio"] == pytest.approx(0.75)
+    assert facts_of(walk([100.0, 110.0]))[0]["drawdown_ratio"] == 0.0
 
 
 def test_a_ratio_that_no_number_holds_is_unknown() -> None:
     """Infinity would be null on the wire without saying so."""
     held = series(quote(0, 5e-324), quote(1, 1e12))
-    assert price_facts(held)[0]["change_previous_ratio"] is None
+    assert facts_of(held)[0]["change_previous_ratio"] is None
     assert all(math.isfinite(v) for v in held.variances)
 
 
 def test_a_figure_of_over_a_year_ago_does_not_stay_in_the_trail() -> None:
     """A quote after a long pause begins the year anew."""
-    trail = Trail().longer(day=740_000, volatility=0.3, newest=740_001)
-    later = trail.longer(day=740_001, volatility=0.4, newest=740_400)
-    assert later == Trail()
-    assert later.longer(day=740_400, volatility=0.5, newest=740_401).volatilities == pack("=f", 0.5)
+    trail = TrailAtHand(Trail())
+    trail.add(day=740_000, volatility=0.3, newest=740_001)
+    trail.add(day=740_001, volatility=0.4, newest=740_400)
+    assert trail.packed == Trail()
+    trail.add(day=740_400, volatility=0.5, newest=740_401)
+    assert trail.packed.volatilities == pack("=f", 0.5)
 
 
 def test_days_outside_two_bytes_are_bounded() -> None:
     """A series of before 1900 or after 2079 must not stop the core."""
-    far = Trail().longer(day=10, volatility=1e39, newest=12)
-    assert len(far.days) == 2
-    assert far.until(10) == Trail()
+    far = TrailAtHand(Trail())
+    far.add(day=10, volatility=1e39, newest=12)
+    assert len(far.packed.days) == 2
+    far.cut(10)
+    assert far.packed == Trail()
     assert day(0) == "2025-01-01"

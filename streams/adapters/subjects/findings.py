@@ -1,6 +1,5 @@
 """Findings made of one event: what every subject that assesses a material says in the same way."""
 
-from collections.abc import Mapping
 from typing import Literal
 
 from streams.adapters.subjects.subject import Finding
@@ -16,21 +15,22 @@ def risk(
     *,
     provenance: Provenance,
     aspect: Aspect,
-    labels: Mapping[str, str],
+    labels: dict[str, str],
     facts: tuple[dict[str, Fact], tuple[str, ...]],
     name: str | None = None,
     home: str | None = None,
     synthetic: bool | None = None,
+    entity: str | None = None,
 ) -> Finding:
     """Return the finding that an event makes of its own material at its recorded instant.
 
-    `facts` are the facts and the names of those that are unknown; `name` is the aspect, unless one event finds several;
-    `home` is the country the facts are for (`None`: all); `synthetic` is that of the event, unless figures of other
-    events enter.
+    `labels` may be shared by many findings: nobody writes to them. `facts` are the facts and the names of those that
+    are unknown; `name` is the aspect, unless one event finds several; `home` is the country the facts are for (`None`:
+    all); `synthetic` is that of the event, unless figures of other events enter; `entity`: see `Finding`.
     """
     data = RiskAssessed(
-        material=event.subject, aspect=aspect, at=event.recorded_at, labels=dict(labels), facts=facts[0], home=home,
+        material=event.subject, aspect=aspect, at=event.recorded_at, labels=labels, facts=facts[0], home=home,
         missing=facts[1], synthetic=provenance.synthetic if synthetic is None else synthetic, causes=(event.id,),
         sources=(provenance.source,),
     )  # fmt: skip
-    return Finding(name=name or aspect, data=data)
+    return Finding(name=name or aspect, data=data, entity=entity)

@@ -1,8 +1,9 @@
 """The desk of a material: its price series as a partition has them at hand, beside those they are held against.
 
-Everything here is read off the store once and can be forgotten: the state is the series. What the identities of series
-decide (labels, who else is on the panel, which Chinese quote a premium is against) is worked out when a series is new.
-A core is made anew whenever its state is rolled back, and its desks with it.
+Everything here is read off the store once: the state is the series, into which quotes are entered once a record
+(`Row.keep`), so that between two records a desk can be forgotten. What the identities of series decide (labels, who
+else is on the panel, which Chinese quote a premium is against) is worked out when a series is new. A core is made anew
+whenever its state is rolled back, and its desks with it.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -10,54 +11,54 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from streams.adapters.subjects.material_page import page_of
 from streams.adapters.subjects.subject import Place
 from streams.contracts.price import PriceQuoted
+from streams.domain.evidence import entity_name
 from streams.domain.observations import period_kind
+from streams.domain.price_at_hand import SeriesAtHand
 from streams.domain.price_market import Market
 from streams.domain.price_panel import Panel
 from streams.domain.price_places import Place as Side
 from streams.domain.prices import PriceIdentity, PriceSeries, series_labels
+from streams.runtime.ports import StateStore
 
 
 class Row:
-    """One series: where it stands on its panel and in its market, and the labels of its assessments."""
+    """One series: where it stands on its panel and in its market, and the labels of its assessments.
 
-    __slots__ = ("identity", "key", "labels", "market", "panel", "place", "side", "slot")
+    `entity` names it as evidence. `waits`: what its quotes made of it is not in the store yet.
+    """
 
-    def __init__(self, key: bytes, identity: PriceIdentity) -> None:
+    __slots__ = ("entity", "key", "labels", "market", "panel", "place", "series", "side", "slot", "waits")
+
+    def __init__(self, key: bytes, series: PriceSeries) -> None:
         self.key = key
-        self.identity = identity
-        self.side = identity.place
-        self.labels = series_labels(identity)
+        self.series = SeriesAtHand(series)
+        self.side = series.identity.place
+        self.labels = series_labels(series.identity)
+        self.entity = entity_name(series.identity.material, "price", None, self.labels)
+        self.waits = False
         self.panel: Panel
         self.slot = 0
         self.market: Market
         self.place = 0
 
-    @property
-    def series(self) -> PriceSeries:
-        """The series as the last quote left it."""
-        return self.panel.series[self.slot]
-
-    def put(self, series: PriceSeries) -> None:
-        """Put the series that a quote made in place of the one before."""
-        self.panel.put(self.slot, series)
-        if self.side is Side.CHINA:
-            self.market.chinese[self.place] = series
-        elif self.side is Side.OUTSIDE:
-            self.market.outside[self.place] = series
+    def keep(self, store: StateStore) -> None:
+        """Put the series into the store."""
+        store.put(self.key, self.series.series)
+        self.waits = False
 
 
 class Desk:
     """The rows of one material, by what tells its series apart."""
 
     def __init__(self, series: Mapping[bytes, PriceSeries]) -> None:
-        rows = [Row(key, each.identity) for key, each in series.items()]
-        self._rows = {_name_of(row.identity, row.identity.period): row for row in rows}
+        rows = [Row(key, each) for key, each in series.items()]
+        self._rows = {_name_of(row.series.identity, row.series.identity.period): row for row in rows}
         self._outside: dict[Market, list[Row]] = {}
-        for panel in _grouped(rows, lambda row: row.key[: -len(row.identity.assessor)]):
-            seated = Panel([series[row.key] for row in panel])
+        for panel in _grouped(rows, lambda row: row.key[: -len(row.series.identity.assessor)]):
+            seated = Panel([row.series for row in panel])
             for slot, row in enumerate(panel):
                 row.panel, row.slot = seated, slot
-        for market in _grouped(rows, lambda row: (row.identity.form, row.identity.content, row.identity.period)):
+        for market in _grouped(rows, _market_of):
             chinese, outside = ([row for row in market if row.side is side] for side in (Side.CHINA, Side.OUTSIDE))
             held = Market(chinese=[row.series for row in chinese], outside=[row.series for row in outside])
             self._outside[held] = outside
@@ -73,6 +74,11 @@ class Desk:
     def outside_of(self, row: Row) -> Sequence[Row]:
         """Return the rows outside China whose premium a Chinese row decides."""
         return self._outside[row.market]
+
+
+def _market_of(row: Row) -> Hashable:
+    identity = row.series.identity
+    return identity.form, identity.content, identity.period
 
 
 def desk_of(place: Place, material: str) -> Desk:

@@ -15,11 +15,12 @@ from streams.contracts.assessments import Fact
 from streams.contracts.events import Event
 from streams.contracts.price import PriceQuoted
 from streams.domain.conversions import Conversions
-from streams.domain.observations import digest_of, observation
+from streams.domain.observations import Observation, digest_of, observation
+from streams.domain.price_at_hand import first_series
 from streams.domain.price_comparison import NEAR_DAYS, days_apart
 from streams.domain.price_market import thin_of
 from streams.domain.price_places import Place as Side
-from streams.domain.prices import PriceSeries, next_series, price_facts, series_key
+from streams.domain.prices import PriceSeries, price_facts, series_key
 from streams.reference.loaders import load_conversions
 
 
@@ -43,41 +44,60 @@ class Prices(Subject):
         )  # fmt: skip
         desk = desk_of(place, quote.material)
         row = desk.row_of(quote)
-        series = next_series(row.series if row is not None else None, quote, seen)
-        if series is None:
-            return ()
         if row is None:
-            key = series_key(quote)
-            place.store.put(key, series)
-            enter(place.store, quote.material, "prices", key)
-            desk = reread_desk(place, quote.material)
-            row = desk.row_of(quote)
-            assert row is not None
+            row = self._begun(place, quote, seen)
+            desk = desk_of(place, quote.material)
+        elif not row.series.take(quote, seen):
+            return ()
         else:
-            place.store.put(row.key, series)
-            row.put(series)
+            row.panel.put(row.slot, row.series)
+            if not row.waits:
+                row.waits = True
+                _waiting(place).append(row)
         found = [self._finding(event, row)]
         if row.side is Side.CHINA:
-            period = series.ring[-1].period
+            period = row.series.ring[-1].period
             for number, other in enumerate(desk.outside_of(row)):
                 if days_apart(other.series.ring[-1].period, period) <= NEAR_DAYS:
                     found.append(self._finding(event, other, name=f"price/premium/{number}"))
         return found
 
+    def keep(self, place: Place) -> None:
+        """Put the series that changed into the store."""
+        waiting = _waiting(place)
+        for row in waiting:
+            row.keep(place.store)
+        waiting.clear()
+
+    def _begun(self, place: Place, quote: PriceQuoted, seen: Observation) -> Row:
+        """Begin a series, and read the desk anew: all that its identity decides is worked out there."""
+        self.keep(place)
+        key = series_key(quote)
+        place.store.put(key, first_series(quote, seen))
+        enter(place.store, quote.material, "prices", key)
+        row = reread_desk(place, quote.material).row_of(quote)
+        assert row is not None
+        return row
+
     def _finding(self, event: Event, row: Row, *, name: str = "price") -> Finding:
         """Assess a series beside the others of its market; what is made up in any of them makes the finding so."""
         quote: Any = event.data
-        series: PriceSeries = row.series
+        series = row.series
         synthetic = series.synthetic or quote.provenance.synthetic or row.panel.is_synthetic
-        market: dict[str, Fact] = {}
         premium: Fact = None
+        market = row.panel.facts(row.slot)
         if row.side is Side.OUTSIDE:
-            market = row.market.premium_facts(row.place, table=self._conversions())
-            premium = market["premium_ratio"]
+            facts = row.market.premium_facts(row.place, table=self._conversions())
+            premium = facts["premium_ratio"]
+            market = facts | market
             synthetic = synthetic or any(other.synthetic for other in row.market.chinese)
-        market.update(row.panel.facts(row.slot))
         market["thin"] = thin_of(series, premium_ratio=premium)
         return risk(
             event, provenance=quote.provenance, aspect="price", labels=row.labels, facts=price_facts(series, market),
-            name=name, synthetic=synthetic,
+            name=name, synthetic=synthetic, entity=row.entity,
         )  # fmt: skip
+
+
+def _waiting(place: Place) -> list[Row]:
+    waiting: list[Row] = place.at_hand.setdefault(Row, [])
+    return waiting

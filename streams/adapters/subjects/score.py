@@ -18,11 +18,18 @@ from math import floor
 
 import msgspec
 
+from streams.adapters.subjects.evidence_desk import (
+    EvidenceDesk,
+    ScoredMaterial,
+    held_evidence,
+    scored_key,
+    scored_material,
+)
 from streams.adapters.subjects.score_memory import LastScore, ScoreInputs, ScoreMemory
 from streams.adapters.subjects.subject import Finding, Place, Result, Subject, Wake
 from streams.contracts.assessments import ExposureAssessed, Fact, MeasureAssessed, RiskAssessed
 from streams.contracts.materials import MATERIALS
-from streams.domain.evidence import Evidence, Told, counts, entity_of, moves_score, next_evidence
+from streams.domain.evidence import Evidence, Told
 from streams.domain.exposure import ComponentGraph
 from streams.domain.factor_policy import act_behind
 from streams.domain.material_score import MaterialScores, score_facts, shown_inputs
@@ -41,13 +48,6 @@ _EDGE = 1e-9
 """A value within this of the edge of a step counts as having reached it: 0.6 must not fall short by a rounding."""
 
 
-class ScoredMaterial(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
-    """What a material is scored from: store keys of its evidence, and ids of the measures that named it."""
-
-    evidence: tuple[bytes, ...] = ()
-    measures: tuple[str, ...] = ()
-
-
 class MeasureReach(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The materials that a measure named when it was last followed."""
 
@@ -60,13 +60,7 @@ class RescoreDue(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     at: datetime
 
 
-_NOTHING = ScoredMaterial()
 _ANY_MEASURE = b"scored-any"
-
-
-def scored_key(material: str) -> bytes:
-    """Return the key of what a material is scored from."""
-    return b"scored/" + material.encode()
 
 
 def step_of(value: float | None, *, steps: int) -> int | None:
@@ -99,25 +93,22 @@ class Scores(Subject):
         """The component graph; read when it is first needed."""
         return self._given[1] or load_component_graph()
 
-    def hear(self, place: Place, assessed: RiskAssessed, now: datetime) -> Result:
-        """Keep what counts of a finding and ask for the next full minute; groups of materials have no score."""
-        material = assessed.material
-        if not counts(assessed) or material not in MATERIALS:
-            return ()
-        store = place.store
-        key = f"evidence/{material}/{entity_of(assessed)}".encode()
-        held: Evidence | None = store.get(key)
-        evidence = next_evidence(held, assessed)
-        if evidence is None:
-            return ()
-        store.put(key, evidence)
-        if held is None:
-            known: ScoredMaterial = store.get(scored_key(material)) or _NOTHING
-            entries = tuple(sorted({*known.evidence, key}))
-            store.put(scored_key(material), msgspec.structs.replace(known, evidence=entries))
-        if moves_score(held, evidence, parameters=self.parameters, at=now):
-            return self._ask_for_minute(store, material, now)
+    def hear(self, place: Place, finding: Finding, now: datetime) -> Result:
+        """Keep what counts of a finding and ask for the next full minute."""
+        if self._desk(place).hear(finding, now):
+            assert isinstance(finding.data, RiskAssessed)
+            return self._ask_for_minute(place.store, finding.data.material, now)
         return ()
+
+    def keep(self, place: Place) -> None:
+        """Put what was heard into the store."""
+        self._desk(place).keep()
+
+    def _desk(self, place: Place) -> EvidenceDesk:
+        desk: EvidenceDesk | None = place.at_hand.get(EvidenceDesk)
+        if desk is None:
+            desk = place.at_hand[EvidenceDesk] = EvidenceDesk(place.store, parameters=self.parameters)
+        return desk
 
     def _ask_for_minute(self, store: StateStore, material: str, now: datetime) -> Result:
         key = b"rescore/" + material.encode()
@@ -142,7 +133,7 @@ class Scores(Subject):
                 store.put(key, MeasureReach(materials=materials))
             touched |= {*materials, *(before.materials if before else ())}
             for material in materials:
-                known: ScoredMaterial = store.get(scored_key(material)) or _NOTHING
+                known = scored_material(store, material)
                 if measure.measure not in known.measures:
                     entries = tuple(sorted({*known.measures, measure.measure}))
                     store.put(scored_key(material), msgspec.structs.replace(known, measures=entries))
@@ -158,6 +149,7 @@ class Scores(Subject):
         return self._rescore(place, material, at, ())
 
     def _rescore(self, place: Place, material: str, at: datetime, causes: tuple[str, ...]) -> Iterator[Finding | Wake]:
+        self._desk(place).keep()
         basis = ScoreBasis(place.store, material, at=at)
         scores = basis.scores(self.parameters)
         memory = ScoreMemory(place.store, material)
@@ -216,9 +208,9 @@ class ScoreBasis:
     def __init__(self, store: StateStore, material: str, *, at: datetime) -> None:
         self.at = at
         self.material = material
-        known: ScoredMaterial = store.get(scored_key(material)) or _NOTHING
-        self.pieces: list[Evidence] = [store.get(key) for key in known.evidence]
-        assessed = (store.get(b"assessed/" + name.encode()) for name in known.measures)
+        self.pieces = held_evidence(store, material)
+        names = scored_material(store, material).measures
+        assessed = (store.get(b"assessed/" + name.encode()) for name in names)
         self.measures = [msgspec.structs.replace(each.assessed, at=at) for each in assessed if each is not None]
         self.seen_any = store.get(_ANY_MEASURE) is not None
 

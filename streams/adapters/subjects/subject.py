@@ -23,7 +23,8 @@ from streams.runtime.ports import StateStore
 class Place:
     """The partition a subject works in: its store, the measure book (whole in every partition), and its number.
 
-    `at_hand` is for what a subject derived from the store and would derive again: it lives as long as the core does.
+    `at_hand` is for what a subject derived from the store and would derive again, and within a record also for what
+    it has yet to `keep`: it lives as long as the core does, and goes with it when a record is taken back.
     """
 
     store: StateStore
@@ -38,10 +39,14 @@ class Place:
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """An assessment to send. `name` (at most 80 characters) is unique among the findings of one cause."""
+    """An assessment to send. `name` (at most 80 characters) is unique among the findings of one cause.
+
+    `entity`: the `streams.domain.evidence.entity_name` of a risk assessment, where the subject has it at hand.
+    """
 
     name: str
     data: RiskAssessed | ExposureAssessed | IndicatorAssessed
+    entity: str | None = None
 
 
 class Wake(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,10 +81,14 @@ class Subject(Protocol):
         """Follow the measures whose assessment changed at once, by one event or at one instant; in every partition."""
         return ()
 
-    def hear(self, place: Place, assessed: RiskAssessed, now: datetime) -> Result:
+    def hear(self, place: Place, finding: Finding, now: datetime) -> Result:
         """Hear what another subject found of a material, right after it was sent; only that of subjects before it."""
         return ()
 
     def wake(self, place: Place, name: str, at: datetime) -> Result:
         """Do what was due at the instant asked for."""
         return ()
+
+    def keep(self, place: Place) -> None:
+        """Put into the store what is only at hand so far; asked of every subject when a record ends."""
+        return
