@@ -41,9 +41,8 @@ from alerts.lifecycle.transitions import Reason
 from alerts.rules.edits import edits_between
 from alerts.rules.entities import Assessed, KnownEntity, heard_from, known_entity
 from alerts.rules.memory import RuleMemory
-from alerts.rules.rule import goes_on
+from alerts.rules.rule import changes_nothing
 from alerts.rules.ruleset import Rule, Rules
-from streams.contracts.alert import AlertState
 from streams.contracts.assessments import ExposureAssessed, MeasureAssessed, RiskAssessed
 from streams.contracts.codec import decode_event
 from streams.contracts.directive import DirectiveGiven
@@ -260,7 +259,7 @@ class RulesCore:
             if quiet:
                 self._put(prior)
                 return False
-        elif not ages and _changes_nothing(prior, now):
+        elif not ages and changes_nothing(prior, now):
             return True  # by far the most assessments
         if ages:
             prior = msgspec.structs.replace(prior, seen_at=at)
@@ -372,23 +371,3 @@ class RulesCore:
     ) -> None:  # fmt: skip
         changed = describe(rule, prior, alert, now, reason=reason, at=at, assessed=assessed)
         self._outputs.append(encode_change(changed))
-
-
-def _changes_nothing(prior: Alert, now: Evaluation) -> bool:
-    """Tell whether an evaluation leaves an alert as it is.
-
-    What is ok and due at an instant is looked at then anyhow; that it is due later now is found out there.
-    """
-    state, verdict = prior.state, now.verdict
-    if verdict is Verdict.CLEAR and state is AlertState.OK:
-        return prior.due_at == now.next_at or (
-            prior.due_at is not None and now.next_at is not None and prior.due_at < now.next_at
-        )
-    if verdict is Verdict.MET:
-        return now.next_at is None and not now.repeat and goes_on(prior, now.level, now.occasion)
-    return verdict is Verdict.HOLD and (
-        state is AlertState.FIRING
-        and prior.waiting_since is None
-        and prior.evaluation is not None
-        and prior.evaluation.verdict is Verdict.HOLD
-    )

@@ -42,6 +42,26 @@ def goes_on(prior: Alert, level: Level | None, occasion: str) -> bool:
     )
 
 
+def changes_nothing(prior: Alert, now: Evaluation) -> bool:
+    """Tell whether an evaluation leaves an alert as it is.
+
+    What is ok and due at an instant is looked at then anyhow; that it is due later now is found out there.
+    """
+    state, verdict = prior.state, now.verdict
+    if verdict is Verdict.CLEAR and state is AlertState.OK:
+        return prior.due_at == now.next_at or (
+            prior.due_at is not None and now.next_at is not None and prior.due_at < now.next_at
+        )
+    if verdict is Verdict.MET:
+        return now.next_at is None and not now.repeat and goes_on(prior, now.level, now.occasion)
+    return verdict is Verdict.HOLD and (
+        state is AlertState.FIRING
+        and prior.waiting_since is None
+        and prior.evaluation is not None
+        and prior.evaluation.verdict is Verdict.HOLD
+    )
+
+
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class CompiledRule:
     """A checked rule. `spec` is what was written, `hash` its content; `timing` how its alerts wait.
