@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from alerts.adapters.announcing import SOURCE, describe, encode_change
+from alerts.adapters.announcing import SOURCE, describe, encode_change, untold
 from alerts.adapters.counting import RuleCounts
 from alerts.adapters.due import DueInstants
 from alerts.adapters.in_force import (
@@ -42,7 +42,8 @@ from alerts.rules.edits import edits_between
 from alerts.rules.entities import Assessed, KnownEntity, heard_from, known_entity
 from alerts.rules.memory import RuleMemory
 from alerts.rules.rule import changes_nothing
-from alerts.rules.ruleset import Rule, Rules
+from alerts.rules.ruleset import OVER_LIMIT, Rule, Rules
+from streams.contracts.alert import AlertChanged
 from streams.contracts.assessments import ExposureAssessed, MeasureAssessed, RiskAssessed
 from streams.contracts.codec import decode_event
 from streams.contracts.directive import DirectiveGiven
@@ -78,7 +79,8 @@ class RulesCore:
         self._due = DueInstants()
         self._seats = SeatBook(rules)
         self._settlement = Settlement(
-            partition=self.partition, rules=rules, store=self._store, put=self._put, apply=self._apply, send=self._send
+            partition=self.partition, rules=rules, store=self._store, put=self._put, apply=self._apply, send=self._send,
+            say=self._say,
         )  # fmt: skip
         self._hears_sources = bool(rules.on("source"))
         for _, value in self._store.items():
@@ -271,7 +273,12 @@ class RulesCore:
         advance = next_alert(prior, now, rule.timing, at=at)
         alert = advance.next
         if alert != prior:
-            if (alert.state in FIRING_STATES) != (prior.state in FIRING_STATES) or alert.level != prior.level:
+            fires = alert.state in FIRING_STATES
+            begins = fires and prior.state not in FIRING_STATES and rule.id != OVER_LIMIT
+            if begins or (fires and prior.untold and advance.changed):
+                said = untold(rule, prior, alert, now, reason=advance.reason, at=at, assessed=assessed)
+                alert = msgspec.structs.replace(alert, untold=said)
+            if fires != (prior.state in FIRING_STATES) or alert.level != prior.level:
                 alert = self._settlement.limited(rule, prior, alert, at=at)
             self._put(alert)
             if alert.due_at is not None and alert.due_at != prior.due_at:
@@ -370,4 +377,7 @@ class RulesCore:
         assessed: Assessed | None,
     ) -> None:  # fmt: skip
         changed = describe(rule, prior, alert, now, reason=reason, at=at, assessed=assessed)
+        self._say(changed)
+
+    def _say(self, changed: AlertChanged) -> None:
         self._outputs.append(encode_change(changed))

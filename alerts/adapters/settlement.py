@@ -19,7 +19,7 @@ from alerts.rules.composite import CompositeRule
 from alerts.rules.entities import Assessed
 from alerts.rules.ruleset import Rule, Rules
 from alerts.rules.wording import fingerprint_of
-from streams.contracts.alert import AlertState
+from streams.contracts.alert import AlertChanged, AlertState
 from streams.runtime.ports import StateStore
 
 _HELD = Evaluation(verdict=Verdict.HOLD)
@@ -46,7 +46,8 @@ class Settlement:
     """The groups and limits of one partition, and which of them are open. `at` is their instant, `None` for none."""
 
     def __init__(
-        self, *, partition: int, rules: Rules, store: StateStore, put: Callable[[Alert], None], apply: Apply, send: Send
+        self, *, partition: int, rules: Rules, store: StateStore, put: Callable[[Alert], None], apply: Apply,
+        send: Send, say: Callable[[AlertChanged], None],
     ) -> None:  # fmt: skip
         self._partition = partition
         self._rules = rules
@@ -54,6 +55,7 @@ class Settlement:
         self._put = put
         self._apply = apply
         self._send = send
+        self._say = say
         self._groups_of = GroupBook(rules)
         self._limits_of = LimitBook()
         self._kept: Settling | None = store.get(SETTLING_KEY)
@@ -80,14 +82,16 @@ class Settlement:
             self.at = at
 
     def limited(self, rule: Rule, prior: Alert, alert: Alert, *, at: datetime) -> Alert:
-        """Return an alert as its rule's limit leaves it: held back where the rule has no room."""
+        """Return an alert whose `untold` says whether it began to fire as its rule's limit leaves it for now.
+
+        One that began is held until its instant is over, when the limit decides once on all that fire.
+        """
         firing, fired = alert.state in FIRING_STATES, prior.state in FIRING_STATES
-        opens = firing and fired and self._limits_of.has_held(rule.id)
-        if firing and not fired and self._limits_of.is_full(rule):
+        opens = fired and self._limits_of.has_held(rule.id)
+        if firing and not fired and alert.untold:
             alert, opens = msgspec.structs.replace(alert, held_from=prior.state), True
         elif fired and not firing:
-            opens = self._limits_of.has_held(rule.id)
-            alert = msgspec.structs.replace(alert, held_from=None)
+            alert = msgspec.structs.replace(alert, held_from=None, untold=())
         self._limits_of.note(alert, firing=firing)
         if opens:
             self._limits.add(rule.id)
@@ -104,7 +108,7 @@ class Settlement:
             for composite, labels, group in self._groups_of.note(alert):
                 if composite.id in touched:
                     self._groups[group] = (composite, labels)
-        self._limits |= {name for name in touched if name in self._rules.by_id and any(self._limits_of.firing(name))}
+        self._limits |= {name for name in touched if name in self._rules.by_id and self._limits_of.count(name)}
         if self._groups or self._limits:
             self.at = at
 
@@ -116,7 +120,7 @@ class Settlement:
             group, (rule, labels) = min(self._groups.items(), key=lambda g: (self._rules.depths[g[1][0].id], g[0]))
             del self._groups[group]
             self._settle_group(rule, labels, group, at=at)
-        for name in sorted(self._limits):
+        for name in sorted(self._limits, key=lambda name: (self._rules.depths.get(name, 0), name)):
             self._settle_limit(self._rules.by_id[name], at=at)
         self._limits.clear()
         self.at = None
@@ -149,13 +153,17 @@ class Settlement:
         self._apply(rule, prior, now, at=at, assessed=None)
 
     def _settle_limit(self, rule: Rule, *, at: datetime) -> None:
-        firing = [a for f in self._limits_of.firing(rule.id) if (a := self._get(f)) is not None]
+        firing = [a for f in self._limits_of.to_decide(rule) if (a := self._get(f)) is not None]
         kept, held = kept_and_held(firing, limit=rule.limit)
         for alert in held:
-            if alert.held_from is not AlertState.OK:
+            if alert.held_from is not AlertState.OK or alert.untold:
                 self._hold_back(rule, alert, at=at)
         for alert in kept:
-            if alert.held_from is not None:
+            if alert.untold:
+                self._note(msgspec.structs.replace(alert, held_from=None, untold=()))
+                for change in alert.untold:
+                    self._say(change)
+            elif alert.held_from is not None:
                 told = as_told(alert)
                 alert = self._note(msgspec.structs.replace(alert, held_from=None))  # noqa: PLW2901
                 self._send(rule, told, alert, alert.evaluation or _HELD, reason=Reason.WITHIN_LIMIT, at=at,
@@ -163,13 +171,15 @@ class Settlement:
         blank = over_limit_alert(rule.id, partition=self._partition)
         prior = self._get(blank.fingerprint)
         if held or prior is not None:
-            now = judge_limit(rule, firing_count=len(firing), held=held)
+            now = judge_limit(rule, firing_count=self._limits_of.count(rule.id), held=held)
             self._apply(OVER_LIMIT_RULE, prior or blank, now, at=at, assessed=None)
 
     def _hold_back(self, rule: Rule, alert: Alert, *, at: datetime) -> None:
         """Say that an alert is held back, to those who know it to be anything but ok: firing, pending, without data."""
         told = as_told(alert) if alert.held_from is not None else alert
-        self._note(msgspec.structs.replace(alert, held_from=AlertState.OK))
+        self._note(msgspec.structs.replace(alert, held_from=AlertState.OK, untold=()))
+        if told.state is AlertState.OK:
+            return
         shown = msgspec.structs.replace(alert, state=AlertState.OK)
         self._send(rule, told, shown, alert.evaluation or _HELD, reason=Reason.OVER_LIMIT, at=at, assessed=None)
 
@@ -182,4 +192,4 @@ class Settlement:
 def as_told(alert: Alert) -> Alert:
     """Return an alert that is held back as others know it."""
     assert alert.held_from is not None
-    return msgspec.structs.replace(alert, state=alert.held_from, held_from=None)
+    return msgspec.structs.replace(alert, state=alert.held_from, held_from=None, untold=())

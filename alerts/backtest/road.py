@@ -5,7 +5,7 @@ same for any number of partitions once the changes of one instant are put in ord
 """
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -19,6 +19,9 @@ from streams.contracts.codec import decode_event, encode_event
 from streams.contracts.events import Event
 from streams.contracts.records import Segment
 from streams.runtime.ports import Admitted, InMemoryStateStore, Outcome
+
+JUST_AFTER = timedelta(microseconds=1)
+"""What fires is told, and composites and limits are settled, when an instant is over: a look at it sees them."""
 
 
 class RoadError(RuntimeError):
@@ -62,6 +65,10 @@ class PureRoad:
     def tick(self, at: datetime) -> list[AlertChanged]:
         """Return what the passing of time up to an instant changes."""
         return self._pass(ticks=[at])
+
+    def end(self, at: datetime) -> list[AlertChanged]:
+        """Return what the passing of time up to an instant and the end of that instant change, and nothing later."""
+        return [*self.tick(at), *(change for change in self.tick(at + JUST_AFTER) if change.at <= at)]
 
     def process(self, admitted: Admitted) -> list[AlertChanged]:
         """Return what one admitted record of a signals log changes. Raise `RoadError`."""

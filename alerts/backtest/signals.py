@@ -77,7 +77,7 @@ def backtest_signals(
         road = PureRoad(rules, partition=partition, partitions=len(log), watch=watch)
         for admitted in _until(records, until, keep):
             changes += road.process(admitted)
-        changes += road.tick(until)
+        changes += road.end(until)
     return sorted(changes, key=lambda c: (c.at, c.rule, c.fingerprint))
 
 

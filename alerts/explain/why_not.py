@@ -116,9 +116,7 @@ def _waiting(rule: Rule, state: AlertState, since: datetime | None, *, fired: bo
     if state is AlertState.OK and fired and rule.timing.resolve_after is not None:
         return f"it holds, but it is old news: it was closed after {rule.timing.resolve_after}"
     if state is AlertState.OK:
-        return (
-            f"it holds; either it began in this very instant, or it is held back: at most {rule.limit} are told at once"
-        )
+        return f"it holds, but it is held back: at most {rule.limit} are told at once"
     return None
 
 

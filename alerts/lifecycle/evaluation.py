@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from streams.contracts.alert import AlertState, Severity
+from streams.contracts.alert import AlertChanged, AlertState, Severity
 from streams.contracts.assessments import Fact
 
 
@@ -90,8 +90,9 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="
     `waiting_since`: since when it is pending, clearing, or waiting to step down. `evaluation` is the last one that
     mattered; `due_at` the next instant at which time alone changes something. `seen_at`: when its facts were last
     assessed, kept for rules with a `max_age`. `fired`: the last instants at which it began to fire, kept for flap
-    damping; `damped`: it is clearing for the time that flapping takes. `held_from`: it is beyond the limit of its rule
-    and others were last told this state; `None` for an alert that is told.
+    damping; `damped`: it is clearing for the time that flapping takes. `held_from`: others do not know that it fires,
+    and were last told this state; `None` for an alert that is told. `untold`: what is to be said of it where it began
+    to fire in an instant that is not over; empty for one beyond the limit of its rule.
     """
 
     fingerprint: str
@@ -110,3 +111,4 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="
     fired: tuple[datetime, ...] = ()
     damped: bool = False
     held_from: AlertState | None = None
+    untold: tuple[AlertChanged, ...] = ()

@@ -1,8 +1,8 @@
 """Rule kind `sequence`: `first` came true, and `then` did not come true within the time.
 
 The wait begins when `first` becomes true (not while it stays so) and is half-open: an answer at exactly the end comes
-too late, one in the instant of `first` counts whatever their order. `then` ends the wait, and the alert. Unknown
-neither begins a wait nor answers one.
+too late (it fires and ends in one instant, which nobody is told), one in the instant of `first` counts whatever their
+order. `then` ends the wait, and the alert. Unknown neither begins a wait nor answers one.
 """
 
 from collections.abc import Mapping

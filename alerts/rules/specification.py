@@ -74,7 +74,7 @@ class _RuleSpec(_Strict):
         ge=1,
         le=100_000,
         description="alerts told at a time, in each partition; beyond "
-        "it the worst are kept and one alert says how many are held back",
+        "it the worst are kept and one alert says how many are held back; decided when an instant is over",
     )
 
 

@@ -20,7 +20,17 @@ from streams.adapters.metrics.worker import WorkerMetrics
 from streams.contracts.alert import AlertChanged, AlertState
 from streams.contracts.events import Event
 from streams.runtime.ports import Admitted, InMemoryStateStore
-from tests.support.rule_road import LADDER, T0, RuleRoad, as_item, measure, price, rules_from, threshold_rules
+from tests.support.rule_road import (
+    LADDER,
+    T0,
+    RuleRoad,
+    alerts_in,
+    as_item,
+    measure,
+    price,
+    rules_from,
+    threshold_rules,
+)
 
 UNTIL = datetime(2026, 11, 23, 23, 59, 59, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -56,10 +66,10 @@ def test_what_is_no_assessment_goes_to_the_dead_letters_and_the_rest_goes_on() -
     core = RulesCore(partition=0, rules=threshold_rules(), store=InMemoryStateStore())
     bad = RuleRoad(threshold_rules())
     (alert,) = bad.take(price(T0, 101.0))
-    items = [msgspec.Raw(b"nonsense"), as_item(alert), as_item(price(T0, 101.0))]
+    items = [msgspec.Raw(b"nonsense"), as_item(alert), as_item(price(T0, 101.0)), as_item(T0 + timedelta(minutes=1))]
     outcome = core.process(Admitted(position=7, items=items))
     assert [(d.reason, d.index) for d in outcome.dead_letters] == [("not_json", 0), ("wrong_topic", 1)]
-    assert len(outcome.outputs) == 1
+    assert [c.rule for c in alerts_in(outcome.outputs)] == [alert.rule]
 
 
 def test_what_it_does_is_counted_and_published_once() -> None:

@@ -166,7 +166,7 @@ def test_over_its_limit_a_rule_keeps_the_worst_and_one_alert_says_how_many_are_h
     assert (over.values["held"], over.values["firing"], over.labels) == (1.0, 3.0, {"rule": "high", "partition": "0"})
     road.take(quote(6, "dysprosium", 250.0), T0 + 7 * MINUTE)
     assert [(c.labels["material"], c.to_state.value, c.reason) for c in of(road)[2:]] == [
-        ("terbium", "ok", "over_limit"), ("dysprosium", "firing", "within_limit"),
+        ("terbium", "ok", "over_limit"), ("dysprosium", "firing", "condition_met"),
     ]  # fmt: skip
     assert "not over" in of(road)[2].summary
 
