@@ -20,14 +20,19 @@ WAVE = 31
 """Observations of one half of the wave: one more than the rule looks back, so every rise is seen once."""
 
 
-def price_events(count: int, *, start: int = 0) -> Iterator[tuple[str, str, bytes]]:
-    """Yield `(key, id, structured CloudEvent)` of `count` events over 96 series, in the order of their time."""
+def price_events(
+    count: int, *, start: int = 0, begins_at: datetime = T0, step: timedelta = timedelta(milliseconds=1)
+) -> Iterator[tuple[str, str, bytes]]:
+    """Yield `(key, id, structured CloudEvent)` of `count` events over 96 series, in the order of their time.
+
+    The first is recorded at `begins_at`, each `step` after the one before.
+    """
     for number in range(start, start + count):
         material, assessor = SERIES[number % len(SERIES)]
         observation = number // len(SERIES)
         high = ((observation + number % len(SERIES)) // WAVE) % 2
         day = FIRST_DAY + timedelta(days=observation)
-        at = T0 + timedelta(milliseconds=number)
+        at = begins_at + number * step
         event = Event(
             id=f"bench-{number}", source="bench", subject=material, occurred_at=at, recorded_at=at,
             data=PriceQuoted(

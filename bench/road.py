@@ -7,6 +7,7 @@ the process from readiness on. Latency is measured with all stages up. Figures a
 import threading
 import time
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from streams.contracts.codec import decode_event
 from streams.contracts.events import Tick
 from streams.contracts.records import SignalRecord, decode_linked, encode
 from streams.contracts.topics import ALERTS, ASSESSMENTS, PRICE, SIGNALS, partition_of, topic_name
+from streams.runtime.clock import utc_now
 
 PARTITIONS = 4
 
@@ -249,7 +251,8 @@ def measure_latency(bootstrap: str, folder: Path, *, rate: int, seconds: int) ->
     """Measure event to alert through the whole road at a steady rate of single events, `seconds` after the warm-up."""
     bench = Bench(bootstrap, folder, prefix="blat")
     kinds = ("intake", "scoring", "alerts")
-    workers = [start_worker("work", k, bootstrap=bootstrap, prefix=bench.prefix, folder=folder) for k in kinds]
+    ticks = ("--tick-seconds", "1")  # as a stack runs it: what fires last before a silence waits for a tick
+    workers = [start_worker("work", k, *ticks, bootstrap=bootstrap, prefix=bench.prefix, folder=folder) for k in kinds]
     sent: dict[str, float] = {}
     seen: list[tuple[float, float]] = []
     stop = threading.Event()
@@ -302,8 +305,8 @@ def _percentiles(took_seconds: list[float]) -> dict[str, float | None]:
 
 def _produce_at(bench: Bench, *, rate: int, count: int, sent: dict[str, float]) -> None:
     producer = KafkaProducer(bootstrap_servers=bench.bootstrap, acks="all", linger_ms=0)
-    begin = time.monotonic()
-    for number, (key, event_id, value) in enumerate(price_events(count)):
+    begin, step = time.monotonic(), timedelta(seconds=1 / rate)
+    for number, (key, event_id, value) in enumerate(price_events(count, begins_at=utc_now(), step=step)):
         ahead = begin + number / rate - time.monotonic()
         if ahead > 0:
             time.sleep(ahead)

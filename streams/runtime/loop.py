@@ -93,6 +93,8 @@ class StageLoop:
         await self._send_dead_letters(state, message, outcome.dead_letters)
         state.marks = marks
         state.position = message.offset
+        if admitted is not None and admitted.segments:
+            state.taken_at_seconds = monotonic_seconds()
         await self._account(state, ticked=admitted is not None and bool(admitted.ticks))
         return result, outcome
 

@@ -30,7 +30,8 @@ class RuntimeSettings:
 
     `app_id` names the consumer group and, with the stage, the changelog `<app_id>-<stage>-changelog`. `data_directory`
     set means a durable local copy per partition below it, apart by cluster and app; `None` keeps state in memory only.
-    `tick_seconds` set makes this worker send a tick that often into each owned partition of a signals source.
+    `tick_seconds` set makes this worker send a tick that often into each owned partition of a signals source, and
+    one more into a partition that took events and then none for `closing_quiet_seconds` (`None`: no such ticks).
     `static_member` is for a supervisor that restarts at once (1.4 s instead of 5.5-7.7); static members do not leave
     on SIGTERM, so never with scaling. `stall_limit_seconds` is how long the event loop may stand still before the
     worker ends itself; `None` switches the watchdog off (tests of the fences behind it).
@@ -45,6 +46,7 @@ class RuntimeSettings:
     dead_letter_limits: DeadLetterLimits = field(default_factory=DeadLetterLimits)
     data_directory: Path | None = None
     tick_seconds: float | None = None
+    closing_quiet_seconds: float | None = 0.05
     maximum_tick_jump_seconds: float | None = 5.0
     static_member: str | None = None
     stall_limit_seconds: float | None = 6.0

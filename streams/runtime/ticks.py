@@ -3,6 +3,9 @@
 Two workers may tick one partition for a moment, or none during a rebalance: harmless, the largest tick counts. A
 worker whose clock is ahead would move time for its partitions for good, so a jump of the wall clock against the
 monotonic one is refused (RUNTIME.md 2.8).
+
+Besides the regular ticks a partition that went quiet gets one more, a closing tick: what is told once an instant is
+over would else wait for the next regular one. While events flow the next event closes the instant.
 """
 
 from dataclasses import dataclass
@@ -15,6 +18,14 @@ class TickDecision(StrEnum):
 
     SEND = "send"
     CLOCK_JUMPED = "clock_jumped"
+
+
+class ClosingReason(StrEnum):
+    """Why a partition gets a closing tick (`quiet`), or gets none."""
+
+    QUIET = "quiet"
+    NOTHING_NEW = "nothing_new"
+    EVENTS_FLOW = "events_flow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +46,28 @@ def decide_tick(anchor: ClockReading | None, now: ClockReading, *, maximum_jump_
     wall_seconds = (now.wall - anchor.wall).total_seconds()
     drift_seconds = wall_seconds - (now.monotonic_seconds - anchor.monotonic_seconds)
     return TickDecision.CLOCK_JUMPED if drift_seconds > maximum_jump_seconds else TickDecision.SEND
+
+
+@dataclass(frozen=True, slots=True)
+class ClosingDecision:
+    """Whether a partition gets a closing tick, and in how many seconds to ask again where it does not."""
+
+    reason: ClosingReason
+    ask_again_seconds: float
+
+
+def decide_closing(
+    *, taken_at_seconds: float | None, ticked_at_seconds: float | None, now_seconds: float, quiet_seconds: float
+) -> ClosingDecision:
+    """Say whether a partition whose last event was taken at `taken_at_seconds` gets a closing tick (`None`: no event).
+
+    `ticked_at_seconds` is when the last tick of any sort was sent to it (`None`: none yet): what was taken before is
+    closed by that. All instants are readings of one monotonic clock, in seconds. Asked again when it says, no event
+    waits for its closing tick longer than `quiet_seconds`.
+    """
+    if taken_at_seconds is None or (ticked_at_seconds is not None and taken_at_seconds <= ticked_at_seconds):
+        return ClosingDecision(ClosingReason.NOTHING_NEW, quiet_seconds)
+    left_seconds = taken_at_seconds + quiet_seconds - now_seconds
+    if left_seconds > 0:
+        return ClosingDecision(ClosingReason.EVENTS_FLOW, left_seconds)
+    return ClosingDecision(ClosingReason.QUIET, quiet_seconds)

@@ -1,0 +1,80 @@
+"""What fires last before a silence is told soon: a closing tick ends its instant long before the next regular one."""
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from datetime import date, timedelta
+
+import pytest
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+
+from streams.contracts.alert import AlertChanged, AlertState
+from streams.contracts.codec import decode_event, encode_event
+from streams.contracts.events import Event
+from streams.contracts.price import PriceQuoted
+from streams.contracts.provenance import Provenance
+from streams.contracts.records import decode_linked
+from streams.contracts.topics import ALERTS, PRICE, SIGNALS, partition_of, topic_name
+from streams.runtime.clock import utc_now
+from tests.support.brokers import KafkaCluster
+from tests.support.provisioning import provision
+from tests.support.road import Road
+from tests.support.waiting import wait_until
+
+pytestmark = [pytest.mark.integration, pytest.mark.e2e]
+
+TICK_SECONDS = 600.0
+MATERIAL = "dysprosium"
+PARTITION = partition_of(MATERIAL, partitions=4)
+
+
+def _rise() -> list[bytes]:
+    """Thirty observations and one that is higher by two fifths: the shipped rule about a change over 30 fires."""
+    made = []
+    for n in range(31):
+        at = utc_now()
+        data = PriceQuoted(
+            material=MATERIAL, form="oxide", basis="FOB China", assessor="test", amount=140.0 if n == 30 else 100.0,
+            currency="USD", per_unit="kg", reference_period=(date(2026, 1, 1) + timedelta(days=n)).isoformat(),
+            provenance=Provenance(source="test", synthetic=True),
+        )  # fmt: skip
+        event = Event(id=f"lone-{n}", source="test", subject=MATERIAL, occurred_at=at, recorded_at=at, data=data)
+        made.append(encode_event(event))
+    return made
+
+
+def test_the_last_event_before_a_silence_is_told_long_before_the_next_tick(
+    kafka: KafkaCluster, fresh_prefix: Callable[[], str]
+) -> None:
+    """Nobody waits for an alert because nothing else happens; and a silence costs one tick, not one a look."""
+    prefix = fresh_prefix()
+    provision(kafka, prefix=prefix)
+    with Road(kafka.bootstrap, prefix, tick_seconds=TICK_SECONDS) as road:
+        road.start_all()
+        with closing(KafkaConsumer(bootstrap_servers=kafka.bootstrap, group_id=None)) as reader:
+            alerts = TopicPartition(topic_name(ALERTS, prefix=prefix), PARTITION)
+            signals = TopicPartition(topic_name(SIGNALS, prefix=prefix), PARTITION)
+            reader.assign([alerts])
+            reader.seek_to_beginning(alerts)
+            with closing(KafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all")) as producer:
+                for value in _rise():
+                    producer.send(topic_name(PRICE, prefix=prefix), key=MATERIAL.encode(), value=value,
+                                  partition=PARTITION)  # fmt: skip
+                producer.flush()
+            sent_at, fired = time.monotonic(), list[AlertChanged]()
+
+            def told() -> bool:
+                for records in reader.poll(timeout_ms=100).values():
+                    for record in records:
+                        changes = [decode_event(item).data for item in decode_linked(record.value).x]
+                        fired.extend(c for c in changes
+                                     if isinstance(c, AlertChanged) and c.to_state is AlertState.FIRING)  # fmt: skip
+                return bool(fired)
+
+            wait_until(told, timeout_seconds=20, what="the alert about the last event")
+            print(f"told {time.monotonic() - sent_at:.3f} s after the last event was sent")
+            assert "lone-30" in fired[0].causes
+            stood = reader.end_offsets([signals])[signals]
+            fired.clear()
+            assert reader.poll(timeout_ms=2_000) == {}  # a long time for closing ticks, which go as far as this topic
+            assert reader.end_offsets([signals])[signals] == stood
