@@ -134,8 +134,6 @@ def _reading(name: str, facts: Mapping[str, Fact]) -> Reading:
         return _ratio(facts, "effective_cover_days_count", "licence_lead_days_count")
     if name == "survive_to_recover_ratio":
         return _ratio(facts, "time_to_survive_days_count", "time_to_recover_days_count")
-    if name == "premium_ratio" and facts.get("thin"):
-        return None
     return _number(facts.get(name))
 
 
@@ -157,7 +155,7 @@ def figure_names(assessed: RiskAssessed) -> tuple[str, ...]:
 def read_figures(assessed: RiskAssessed) -> tuple[Reading, ...]:
     """Return the figures of an assessment, in the order of `figure_names`."""
     facts = assessed.facts
-    if assessed.aspect == "price":  # by far the most; the same as below
+    if assessed.aspect == "price":  # by far the most, and a premium on a thin market is none
         change: Any = facts.get("change_30_observations_ratio")
         volatility: Any = facts.get("volatility_to_median_ratio")
         premium: Any = None if facts.get("thin") else facts.get("premium_ratio")

@@ -158,6 +158,10 @@ BAD_DATA: dict[str, tuple[str, dict[str, Any], str, str]] = {
     "a quoted day that is not in the calendar": (
         "PriceQuoted", {"reference_period": "2025-02-30"}, "out_of_range", "/data/reference_period",
     ),
+    "a month written with a slash": (
+        "PriceQuoted", {"reference_period": "2025/02"}, "out_of_range", "/data/reference_period",
+    ),
+    "an assessor that is no identifier": ("PriceQuoted", {"assessor": "a b"}, "out_of_range", "/data/assessor"),
     "output of a year before the calendar": (
         "CapacityReported", {"actual_period": "0000"}, "out_of_range", "/data/actual_period",
     ),

@@ -128,6 +128,17 @@ def test_a_correction_walks_the_recursion_again() -> None:
     assert wrong.peak == right.peak
 
 
+@pytest.mark.parametrize("before", [0, 40])
+def test_a_late_quote_into_a_full_ring_gives_the_series_that_would_have_been(before: int) -> None:
+    """It pushes out the oldest of the ring, whether or not one was pushed out before."""
+    told = [quote(n, p) for n, p in enumerate(sawtooth(before + 32))]
+    late = series(*told[: before + 20], *told[before + 21 :], told[before + 20])
+    right = series(*told)
+    assert (late.variances, late.trail, late.peak) == (right.variances, right.trail, right.peak)
+    assert late.earlier == right.earlier
+    assert late.earlier is not None
+
+
 def test_drawdown_is_from_the_highest_price_ever_seen() -> None:
     """The peak counts after it has left the ring."""
     held = walk([100.0, 400.0, *([200.0] * 60), 100.0])
