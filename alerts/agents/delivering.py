@@ -91,8 +91,11 @@ class DeliveryService:
 
     def _forget_old(self, now_seconds: float) -> None:
         limit = RESEND_AFTER.total_seconds()
-        for attempt in [a for a, sent in self._under_way.items() if now_seconds - sent > limit]:
-            del self._under_way[attempt]
+        while self._under_way:
+            first = next(iter(self._under_way))  # in the order in which they were sent
+            if now_seconds - self._under_way[first] <= limit:
+                break
+            del self._under_way[first]
 
     def _ready_cores(self, app: SafeApp) -> list[tuple[int, LedgerCore]]:
         cores = app.stores[STAGE].cores

@@ -99,8 +99,8 @@ class SeriesAtHand:
         """Add an observation of a period later than all there are."""
         ring, variances = self.ring, self._variances
         if len(ring) == PRICE_LIMIT:
-            first = ring[0]
-            self._left, self._left_variance = first, variances[0]
+            self._left = first = ring[0]
+            self._left_variance = variances[0]
             self._left_peak = max(self._left_peak, first.value)
         variance = 0.0
         if self._is_daily:

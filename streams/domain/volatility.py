@@ -5,7 +5,7 @@ is counted in weekdays, so that a gap is a return over several days and never a 
 """
 
 from array import array
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from datetime import date
 from functools import lru_cache
 
@@ -77,13 +77,14 @@ class TrailAtHand:
         days, volatilities, ordered = self._days, self._volatilities, self._ordered
         first = _short(newest - YEAR_DAYS)
         while days and days[0] < first:
-            del ordered[bisect_left(ordered, volatilities[0])]
-            del days[0], volatilities[0]
+            del ordered[bisect_left(ordered, volatilities.pop(0))]
+            days.pop(0)
         short = _short(day)
         if short >= first:
             days.append(short)
             volatilities.append(min(_HIGHEST, volatility))
-            insort(ordered, volatilities[-1])
+            single = volatilities[-1]
+            ordered.insert(bisect_left(ordered, single), single)
 
     def cut(self, day: int) -> None:
         """Forget a day and what is later, to be walked again from there."""

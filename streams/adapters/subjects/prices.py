@@ -15,7 +15,7 @@ from streams.contracts.assessments import Fact
 from streams.contracts.events import Event
 from streams.contracts.price import PriceQuoted
 from streams.domain.conversions import Conversions
-from streams.domain.observations import Observation, digest_of, observation
+from streams.domain.observations import Observation, digest_of
 from streams.domain.price_at_hand import first_series
 from streams.domain.price_comparison import NEAR_DAYS, days_apart
 from streams.domain.price_market import thin_of
@@ -38,10 +38,8 @@ class Prices(Subject):
         """Enter a quote into its series; a repeat or a superseded figure says nothing."""
         quote = event.data
         assert isinstance(quote, PriceQuoted)
-        seen = observation(
-            period=quote.reference_period, value=quote.amount, recorded_at=event.recorded_at,
-            digest=digest_of(source=event.source, event=event.id),
-        )  # fmt: skip
+        digest = digest_of(source=event.source, event=event.id)
+        seen = Observation(quote.reference_period, quote.amount, event.recorded_at.timestamp(), digest)
         desk = desk_of(place, quote.material)
         row = desk.row_of(quote)
         if row is None:
