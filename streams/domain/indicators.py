@@ -180,9 +180,9 @@ def _plant(risk: RiskAssessed) -> IndicatorAssessed | None:
 
 def _premium(risk: RiskAssessed) -> IndicatorAssessed | None:
     """A quote outside China against China's: a premium counts with its volume, else it is a thin market."""
-    premium = _number(risk.facts, "premium_ratio")
-    if premium is None:
-        return None
+    premium = risk.facts.get("premium_ratio")
+    if not isinstance(premium, float):
+        return None  # by far the most
     share = _number(risk.facts, "premium_volume_share_ratio")
     small: Verdict = "does_not_hold" if premium < PREMIUM_RATIO else "open"
     counts = premium >= PREMIUM_RATIO and share is not None and share >= PREMIUM_VOLUME_SHARE

@@ -20,7 +20,7 @@ from streams.domain.price_comparison import (
     terms_of,
 )
 from streams.domain.price_places import Place
-from streams.domain.prices import PRICE_LIMIT, PriceIdentity, SeriesView, identity_in_words, relative_change
+from streams.domain.prices import PRICE_LIMIT, Gap, PriceIdentity, SeriesView, identity_in_words, relative_change
 
 
 class MarketParameters(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,7 +147,7 @@ class Market:
         return sum(sorted(weighted)) if weighted else None
 
 
-def assessor_facts(series: SeriesView, twins: Iterable[SeriesView]) -> dict[str, Fact]:
+def assessor_gap(series: SeriesView, twins: Iterable[SeriesView]) -> Gap:
     """Return the largest gap to another assessor of the same series otherwise: larger / smaller - 1, and who it is.
 
     `None` where no other assessor quoted within a fortnight (of a longer period: for the same one).
@@ -167,9 +167,7 @@ def assessor_facts(series: SeriesView, twins: Iterable[SeriesView]) -> dict[str,
         gap = relative_change(max(last.value, seen.value), old=min(last.value, seen.value))
         if gap is not None and gap > widest:
             widest, who = gap, identity.assessor
-    if who is None:
-        return {"assessor_gap_ratio": None}
-    return {"assessor_gap_ratio": widest, "assessor_gap_with": who}
+    return (None, None) if who is None else (widest, who)
 
 
 def _are_twins(one: PriceIdentity, other: PriceIdentity) -> bool:

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from streams.contracts.assessments import Fact
 from streams.domain.price_comparison import NEAR_DAYS
-from streams.domain.price_market import assessor_facts
-from streams.domain.prices import SeriesView, relative_change
+from streams.domain.price_market import assessor_gap
+from streams.domain.prices import Gap, SeriesView, relative_change
 from streams.domain.volatility import ordinal_of
 
 
@@ -13,7 +12,7 @@ class Panel:
     """The last quotes of a panel in columns, so that the widest gap is a look at the ends and not at every pair.
 
     Slots are in the order of the series given. All series are of one material, form, basis, grade, currency, unit,
-    content, VAT and length of period. `facts` says the same as `price_market.assessor_facts` of each series beside the
+    content, VAT and length of period. `gap` says the same as `price_market.assessor_gap` of each series beside the
     others; of two others that are as far away the first counts.
     """
 
@@ -52,22 +51,22 @@ class Panel:
         """Tell whether made-up quotes are among the last ones."""
         return True in self._synthetic
 
-    def facts(self, slot: int) -> dict[str, Fact]:
-        """Return the largest gap to another assessor, as `assessor_facts` does."""
+    def gap(self, slot: int) -> Gap:
+        """Return the largest gap to another assessor, as `assessor_gap` does."""
         values = self._values
         if len(values) == 1:
-            return {"assessor_gap_ratio": None}
+            return None, None
         if not self._daily or not self._are_near():
-            return assessor_facts(self.series[slot], self.series)
+            return assessor_gap(self.series[slot], self.series)
         own, highest, lowest = values[slot], self._highest, self._lowest
         if highest == lowest:
             other = 0 if slot else 1
-            return {"assessor_gap_ratio": 0.0, "assessor_gap_with": self._assessors[other]}
+            return 0.0, self._assessors[other]
         above, below = relative_change(highest, old=own), relative_change(own, old=lowest)
         if above is None or below is None:
-            return assessor_facts(self.series[slot], self.series)
+            return assessor_gap(self.series[slot], self.series)
         if above == below:
             other = min(values.index(highest), values.index(lowest))
         else:
             other = values.index(highest if above > below else lowest)
-        return {"assessor_gap_ratio": max(above, below), "assessor_gap_with": self._assessors[other]}
+        return max(above, below), self._assessors[other]

@@ -1,9 +1,9 @@
 """Price series: identity by full basis (DOMAIN section 4), change, volatility and drawdown. Unknown stays `None`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from math import isfinite
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import msgspec
 
@@ -171,17 +171,24 @@ def relative_change(new: float, *, old: float) -> float | None:
     return change if isfinite(change) else None
 
 
-def price_facts(series: Quoted, market: dict[str, Fact] | None = None) -> tuple[dict[str, Fact], tuple[str, ...]]:
+Gap: TypeAlias = tuple[float | None, str | None]
+"""The largest gap to another assessor (larger / smaller - 1), and who that is; `None` where nobody near quotes it."""
+
+
+def price_facts(
+    series: Quoted, *, gap: Gap = (None, None), thin: bool | None = None, premium: Mapping[str, Fact] | None = None
+) -> tuple[dict[str, Fact], tuple[str, ...]]:
     """Return the facts of a series and the names of those that are unknown.
 
     `last_amount` in the labelled currency and unit; `change_previous_ratio` and `change_30_observations_ratio` are
     last / earlier - 1, `None` with too few observations; `observations_count` is 1 to 31; `volatility_ratio` is
     annualised, `volatility_to_median_ratio` against its one-year median (`None` where that is zero, the price of half a
-    year that nobody moved); `drawdown_ratio` 0..1 from the
-    highest value since the series began. `market` are the facts that need other series (`streams.domain.price_market`).
+    year that nobody moved); `drawdown_ratio` 0..1 from the highest value since the series began. `gap`, `thin` and
+    `premium` (of a series outside China) need other series (`streams.domain.price_market`).
     """
-    ring = series.ring
-    last, count = ring[-1].value, len(ring)
+    ring, (gap_ratio, gap_with) = series.ring, gap
+    newest, count = ring[-1], len(ring)
+    last = newest.value
     volatility, median = series.volatility_ratio, series.volatility_median_ratio
     facts: dict[str, Fact] = {
         "last_amount": last,
@@ -189,11 +196,15 @@ def price_facts(series: Quoted, market: dict[str, Fact] | None = None) -> tuple[
         "change_30_observations_ratio": relative_change(last, old=ring[0].value) if count == PRICE_LIMIT else None,
         "observations_count": float(count),
         "volume_share_ratio": series.volume_share_ratio,
-        "reference_period": ring[-1].period,
+        "reference_period": newest.period,
         "volatility_ratio": volatility,
         "volatility_to_median_ratio": volatility / median if median and volatility is not None else None,
         "drawdown_ratio": 1 - last / series.peak,
+        "assessor_gap_ratio": gap_ratio,
+        "thin": thin,
     }
-    if market is not None:
-        facts.update(market)
+    if gap_with is not None:
+        facts["assessor_gap_with"] = gap_with
+    if premium is not None:
+        facts.update(premium)
     return facts, tuple([name for name, value in facts.items() if value is None])

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.contracts.provenance import Provenance
-from streams.domain.price_market import assessor_facts
+from streams.domain.price_market import assessor_gap
 from streams.domain.price_panel import Panel
 from streams.domain.prices import PriceSeries
 from tests.support.prices import next_series, quote, seen, series
@@ -39,13 +39,13 @@ def test_a_panel_says_what_looking_at_every_pair_says(
         held[slot] = longer
         panel.put(slot, longer)
         for each in range(size):
-            found, expected = panel.facts(each), assessor_facts(held[each], held)
-            assert found["assessor_gap_ratio"] == expected["assessor_gap_ratio"]
-            who = found.get("assessor_gap_with")
-            assert (who is None) == ("assessor_gap_with" not in expected)
+            found, expected = panel.gap(each), assessor_gap(held[each], held)
+            assert found[0] == expected[0]
+            who = found[1]
+            assert (who is None) == (expected[1] is None)
             if who is not None:
                 beside = [other for other in held if other.identity.assessor == who]
-                assert assessor_facts(held[each], beside)["assessor_gap_ratio"] == expected["assessor_gap_ratio"]
+                assert assessor_gap(held[each], beside)[0] == expected[0]
                 assert who != held[each].identity.assessor
 
 
@@ -60,12 +60,12 @@ def test_one_made_up_quote_makes_a_panel_made_up() -> None:
 def test_a_gap_that_no_number_holds_is_no_gap() -> None:
     """Infinity would be null on the wire without saying so; the other assessor's figure still counts."""
     held = [series(quote(0, 1e12)), series(quote(0, 5e-324, assessor="b")), series(quote(0, 2e12, assessor="c"))]
-    assert Panel(held[:2]).facts(0) == {"assessor_gap_ratio": None}
-    assert Panel(held).facts(0) == {"assessor_gap_ratio": 1.0, "assessor_gap_with": "c"}
+    assert Panel(held[:2]).gap(0) == (None, None)
+    assert Panel(held).gap(0) == (1.0, "c")
 
 
 def test_of_two_assessors_as_far_away_the_first_is_named() -> None:
     """Half and double the price are the same gap, larger over smaller."""
     held = [series(quote(0, amount, assessor=name)) for name, amount in (("a", 4.0), ("b", 2.0), ("c", 1.0))]
-    assert Panel(held).facts(1) == {"assessor_gap_ratio": 1.0, "assessor_gap_with": "a"}
-    assert Panel(held[::-1]).facts(1) == {"assessor_gap_ratio": 1.0, "assessor_gap_with": "c"}
+    assert Panel(held).gap(1) == (1.0, "a")
+    assert Panel(held[::-1]).gap(1) == (1.0, "c")

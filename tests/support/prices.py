@@ -47,7 +47,7 @@ def next_series(held: PriceSeries | None, q: PriceQuoted, new: Observation) -> P
 
 def facts_of(held: PriceSeries, market: dict[str, Fact] | None = None) -> tuple[dict[str, Fact], tuple[str, ...]]:
     """Return the facts of a series, and which are unknown."""
-    return price_facts(SeriesAtHand(held), market)
+    return price_facts(SeriesAtHand(held), premium=market)
 
 
 def series(*quotes: PriceQuoted) -> PriceSeries:

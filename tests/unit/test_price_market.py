@@ -6,7 +6,7 @@ import pytest
 
 from streams.contracts.assessments import Fact
 from streams.domain.conversions import Conversions
-from streams.domain.price_market import Market, assessor_facts, counterpart, thin_of
+from streams.domain.price_market import Market, assessor_gap, counterpart, thin_of
 from streams.domain.prices import PriceSeries
 from tests.support.prices import day, facts_of, quote, series, walk
 
@@ -99,8 +99,8 @@ def test_a_move_on_little_volume_is_thin_too() -> None:
 def test_assessors_that_differ_twofold_are_a_conflict() -> None:
     """Yttrium in November 2025: two assessors a fortnight apart in price as in time."""
     own = europe(126.0)
-    found = assessor_facts(own, [own, europe(270.0, assessor="b"), europe(130.0, assessor="c")])
-    assert found == {"assessor_gap_ratio": pytest.approx(270 / 126 - 1), "assessor_gap_with": "b"}
+    found = assessor_gap(own, [own, europe(270.0, assessor="b"), europe(130.0, assessor="c")])
+    assert found == (pytest.approx(270 / 126 - 1), "b")
 
 
 def test_only_the_same_series_of_another_assessor_counts() -> None:
@@ -110,10 +110,10 @@ def test_only_the_same_series_of_another_assessor_counts() -> None:
         {"form": "metal"}, {"number": 20},
     ]  # fmt: skip
     twins = [europe(270.0, **{"assessor": "b", **each}) for each in unlike]
-    assert assessor_facts(europe(126.0), twins) == {"assessor_gap_ratio": None}
+    assert assessor_gap(europe(126.0), twins) == (None, None)
     month, other = europe(reference_period="2025-01"), europe(9.0, reference_period="2025-02", assessor="b")
-    assert assessor_facts(month, [other]) == {"assessor_gap_ratio": None}
-    assert assessor_facts(europe(1e12), [europe(5e-324, assessor="b")]) == {"assessor_gap_ratio": None}
+    assert assessor_gap(month, [other]) == (None, None)
+    assert assessor_gap(europe(1e12), [europe(5e-324, assessor="b")]) == (None, None)
 
 
 def test_the_latest_prices_of_days_and_the_same_longer_period_are_compared() -> None:

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from streams.adapters.subjects.findings import risk
 from streams.adapters.subjects.material_page import enter
 from streams.adapters.subjects.price_desk import Row, desk_of, reread_desk
 from streams.adapters.subjects.subject import Finding, Place, Result, Subject
-from streams.contracts.assessments import Fact
+from streams.contracts.assessments import RiskAssessed
 from streams.contracts.events import Event
 from streams.contracts.price import PriceQuoted
 from streams.domain.conversions import Conversions
@@ -82,18 +81,17 @@ class Prices(Subject):
         quote: Any = event.data
         series = row.series
         synthetic = series.synthetic or quote.provenance.synthetic or row.panel.is_synthetic
-        premium: Fact = None
-        market = row.panel.facts(row.slot)
+        premium = None
         if row.side is Side.OUTSIDE:
-            facts = row.market.premium_facts(row.place, table=self._conversions())
-            premium = facts["premium_ratio"]
-            market = facts | market
+            premium = row.market.premium_facts(row.place, table=self._conversions())
             synthetic = synthetic or any(other.synthetic for other in row.market.chinese)
-        market["thin"] = thin_of(series, premium_ratio=premium)
-        return risk(
-            event, provenance=quote.provenance, aspect="price", labels=row.labels, facts=price_facts(series, market),
-            name=name, synthetic=synthetic, entity=row.entity,
+        thin = thin_of(series, premium_ratio=premium["premium_ratio"] if premium is not None else None)
+        facts, missing = price_facts(series, gap=row.panel.gap(row.slot), thin=thin, premium=premium)
+        data = RiskAssessed(
+            material=quote.material, aspect="price", at=event.recorded_at, labels=row.labels, facts=facts,
+            missing=missing, synthetic=synthetic, causes=(event.id,), sources=(quote.provenance.source,),
         )  # fmt: skip
+        return Finding(name=name, data=data, entity=row.entity)
 
 
 def _waiting(place: Place) -> list[Row]:
