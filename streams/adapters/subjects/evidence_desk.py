@@ -56,7 +56,8 @@ class EvidenceDesk:
                 return False
             entity = EvidenceAtHand(self._store.get(_evidence_key(name)), parameters=self._parameters)
             self._entities[name] = entity
-        self._heard[name] = entity
+        if not entity.waits:
+            self._heard[name] = entity
         return entity.hear(assessed, at=now)
 
     def keep(self) -> None:
