@@ -99,8 +99,9 @@ def test_a_move_on_little_volume_is_thin_too() -> None:
 def test_assessors_that_differ_twofold_are_a_conflict() -> None:
     """Yttrium in November 2025: two assessors a fortnight apart in price as in time."""
     own = europe(126.0)
-    found = assessor_gap(own, [own, europe(270.0, assessor="b"), europe(130.0, assessor="c")])
-    assert found == (pytest.approx(270 / 126 - 1), "b")
+    gap_ratio, who = assessor_gap(own, [own, europe(270.0, assessor="b"), europe(130.0, assessor="c")])
+    assert gap_ratio == pytest.approx(270 / 126 - 1)
+    assert who == "b"
 
 
 def test_only_the_same_series_of_another_assessor_counts() -> None:
