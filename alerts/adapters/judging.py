@@ -1,0 +1,199 @@
+"""Judging the alerts of one partition: what rules say of what is known, what becomes of their alerts, and who hears it.
+
+A judge belongs to one set of rules; heap, groups and counts are rebuilt from the state when it is made.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+
+from alerts.adapters.announcing import describe, untold
+from alerts.adapters.counting import RuleCounts
+from alerts.adapters.due import DueInstants
+from alerts.adapters.rules_state import alert_key, memory_key
+from alerts.adapters.seats import Seat, SeatBook, Seats
+from alerts.adapters.settlement import Settlement, as_told
+from alerts.lifecycle.evaluation import Alert, Evaluation, Verdict
+from alerts.lifecycle.life import FIRING_STATES, next_alert
+from alerts.lifecycle.transitions import Reason
+from alerts.rules.entities import Assessed, KnownEntity
+from alerts.rules.memory import RuleMemory
+from alerts.rules.rule import changes_nothing
+from alerts.rules.ruleset import OVER_LIMIT, Rule, Rules
+from streams.contracts.alert import AlertChanged
+from streams.contracts.assessments import MeasureAssessed
+from streams.runtime.ports import StateStore
+
+_STALE = Evaluation(verdict=Verdict.STALE)
+_FAILED = Evaluation(verdict=Verdict.ERROR)
+
+
+class Judge:
+    """The rules in force over one partition. `known` gives the last assessment of an entity, `say` tells a change."""
+
+    def __init__(
+        self, *, partition: int, rules: Rules, store: StateStore, counts: RuleCounts,
+        known: Callable[[Rule, dict[str, str]], Assessed | None], say: Callable[[AlertChanged], None],
+    ) -> None:  # fmt: skip
+        self.rules = rules
+        self.due = DueInstants()
+        self.seats = SeatBook(rules)
+        self._store = store
+        self._counts = counts
+        self._known = known
+        self._say = say
+        self.settlement = Settlement(
+            partition=partition, rules=rules, store=store, put=self.put, apply=self._apply, send=self.send, say=say
+        )
+        for _, value in store.items():
+            if isinstance(value, Alert) and value.rule in rules.by_id:
+                if value.due_at is not None:
+                    self.due.schedule(value.fingerprint, value.due_at)
+                self.settlement.recall(value)
+
+    def came_due(self, at: datetime, fingerprint: str) -> None:
+        """Handle an alert whose instant has come."""
+        alert: Alert | None = self._store.get(alert_key(fingerprint))
+        if alert is None or alert.due_at is None or alert.rule not in self.rules.by_id:
+            return
+        if alert.due_at > at:
+            self.due.schedule(fingerprint, alert.due_at)
+        else:
+            self.time_passed(alert, at)
+
+    def time_passed(self, alert: Alert, at: datetime) -> None:
+        """Evaluate an alert at an instant at which nothing but time has moved."""
+        rule = self.rules.by_id[alert.rule]
+        age = rule.timing.max_age
+        if rule.reads_time:
+            assessed = self._known(rule, alert.labels)
+            memory = self._store.get(memory_key(rule.id, alert.fingerprint)) if rule.keeps_memory else None
+            evaluation = self._evaluation(rule, assessed, at=at, prior=alert, memory=memory)
+            self._apply(rule, alert, evaluation, at=at, assessed=assessed)
+            return
+        evaluation = alert.evaluation or Evaluation(verdict=Verdict.CLEAR)
+        if age is not None and alert.seen_at is not None and at - alert.seen_at >= age:
+            assessed = self._known(rule, alert.labels)
+            evaluation = rule.stale(assessed, at=at) if assessed is not None else _STALE
+        self._apply(rule, alert, evaluation, at=at, assessed=None)
+
+    def put(self, alert: Alert) -> None:
+        """Keep an alert; what was known of when it stays as it is holds no more."""
+        self._store.put(alert_key(alert.fingerprint), alert)
+        self.seats.disturb(alert.fingerprint)
+
+    def meet(self, seats: Seats, assessed: Assessed, *, at: datetime) -> None:
+        """Evaluate the rules of an entity that may change something."""
+        if not seats.seats:
+            return
+        since, count = self._counts.stopwatch(), 0
+        for seat in seats.seats:
+            rule = seat.rule
+            if seat.calm is not None and seat.calm.holds(assessed):  # type: ignore[arg-type]
+                continue
+            count += 1
+            prior: Alert | None = self._store.get(seat.alert_key)
+            memory: RuleMemory | None = None
+            if rule.keeps_memory:
+                before = self._store.get(seat.memory_key)
+                memory = rule.observe(before, assessed, at=at)
+                if memory is not None and memory is not before:
+                    self._store.put(seat.memory_key, memory)
+            evaluation = self._evaluation(rule, assessed, at=at, prior=prior, memory=memory)
+            stays = self._judged(seat, prior, evaluation, at=at, assessed=assessed)
+            seat.note(assessed, evaluation, prior=prior, stays=stays)
+        self._counts.evaluated(count, since=since)
+
+    def _evaluation(
+        self, rule: Rule, assessed: Assessed | None, *, at: datetime, prior: Alert | None, memory: RuleMemory | None
+    ) -> Evaluation:
+        try:
+            evaluation = rule.evaluate(assessed, at=at, prior=prior, memory=memory)
+        except (ArithmeticError, ValueError, OverflowError):
+            evaluation = _FAILED  # figures of a size nobody thought of; a firing alert goes on firing
+        if evaluation.verdict is Verdict.ERROR:
+            self._counts.errors[rule.id] += 1
+        return evaluation
+
+    def _judged(self, seat: Seat, prior: Alert | None, now: Evaluation, *, at: datetime, assessed: Assessed) -> bool:
+        """Apply an evaluation to an alert; tell whether it stays as it is, at this instant and any later one."""
+        rule = seat.rule
+        ages = rule.timing.max_age is not None
+        if prior is None:
+            if now.verdict is Verdict.UNKNOWN and now.level is None:
+                return True  # what was never known is not lost: no_data is for facts that were there and went
+            quiet = now.verdict is Verdict.CLEAR and now.next_at is None and not ages
+            if quiet and (isinstance(assessed, MeasureAssessed) or rule.reads_time):
+                return True
+            prior = Alert(fingerprint=seat.fingerprint, rule=rule.id, labels=seat.labels)
+            if quiet:
+                self.put(prior)
+                return False
+        elif not ages and changes_nothing(prior, now):
+            return True  # by far the most assessments
+        if ages:
+            prior = msgspec.structs.replace(prior, seen_at=at)
+            self.put(prior)
+        return self._apply(rule, prior, now, at=at, assessed=assessed)
+
+    def _apply(self, rule: Rule, prior: Alert, now: Evaluation, *, at: datetime, assessed: Assessed | None) -> bool:
+        """Apply an evaluation; tell whether the alert stays as it is, at this instant and any later one."""
+        advance = next_alert(prior, now, rule.timing, at=at)
+        alert = advance.next
+        if alert != prior:
+            fires = alert.state in FIRING_STATES
+            begins = fires and prior.state not in FIRING_STATES and rule.id != OVER_LIMIT
+            if begins or (fires and prior.untold and advance.changed):
+                said = untold(rule, prior, alert, now, reason=advance.reason, at=at, assessed=assessed)
+                alert = msgspec.structs.replace(alert, untold=said)
+            if fires != (prior.state in FIRING_STATES) or alert.level != prior.level:
+                alert = self.settlement.limited(rule, prior, alert, at=at)
+            self.put(alert)
+            if alert.due_at is not None and alert.due_at != prior.due_at:
+                self.due.schedule(prior.fingerprint, alert.due_at)
+            if alert.state is not prior.state:
+                self._counts.moved(rule.id, alert.state)
+                self.settlement.moved(prior, alert, at=at)
+        elif not advance.changed:
+            return alert.due_at is None and alert.waiting_since is None
+        if not advance.changed or alert.held_from is not None:
+            return False
+        told = prior
+        if prior.held_from is not None:  # it was held back: others know another state than the one it left
+            told = as_told(prior)
+            if told.state is alert.state:
+                return False
+        self.send(rule, told, alert, now, reason=advance.reason, at=at, assessed=assessed)
+        return False
+
+    def reconsider(self, touched: set[str], fresh: set[str], *, at: datetime) -> set[str]:
+        """Evaluate rules that are new or changed on what is known of every entity; return whose alerts these are."""
+        known = [(key, value.assessed) for key, value in self._store.items() if isinstance(value, KnownEntity)]
+        met: set[str] = set()
+        for _, assessed in sorted(known, key=lambda entry: (entry[1].at, entry[0])):
+            for seat in self.seats.of(assessed).seats:
+                rule = seat.rule
+                if rule.id not in touched:
+                    continue
+                met.add(seat.fingerprint)
+                prior: Alert | None = self._store.get(seat.alert_key)
+                memory = self._store.get(seat.memory_key) if rule.keeps_memory else None
+                if rule.keeps_memory and rule.id in fresh:
+                    memory = rule.observe(memory, assessed, at=assessed.at)
+                    if memory is not None:
+                        self._store.put(seat.memory_key, memory)
+                age = rule.timing.resolve_after
+                if prior is None and age is not None and at - assessed.at >= age:
+                    continue  # news of before the rule that is old news by now
+                now = self._evaluation(rule, assessed, at=at, prior=prior, memory=memory)
+                self._judged(seat, prior, now, at=at, assessed=assessed)
+        return met
+
+    def send(
+        self, rule: Rule, prior: Alert, alert: Alert, now: Evaluation, *, reason: Reason, at: datetime,
+        assessed: Assessed | None,
+    ) -> None:  # fmt: skip
+        """Say that an alert changed."""
+        changed = describe(rule, prior, alert, now, reason=reason, at=at, assessed=assessed)
+        self._say(changed)
