@@ -17,10 +17,11 @@ from alerts.adapters.settlement import Settlement, as_told
 from alerts.lifecycle.evaluation import Alert, Evaluation, Verdict
 from alerts.lifecycle.life import FIRING_STATES, next_alert
 from alerts.lifecycle.transitions import Reason
-from alerts.rules.entities import Assessed, KnownEntity
+from alerts.rules.entities import Assessed, KnownEntity, SourceAssessed, labels_of
 from alerts.rules.memory import RuleMemory
 from alerts.rules.rule import changes_nothing
 from alerts.rules.ruleset import OVER_LIMIT, Rule, Rules
+from alerts.rules.wording import fingerprint_of
 from streams.contracts.alert import AlertChanged
 from streams.contracts.assessments import MeasureAssessed
 from streams.runtime.ports import StateStore
@@ -30,11 +31,14 @@ _FAILED = Evaluation(verdict=Verdict.ERROR)
 
 
 class Judge:
-    """The rules in force over one partition. `known` gives the last assessment of an entity, `say` tells a change."""
+    """The rules in force over one partition.
+
+    `known` gives the last assessment of an entity by its kind and labels, `say` tells a change.
+    """
 
     def __init__(
         self, *, partition: int, rules: Rules, store: StateStore, counts: RuleCounts,
-        known: Callable[[Rule, dict[str, str]], Assessed | None], say: Callable[[AlertChanged], None],
+        known: Callable[[str, dict[str, str]], Assessed | None], say: Callable[[AlertChanged], None],
     ) -> None:  # fmt: skip
         self.rules = rules
         self.due = DueInstants()
@@ -44,8 +48,9 @@ class Judge:
         self._known = known
         self._say = say
         self.settlement = Settlement(
-            partition=partition, rules=rules, store=store, put=self.put, apply=self._apply, send=self.send, say=say
-        )
+            partition=partition, rules=rules, store=store, put=self.put, apply=self._apply, send=self.send, say=say,
+            judge_opened=self._judge_opened,
+        )  # fmt: skip
         for _, value in store.items():
             if isinstance(value, Alert) and value.rule in rules.by_id:
                 if value.due_at is not None:
@@ -67,14 +72,14 @@ class Judge:
         rule = self.rules.by_id[alert.rule]
         age = rule.timing.max_age
         if rule.reads_time:
-            assessed = self._known(rule, alert.labels)
-            memory = self._store.get(memory_key(rule.id, alert.fingerprint)) if rule.keeps_memory else None
+            memory = self._memory(rule, alert.fingerprint)
+            assessed = self._named(rule, alert.labels, memory)
             evaluation = self._evaluation(rule, assessed, at=at, prior=alert, memory=memory)
             self._apply(rule, alert, evaluation, at=at, assessed=assessed)
             return
         evaluation = alert.evaluation or Evaluation(verdict=Verdict.CLEAR)
         if age is not None and alert.seen_at is not None and at - alert.seen_at >= age:
-            assessed = self._known(rule, alert.labels)
+            assessed = self._known(rule.on, alert.labels)
             evaluation = rule.stale(assessed, at=at) if assessed is not None else _STALE
         self._apply(rule, alert, evaluation, at=at, assessed=None)
 
@@ -92,6 +97,9 @@ class Judge:
             rule = seat.rule
             if seat.calm is not None and seat.calm.holds(assessed):  # type: ignore[arg-type]
                 continue
+            if isinstance(assessed, SourceAssessed):
+                self._heard(seat, assessed, at=at)
+                continue
             count += 1
             prior: Alert | None = self._store.get(seat.alert_key)
             memory: RuleMemory | None = None
@@ -101,9 +109,47 @@ class Judge:
                 if memory is not None and memory is not before:
                     self._store.put(seat.memory_key, memory)
             evaluation = self._evaluation(rule, assessed, at=at, prior=prior, memory=memory)
-            stays = self._judged(seat, prior, evaluation, at=at, assessed=assessed)
+            if rule.shared:
+                if _may_change(rule, prior, evaluation):
+                    self.settlement.open(rule, seat.labels, seat.fingerprint, at=at)
+                continue
+            stays = self._judged(rule, seat.labels, seat.fingerprint, prior, evaluation, at=at, assessed=assessed)
             seat.note(assessed, evaluation, prior=prior, stays=stays)
         self._counts.evaluated(count, since=since)
+
+    def _memory(self, rule: Rule, fingerprint: str) -> RuleMemory | None:
+        memory: RuleMemory | None = self._store.get(memory_key(rule.id, fingerprint)) if rule.keeps_memory else None
+        return memory
+
+    def _named(self, rule: Rule, labels: dict[str, str], memory: RuleMemory | None) -> Assessed | None:
+        known = self._known(rule.on, labels)
+        return rule.named(known, memory) if rule.shared else known
+
+    def _heard(self, seat: Seat, assessed: SourceAssessed, *, at: datetime) -> None:
+        """Have what a source says decided when the instant is over: several series may speak for it in one."""
+        labels, name = seat.labels, seat.fingerprint
+        if len(labels) < len(known := labels_of(assessed)):
+            labels, name = known, fingerprint_of(seat.rule.id, known)
+        self.settlement.open(seat.rule, labels, name, at=at)
+
+    def _judge_opened(self, rule: Rule, labels: dict[str, str], *, at: datetime) -> None:
+        """Judge an alert on all that was said in an instant, by the source with these labels or by their group."""
+        group = rule.identity(labels)
+        assert group is not None
+        fingerprint = fingerprint_of(rule.id, group)
+        heard = self._known("source", labels) if rule.keeps_memory and "source" in rule.reads else None
+        if heard is not None:
+            memory = rule.observe(self._memory(rule, fingerprint), heard, at=at)
+            if memory is not None:
+                self._store.put(memory_key(rule.id, fingerprint), memory)
+        self._judge_shared(rule, group, fingerprint, at=at)
+
+    def _judge_shared(self, rule: Rule, labels: dict[str, str], fingerprint: str, *, at: datetime) -> None:
+        prior: Alert | None = self._store.get(alert_key(fingerprint))
+        memory = self._memory(rule, fingerprint)
+        assessed = self._named(rule, labels, memory)
+        now = self._evaluation(rule, assessed, at=at, prior=prior, memory=memory)
+        self._judged(rule, labels, fingerprint, prior, now, at=at, assessed=assessed)
 
     def _evaluation(
         self, rule: Rule, assessed: Assessed | None, *, at: datetime, prior: Alert | None, memory: RuleMemory | None
@@ -116,9 +162,11 @@ class Judge:
             self._counts.errors[rule.id] += 1
         return evaluation
 
-    def _judged(self, seat: Seat, prior: Alert | None, now: Evaluation, *, at: datetime, assessed: Assessed) -> bool:
+    def _judged(
+        self, rule: Rule, labels: dict[str, str], fingerprint: str, prior: Alert | None, now: Evaluation, *,
+        at: datetime, assessed: Assessed | None,
+    ) -> bool:  # fmt: skip
         """Apply an evaluation to an alert; tell whether it stays as it is, at this instant and any later one."""
-        rule = seat.rule
         ages = rule.timing.max_age is not None
         if prior is None:
             if now.verdict is Verdict.UNKNOWN and now.level is None:
@@ -126,7 +174,7 @@ class Judge:
             quiet = now.verdict is Verdict.CLEAR and now.next_at is None and not ages
             if quiet and (isinstance(assessed, MeasureAssessed) or rule.reads_time):
                 return True
-            prior = Alert(fingerprint=seat.fingerprint, rule=rule.id, labels=seat.labels)
+            prior = Alert(fingerprint=fingerprint, rule=rule.id, labels=labels)
             if quiet:
                 self.put(prior)
                 return False
@@ -171,6 +219,7 @@ class Judge:
         """Evaluate rules that are new or changed on what is known of every entity; return whose alerts these are."""
         known = [(key, value.assessed) for key, value in self._store.items() if isinstance(value, KnownEntity)]
         met: set[str] = set()
+        shared: dict[str, Seat] = {}
         for _, assessed in sorted(known, key=lambda entry: (entry[1].at, entry[0])):
             for seat in self.seats.of(assessed).seats:
                 rule = seat.rule
@@ -186,8 +235,13 @@ class Judge:
                 age = rule.timing.resolve_after
                 if prior is None and age is not None and at - assessed.at >= age:
                     continue  # news of before the rule that is old news by now
+                if rule.shared:
+                    shared[seat.fingerprint] = seat
+                    continue
                 now = self._evaluation(rule, assessed, at=at, prior=prior, memory=memory)
-                self._judged(seat, prior, now, at=at, assessed=assessed)
+                self._judged(rule, seat.labels, seat.fingerprint, prior, now, at=at, assessed=assessed)
+        for fingerprint, seat in sorted(shared.items()):
+            self._judge_shared(seat.rule, seat.labels, fingerprint, at=at)
         return met
 
     def send(
@@ -197,3 +251,17 @@ class Judge:
         """Say that an alert changed."""
         changed = describe(rule, prior, alert, now, reason=reason, at=at, assessed=assessed)
         self._say(changed)
+
+
+def _may_change(rule: Rule, prior: Alert | None, now: Evaluation) -> bool:
+    """Tell whether judging a shared alert by an evaluation can change anything.
+
+    Where the last event of an instant says no, so does all of the instant: what a shared alert is judged on is the same
+    for both but for the assessment that is named.
+    """
+    ages = rule.timing.max_age is not None
+    if prior is not None:
+        return ages or not changes_nothing(prior, now)
+    if now.verdict is Verdict.UNKNOWN and now.level is None:
+        return False
+    return ages or now.verdict is not Verdict.CLEAR or now.next_at is not None or not rule.reads_time

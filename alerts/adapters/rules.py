@@ -30,12 +30,13 @@ from alerts.adapters.rules_state import (
     encode_state,
     known_key,
 )
+from alerts.adapters.seats import Seats
 from alerts.lifecycle.evaluation import Alert
 from alerts.lifecycle.life import acknowledge
 from alerts.lifecycle.transitions import Reason
 from alerts.rules.edits import edits_between
 from alerts.rules.entities import Assessed, KnownEntity, heard_from, known_entity
-from alerts.rules.ruleset import Rule, Rules
+from alerts.rules.ruleset import Rules
 from streams.contracts.alert import AlertChanged
 from streams.contracts.assessments import ExposureAssessed, MeasureAssessed, RiskAssessed
 from streams.contracts.codec import decode_event
@@ -145,9 +146,11 @@ class RulesCore:
             self._store.put(key, known_entity(assessed))
         self._seen.clear()
 
-    def _known(self, rule: Rule, labels: dict[str, str]) -> Assessed | None:
-        self._keep_seen()
-        known: KnownEntity | None = self._store.get(known_key(rule.on, labels))
+    def _known(self, kind: str, labels: dict[str, str]) -> Assessed | None:
+        key = known_key(kind, labels)
+        if (seen := self._seen.get(key)) is not None:
+            return heard_from(*seen) if isinstance(seen, tuple) else seen
+        known: KnownEntity | None = self._store.get(key)
         return known.assessed if known is not None else None
 
     def _risk_assessed(self, assessed: RiskAssessed) -> None:
@@ -160,11 +163,22 @@ class RulesCore:
             self._judge.seats.join(seats, assessed)
         if self._hears_sources:
             for source in assessed.sources:
-                heard = self._judge.seats.of_source(seats, source, assessed)
-                if heard.seats:
-                    self._assessed(heard_from(source, assessed), at)
-                else:
-                    self._seen[heard.known_key] = (source, assessed)
+                self._heard(self._judge.seats.of_source(seats, source, assessed), source, assessed, at=at)
+
+    def _heard(self, heard: Seats, source: str, assessed: RiskAssessed, *, at: datetime) -> None:
+        """Note that a source was heard of; of what is said of it in one instant the last by content is kept."""
+        key = heard.known_key
+        seen = self._seen.get(key)
+        if seen is None and (known := self._store.get(key)) is not None:
+            seen = known.assessed
+        before = seen[1] if isinstance(seen, tuple) else seen
+        if seen is None or _content(before) <= _content(assessed):
+            seen = (source, assessed)
+        if heard.seats and isinstance(seen, tuple):
+            seen = heard_from(*seen)
+        self._seen[key] = seen
+        if not isinstance(seen, tuple):
+            self._judge.meet(heard, seen, at=at)
 
     def _assessed(self, assessed: Assessed, at: datetime) -> None:
         seats = self._judge.seats.of(assessed)
@@ -226,3 +240,7 @@ class RulesCore:
 
     def _say(self, changed: AlertChanged) -> None:
         self._outputs.append(encode_change(changed))
+
+
+def _content(assessed: Any) -> tuple[datetime, tuple[str, ...], bool]:
+    return assessed.at, assessed.causes, assessed.synthetic

@@ -1,4 +1,5 @@
-"""What is decided once an instant is over, because several alerts of it take part: composites, then limits.
+"""What is decided once an instant is over, because several events or alerts of it take part: alerts that several
+entities share, then composites, then limits.
 
 What is open is in the state, so that a restart between an instant and the next settles the same.
 """
@@ -42,12 +43,19 @@ class Send(Protocol):
         """Send."""
 
 
+class JudgeOpened(Protocol):
+    """Evaluates the rule of an alert that several entities share, and applies what it finds."""
+
+    def __call__(self, rule: Rule, labels: dict[str, str], *, at: datetime) -> None:
+        """Judge the alert that the entity, or group of entities, with these labels shares."""
+
+
 class Settlement:
     """The groups and limits of one partition, and which of them are open. `at` is their instant, `None` for none."""
 
     def __init__(
         self, *, partition: int, rules: Rules, store: StateStore, put: Callable[[Alert], None], apply: Apply,
-        send: Send, say: Callable[[AlertChanged], None],
+        send: Send, say: Callable[[AlertChanged], None], judge_opened: JudgeOpened,
     ) -> None:  # fmt: skip
         self._partition = partition
         self._rules = rules
@@ -56,16 +64,25 @@ class Settlement:
         self._apply = apply
         self._send = send
         self._say = say
+        self._judge_opened = judge_opened
         self._groups_of = GroupBook(rules)
         self._limits_of = LimitBook()
         self._kept: Settling | None = store.get(SETTLING_KEY)
         self.at = self._kept.at if self._kept is not None else None
-        self._groups: dict[str, tuple[CompositeRule, dict[str, str]]] = {}
+        self._groups: dict[str, tuple[Rule, dict[str, str]]] = {}
         self._limits: set[str] = set(self._kept.limits if self._kept is not None else ()) & set(rules.by_id)
         for name, labels in self._kept.groups if self._kept is not None else ():
             rule = rules.by_id.get(name)
-            if isinstance(rule, CompositeRule):
+            if rule is not None and (rule.shared or isinstance(rule, CompositeRule)):
                 self._groups[fingerprint_of(name, labels)] = (rule, labels)
+
+    def open(self, rule: Rule, labels: dict[str, str], name: str, *, at: datetime) -> None:
+        """Have an alert that several entities share decided when the instant is over.
+
+        `name` is the fingerprint of rule and labels: those of the entity that was heard of, or of its group.
+        """
+        self._groups[name] = (rule, labels)
+        self.at = at
 
     def recall(self, alert: Alert) -> None:
         """Take note of an alert as it stands in the state."""
@@ -113,14 +130,18 @@ class Settlement:
             self.at = at
 
     def settle(self) -> None:
-        """Decide all that is open, composites before those above them."""
+        """Decide all that is open: shared alerts, composites before those above them, limits."""
         assert self.at is not None
         at = self.at
         while self._groups:
-            group, (rule, labels) = min(self._groups.items(), key=lambda g: (self._rules.depths[g[1][0].id], g[0]))
-            del self._groups[group]
-            self._settle_group(rule, labels, group, at=at)
-        for name in sorted(self._limits, key=lambda name: (self._rules.depths.get(name, 0), name)):
+            depth = min(self._depth(rule.id) for rule, _ in self._groups.values())
+            for group in sorted(g for g, (rule, _) in self._groups.items() if self._depth(rule.id) == depth):
+                rule, labels = self._groups.pop(group)
+                if isinstance(rule, CompositeRule):
+                    self._settle_group(rule, labels, group, at=at)
+                else:
+                    self._judge_opened(rule, labels, at=at)
+        for name in sorted(self._limits, key=lambda name: (self._depth(name), name)):
             self._settle_limit(self._rules.by_id[name], at=at)
         self._limits.clear()
         self.at = None
@@ -138,6 +159,9 @@ class Settlement:
         else:
             self._store.put(SETTLING_KEY, value)
         self._kept = value
+
+    def _depth(self, rule: str) -> int:
+        return self._rules.depths.get(rule, 0)
 
     def _get(self, fingerprint: str) -> Alert | None:
         alert: Alert | None = self._store.get(alert_key(fingerprint))

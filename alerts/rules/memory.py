@@ -7,6 +7,8 @@ import msgspec
 
 from alerts.rules.entities import KnownEntity
 
+MAX_HOLDING = 256
+"""Entities of one group whose `first` a sequence remembers to be true, the last in order of their names."""
 MAX_SAMPLES = 401
 """Samples of a change: 400 observations and the present one, or a time cut into 256 parts."""
 
@@ -37,6 +39,10 @@ class Awaited(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
 
     `holds`: `first` was true when last seen, so that only its beginning counts. `answered_at`: when `then` was last
     seen true, so that both in one instant are an answer whatever their order.
+
+    Where several entities share the wait: `holding` are those whose `first` was true when last seen, by name, and for
+    which occasion, at most `MAX_HOLDING`; `replaced` is the occasion awaited until the instant `since`, `None` where
+    none was; `answer` is the assessment that answered last.
     """
 
     since: datetime | None = None
@@ -44,6 +50,9 @@ class Awaited(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     occasion: str = ""
     holds: bool = False
     answered_at: datetime | None = None
+    holding: dict[str, str] = msgspec.field(default_factory=dict)
+    replaced: str | None = None
+    answer: KnownEntity | None = None
 
 
 RuleMemory: TypeAlias = Samples | LastHeard | Awaited

@@ -91,6 +91,15 @@ class CompiledRule:
         """Entity kinds whose assessments it reads; empty for one that reads other rules."""
         return (self.on,)
 
+    @property
+    def shared(self) -> bool:
+        """Whether several entities may share its alert, which then is decided when an instant is over."""
+        return self.on == "source"
+
+    def named(self, known: Assessed | None, memory: RuleMemory | None) -> Assessed | None:
+        """Return the assessment that is named for a shared alert; `known` is the last of the entity `on`."""
+        return known
+
     def identity(self, labels: dict[str, str]) -> dict[str, str] | None:
         """Return the labels that identify its alert for an entity; `None`: the entity does not belong to one."""
         return labels

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
+import msgspec
+
 from alerts.lifecycle.evaluation import Alert, Evaluation, Level, Verdict
 from alerts.rules.durations import parse_duration
-from alerts.rules.entities import Assessed, facts_of, is_synthetic, kind_of, known_entity, materials_of
+from alerts.rules.entities import Assessed, facts_of, is_synthetic, kind_of, known_entity, labels_of, materials_of
 from alerts.rules.expressions import Condition, Truth
 from alerts.rules.fact_rule import build_timing, check_facts
 from alerts.rules.groups import check_group
-from alerts.rules.memory import Awaited, RuleMemory
+from alerts.rules.memory import MAX_HOLDING, Awaited, RuleMemory
 from alerts.rules.rule import CLEAR, CompiledRule, card_of
 from alerts.rules.specification import SequenceSpec
 from alerts.rules.wording import RuleError, as_fact, build_condition, build_texts, content_hash, text_values
@@ -52,34 +54,43 @@ class SequenceRule(CompiledRule):
         found = {name: labels[name] for name in self.by if name in labels}
         return found if len(found) == len(self.by) else None
 
+    @property
+    def shared(self) -> bool:
+        """Whether several entities may share its alert."""
+        return bool(self.by) or "source" in self.reads
+
+    def named(self, known: Assessed | None, memory: RuleMemory | None) -> Assessed | None:
+        """Return what answered last or, while it waits, what began the wait."""
+        if not isinstance(memory, Awaited):
+            return None
+        found = memory.answer if memory.since is None else memory.first
+        return found.assessed if found is not None else None
+
     def observe(self, memory: RuleMemory | None, assessed: Assessed, *, at: datetime) -> RuleMemory | None:
-        """Begin a wait where `first` becomes true, end it where `then` is true."""
+        """Begin a wait where `first` becomes true, end it where `then` is true.
+
+        What entities that share a wait say in one instant makes the same memory in any order.
+        """
         before = memory if isinstance(memory, Awaited) else Awaited()
         kind, facts = kind_of(assessed), facts_of(assessed)
         after = before
         if kind == self.on and (self.where is None or self.where.evaluate(facts) is Truth.TRUE):
-            after = self._begun(after, assessed, facts, at=at)
+            after = self._first_seen(after, assessed, facts, at=at)
         if kind == self.then_on and self.then.evaluate(facts) is Truth.TRUE:
-            after = Awaited(holds=after.holds, occasion=after.occasion, answered_at=at)
+            after = _answered_together(after, assessed, at=at) if self.shared else _answered(after, at=at)
         return memory if after == before else after
 
-    def _begun(self, before: Awaited, assessed: Assessed, facts: Mapping[str, Any], *, at: datetime) -> Awaited:
+    def _first_seen(self, before: Awaited, assessed: Assessed, facts: Mapping[str, Any], *, at: datetime) -> Awaited:
         truth = self.first.evaluate(facts)
+        name = ", ".join(f"{n}={v}" for n, v in sorted(labels_of(assessed).items()) if n not in self.by)
         if truth is Truth.FALSE:
-            return Awaited(since=before.since, first=before.first, occasion=before.occasion,
-                           answered_at=before.answered_at)  # fmt: skip
+            return _no_longer(before, name)
         if truth is not Truth.TRUE:
             return before
         occasion = ", ".join(f"{name} {facts.get(name)}" for name in self.occasion)
-        if before.holds and occasion == before.occasion:
-            return before
-        if before.since is not None and occasion == before.occasion:
-            return Awaited(since=before.since, first=before.first, occasion=occasion, holds=True,
-                           answered_at=before.answered_at)  # fmt: skip
-        if before.answered_at == at:
-            return Awaited(occasion=occasion, holds=True, answered_at=at)
-        return Awaited(since=at, first=known_entity(assessed), occasion=occasion, holds=True,
-                       answered_at=before.answered_at)  # fmt: skip
+        if self.shared:
+            return _begun_together(before, assessed, name, occasion, at=at)
+        return _begun(before, assessed, occasion, at=at)
 
     def evaluate(
         self, assessed: Assessed | None, *, at: datetime, prior: Alert | None = None, memory: RuleMemory | None = None
@@ -108,6 +119,62 @@ class SequenceRule(CompiledRule):
             thresholds={"within": self.within_text, "then": self.then.text}, materials=materials_of(first),
             causes=first.causes, texts=self.texts.render(text_values(first, extra)), synthetic=is_synthetic(first),
         )  # fmt: skip
+
+
+def _begun(before: Awaited, assessed: Assessed, occasion: str, *, at: datetime) -> Awaited:
+    if before.holds and occasion == before.occasion:
+        return before
+    if before.since is not None and occasion == before.occasion:
+        return msgspec.structs.replace(before, holds=True)
+    if before.answered_at == at:
+        return Awaited(occasion=occasion, holds=True, answered_at=at)
+    return Awaited(since=at, first=known_entity(assessed), occasion=occasion, holds=True,
+                   answered_at=before.answered_at)  # fmt: skip
+
+
+def _answered(before: Awaited, *, at: datetime) -> Awaited:
+    return Awaited(holds=before.holds, occasion=before.occasion, answered_at=at)
+
+
+def _no_longer(before: Awaited, name: str) -> Awaited:
+    holding = {n: occasion for n, occasion in before.holding.items() if n != name}
+    return msgspec.structs.replace(before, holds=False, holding=holding)
+
+
+def _begun_together(before: Awaited, assessed: Assessed, name: str, occasion: str, *, at: datetime) -> Awaited:
+    """Of all that begin a wait in one instant the last by content is named; what is awaited already goes on."""
+    if before.holding.get(name) == occasion:
+        return before
+    holding = dict(sorted({**before.holding, name: occasion}.items())[-MAX_HOLDING:])
+    after = msgspec.structs.replace(before, holding=holding)
+    if before.answered_at == at or (before.holds and before.occasion == occasion):
+        return after
+    replaced = before.occasion if before.since is not None else None
+    if before.since == at:
+        replaced = before.replaced
+        assert before.first is not None
+        if occasion == replaced or _content(assessed) <= _content(before.first.assessed):
+            return after
+    elif occasion == replaced:
+        return after
+    return msgspec.structs.replace(
+        after, since=at, first=known_entity(assessed), occasion=occasion, replaced=replaced
+    )  # fmt: skip
+
+
+def _answered_together(before: Awaited, assessed: Assessed, *, at: datetime) -> Awaited:
+    answer = before.answer if before.answered_at == at else None
+    if answer is None or _content(assessed) > _content(answer.assessed):
+        answer = known_entity(assessed)
+    return Awaited(
+        holds=before.holds, occasion=before.occasion if before.holds else "", holding=before.holding, answered_at=at,
+        answer=answer,
+    )  # fmt: skip
+
+
+def _content(assessed: Assessed) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
+    """Order of the assessments of one instant, which have none in time."""
+    return assessed.causes, sorted(labels_of(assessed).items())
 
 
 def build_sequence(spec: SequenceSpec) -> SequenceRule:

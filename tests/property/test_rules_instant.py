@@ -1,13 +1,14 @@
 """The order of what happens within one instant changes nothing: not the log, not the state."""
 
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alerts.adapters.announcing import encode_change
 from alerts.adapters.rules import encode_state
-from alerts.lifecycle.evaluation import Alert
+from alerts.rules.ruleset import Rules
 from streams.contracts.alert import AlertChanged
 from streams.contracts.assessments import Fact, MeasureAssessed, RiskAssessed
 from tests.support.rule_road import T0, RuleRoad, measure, rules_with
@@ -74,11 +75,11 @@ def instants(draw: st.DrawFn) -> Log:
     return log
 
 
-def walked(log: Log, rules: Any) -> RuleRoad:
+def walked(log: Log, rules: Rules, *, in_one_record: bool) -> RuleRoad:
     road = RuleRoad(rules)
-    for instant in log:
-        for item in instant:
-            road.take(item)
+    items = [item for instant in log for item in instant]
+    for record in [items] if in_one_record else [[item] for item in items]:
+        road.take(*record)
     road.take(T0 + timedelta(hours=6 * len(log), days=3))
     return road
 
@@ -89,27 +90,22 @@ def by_instant(road: RuleRoad) -> list[AlertChanged]:
 
 
 def state_of(road: RuleRoad) -> dict[bytes, bytes]:
-    """The whole state, but for blank alerts of rules that read time: an answer in the instant of its question leaves
-    one or none, and both mean that nothing is awaited."""
-    return {
-        key: encode_state(value)
-        for key, value in road.store.items()
-        if not (isinstance(value, Alert) and value.rule in {"ends", "silent", "unanswered"} and _is_blank(value))
-    }
+    """The whole state, in its bytes."""
+    return {key: encode_state(value) for key, value in road.store.items()}
 
 
-def _is_blank(alert: Alert) -> bool:
-    return alert == Alert(fingerprint=alert.fingerprint, rule=alert.rule, labels=alert.labels)
+def assert_no_order_matters(log: Log, rules: Rules, data: st.DataObject) -> None:
+    shuffled = [list(data.draw(st.permutations(instant))) for instant in log]
+    one, other = walked(log, rules, in_one_record=False), walked(shuffled, rules, in_one_record=True)
+    assert [encode_change(c) for c in by_instant(one)] == [encode_change(c) for c in by_instant(other)]
+    assert state_of(one) == state_of(other)
 
 
 @settings(max_examples=60, deadline=None)
 @given(instants(), st.data())
 def test_the_order_within_an_instant_changes_neither_the_log_nor_the_state(log: Log, data: st.DataObject) -> None:
     """Events of one instant have no order in the world; what stands first in the log is chance."""
-    shuffled = [list(data.draw(st.permutations(instant))) for instant in log]
-    one, other = walked(log, RULES), walked(shuffled, RULES)
-    assert by_instant(one) == by_instant(other)
-    assert state_of(one) == state_of(other)
+    assert_no_order_matters(log, RULES, data)
 
 
 @settings(max_examples=60, deadline=None)
@@ -118,43 +114,107 @@ def test_over_a_limit_the_order_within_an_instant_changes_neither_the_log_nor_th
     log: Log, data: st.DataObject
 ) -> None:
     """Who is told of those that compete for a limit is decided once, when the instant is over."""
-    shuffled = [list(data.draw(st.permutations(instant))) for instant in log]
-    one, other = walked(log, LIMITED), walked(shuffled, LIMITED)
-    assert by_instant(one) == by_instant(other)
-    assert state_of(one) == state_of(other)
+    assert_no_order_matters(log, LIMITED, data)
 
 
-def _shown(change: AlertChanged) -> tuple[Any, ...]:
-    return (change.rule, change.to_state, change.severity, change.step, change.values)
-
-
-SOURCES = rules_with({**WAITS, "id": "quiet", "kind": "absence", "on": "source", "severity": "warning", "after": "4h"})
+QUIET = {**WAITS, "id": "quiet", "kind": "absence", "on": "source", "severity": "warning", "after": "4h",
+         "annotations": {"summary": "{source} {data}", "resolved": "{source} {data}"}}  # fmt: skip
+TOLD_APART = {"id": "made-up", "kind": "threshold", "on": "source", "when": "synthetic", "severity": "info",
+              "max_age": "9h"}  # fmt: skip
+HEARD = {"id": "heard", "kind": "sequence", "on": "source", "first": "synthetic", "then": "!synthetic", "within": "5h",
+         "severity": "info"}  # fmt: skip
+OVER_SOURCES = {"id": "over", "kind": "composite", "of": ["quiet", "made-up"], "needs": "any", "by": ["material"],
+                "severity": "info"}  # fmt: skip
+AMONG_SOURCES = {**HEARD, "id": "among-sources", "by": ["material"], "within": "3h"}
+ANSWERED = {"id": "answered", "kind": "sequence", "on": "price", "first": 'basis == "a"', "then_on": "source",
+            "then": "!synthetic", "by": ["material"], "within": "5h", "severity": "info"}  # fmt: skip
+SPOKEN = (QUIET, TOLD_APART, HEARD, AMONG_SOURCES, ANSWERED)
+SOURCES = rules_with(*SPOKEN, OVER_SOURCES)
+SOURCES_LIMITED = rules_with(*({**rule, "limit": 1} for rule in SPOKEN), OVER_SOURCES)
 
 
 @st.composite
 def spoken(draw: st.DrawFn) -> Log:
-    """Give instants in which series of one material are heard of from two sources."""
+    """Give instants in which series of two materials are heard of from two sources."""
     log: Log = []
     at = T0
+    series = st.tuples(st.sampled_from(MATERIALS[:2]), st.sampled_from("abc"))
+    words = st.tuples(st.sets(st.sampled_from(["one", "two"]), min_size=1), st.booleans())
     for hours in draw(st.lists(st.integers(1, 6), min_size=1, max_size=8)):
         at += timedelta(hours=hours)
-        heard = draw(st.sets(st.tuples(st.sampled_from("abc"), st.sampled_from(["one", "two"])), max_size=4))
+        heard = draw(st.dictionaries(series, words, max_size=5))
         log.append([
-            RiskAssessed(material="gallium", aspect="price", at=at, labels={"basis": basis}, sources=(source,),
-                         facts={"last_amount": 1.0}, causes=(f"{basis}-{source}-{at.isoformat()}",))
-            for basis, source in sorted(heard)
+            RiskAssessed(material=material, aspect="price", at=at, labels={"basis": basis},
+                         sources=tuple(sorted(sources)), facts={"last_amount": 1.0}, synthetic=synthetic,
+                         causes=(f"{basis}-{material}-{at.isoformat()}",))
+            for (material, basis), (sources, synthetic) in sorted(heard.items())
         ])  # fmt: skip
     return log
 
 
+@settings(max_examples=100, deadline=None)
+@given(spoken(), st.sampled_from([SOURCES, SOURCES_LIMITED]), st.data())
+def test_the_order_within_an_instant_changes_nothing_of_what_a_source_says(
+    log: Log, rules: Rules, data: st.DataObject
+) -> None:
+    """Several series share the alert of their source: which of them is named does not depend on the order."""
+    assert_no_order_matters(log, rules, data)
+
+
+TOGETHER = {**UNANSWERED, "id": "together", "resolve_after": "20h",
+            "annotations": {"summary": "{material} {basis} {awaited_since}", "resolved": "{material}"}}  # fmt: skip
+OCCASIONS = {**TOGETHER, **WAITS, "id": "occasions", "occasion": ["observations_count"], "within": "7h"}
+AMONG = {"id": "among", "kind": "sequence", "on": "price", "first": "last_amount > 200.0", "then": "last_amount < 60.0",
+         "by": ["material"], "within": "3h", "severity": "critical"}  # fmt: skip
+OVER_GROUPS = {"id": "over", "kind": "composite", "of": ["together", "among"], "needs": "any", "by": ["material"],
+               "severity": "info"}  # fmt: skip
+GROUPS = rules_with(TOGETHER, OCCASIONS, AMONG, OVER_GROUPS)
+GROUPS_LIMITED = rules_with(*({**rule, "limit": 1} for rule in (TOGETHER, OCCASIONS, AMONG)), OVER_GROUPS)
+
+
+@st.composite
+def grouped(draw: st.DrawFn) -> Log:
+    """Give instants in which up to three series of a material ask and answer, and two flows of trade answer too."""
+    log: Log = []
+    at = T0
+    price = st.tuples(st.sampled_from(MATERIALS[:2]), st.sampled_from("abc"))
+    asked = st.tuples(st.sampled_from([50.0, 120.0, 250.0, 300.0, None]), st.sampled_from([1.0, 2.0]))
+    flow = st.tuples(st.sampled_from(MATERIALS[:2]), st.sampled_from(["exports", "imports"]))
+    for hours in draw(st.lists(st.integers(1, 6), min_size=1, max_size=8)):
+        at += timedelta(hours=hours)
+        prices = draw(st.dictionaries(price, asked, max_size=4))
+        flows = draw(st.dictionaries(flow, RATIOS, max_size=2))
+        log.append([
+            *(RiskAssessed(material=m, aspect="price", at=at, labels={"basis": b}, causes=(f"{b}-{m}-{at}",),
+                           facts={"last_amount": amount, "observations_count": count})
+              for (m, b), (amount, count) in prices.items()),
+            *(RiskAssessed(material=m, aspect="trade", at=at, labels={"flow": f}, causes=(f"{f}-{m}-{at}",),
+                           facts={"to_trailing_median_ratio": ratio})
+              for (m, f), ratio in flows.items()),
+        ])  # fmt: skip
+    return log
+
+
+@settings(max_examples=150, deadline=None)
+@given(grouped(), st.sampled_from([GROUPS, GROUPS_LIMITED]), st.data())
+def test_the_order_within_an_instant_changes_nothing_of_what_entities_share(
+    log: Log, rules: Rules, data: st.DataObject
+) -> None:
+    """A wait of several entities begins, goes on, begins anew and ends by all that is said in an instant."""
+    assert_no_order_matters(log, rules, data)
+
+
 @settings(max_examples=60, deadline=None)
-@given(spoken(), st.data())
-def test_the_order_within_an_instant_does_not_change_when_a_source_is_silent(log: Log, data: st.DataObject) -> None:
-    """Several series share the alert of their source: only which of them is named as the cause is chance."""
-    shuffled = [list(data.draw(st.permutations(instant))) for instant in log]
-    one, other = by_instant(walked(log, SOURCES)), by_instant(walked(shuffled, SOURCES))
-    assert [_told(c) for c in one] == [_told(c) for c in other]
-
-
-def _told(change: AlertChanged) -> tuple[Any, ...]:
-    return (change.at, change.labels, change.from_state, change.reason, change.occasion, *_shown(change))
+@given(grouped(), st.data())
+def test_a_kill_anywhere_within_an_instant_says_the_same(log: Log, data: st.DataObject) -> None:
+    """What is to be decided when an instant is over is in the state."""
+    items = [item for instant in log for item in instant]
+    killed_after = data.draw(st.sets(st.integers(0, len(items)), max_size=4))
+    whole, killed = RuleRoad(GROUPS_LIMITED), RuleRoad(GROUPS_LIMITED)
+    for n, item in enumerate([*items, T0 + timedelta(days=9)]):
+        if n in killed_after:
+            killed.restart()
+        whole.take(item)
+        killed.take(item)
+    assert killed.outputs == whole.outputs
+    assert state_of(killed) == state_of(whole)

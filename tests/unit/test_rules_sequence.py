@@ -3,9 +3,14 @@
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
+from alerts.adapters.rules import decode_state
+from alerts.adapters.rules_state import memory_key
 from alerts.rules.loader import RuleFileError
+from alerts.rules.memory import MAX_HOLDING, Awaited
+from alerts.rules.wording import fingerprint_of
 from streams.contracts.alert import AlertChanged, AlertState
 from streams.contracts.assessments import RiskAssessed
 from tests.support.rule_road import T0, RuleRoad, measure, price, rules_with
@@ -140,3 +145,69 @@ def test_what_makes_no_sense_is_refused_at_load(fields: dict[str, Any], says: st
     """The writer hears of it before the night it matters."""
     with pytest.raises(RuleFileError, match=says):
         rules_with(unanswered(**fields))
+
+
+def rises(*materials: str, at: timedelta, basis: str = "a", amount: float | None = 250.0) -> list[RiskAssessed]:
+    return [RiskAssessed(material=m, aspect="price", at=T0 + at, labels={"basis": basis}, facts={"last_amount": amount},
+                         causes=(f"{basis}-{at.days}",)) for m in materials]  # fmt: skip
+
+
+def together(**fields: Any) -> RuleRoad:
+    return RuleRoad(rules_with(unanswered(
+        on="price", first="last_amount > 200.0", then="last_amount < 60.0", by=["material"],
+        annotations={"summary": "{material} {basis}", "resolved": "{basis} fell to {last_amount:number}"}, **fields,
+    )))  # fmt: skip
+
+
+def test_an_entity_that_says_the_contrary_begins_no_new_wait_for_another() -> None:
+    """Each is remembered apart: only its own rise is the beginning of one."""
+    road = together()
+    road.take(*rises("gallium", at=0 * DAY), *rises("gallium", at=DAY, basis="b", amount=50.0))
+    for n in range(2, 6):
+        road.take(*rises("gallium", at=n * DAY), *rises("gallium", at=n * DAY, basis="b", amount=100.0))
+    road.take(T0 + 99 * DAY)
+    assert road.changes() == []
+
+
+def test_a_rise_of_another_entity_begins_a_wait_of_its_own_after_the_answer() -> None:
+    """That one stays high is no reason to overlook that another rises."""
+    road = together()
+    road.take(*rises("gallium", at=0 * DAY), *rises("gallium", at=DAY, basis="c", amount=50.0))
+    road.take(*rises("gallium", at=2 * DAY), *rises("gallium", at=3 * DAY, basis="b"), T0 + 99 * DAY)
+    assert [(c.at, c.causes, c.summary) for c in road.changes()] == [(T0 + 33 * DAY, ("b-3",), "gallium b")]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_those_that_begin_or_answer_in_one_instant_the_last_by_content_is_named(*, turned: bool) -> None:
+    """Which stands first in the log is chance."""
+    road = together()
+    both = [*rises("gallium", at=0 * DAY), *rises("gallium", at=0 * DAY, basis="b")]
+    answers = [*rises("gallium", at=40 * DAY, amount=40.0), *rises("gallium", at=40 * DAY, basis="b", amount=50.0)]
+    road.take(*(both[::-1] if turned else both), T0 + 39 * DAY)
+    road.take(*(answers[::-1] if turned else answers))
+    assert [(c.to_state.value, c.causes, c.summary) for c in road.changes()] == [
+        ("firing", ("b-0",), "gallium b"), ("ok", ("b-40",), "Resolved: b fell to 50"),
+    ]  # fmt: skip
+
+
+def test_a_group_remembers_a_bounded_number_of_entities() -> None:
+    """A label with endless values must not make a state without end."""
+    road = together()
+    for n in range(MAX_HOLDING + 9):
+        road.take(*rises("gallium", at=0 * DAY, basis=f"{n:04}"))
+    road.take(T0 + DAY)
+    (memory,) = [value for _, value in road.store.items() if isinstance(value, Awaited)]
+    assert list(memory.holding) == [f"basis={n:04}" for n in range(9, MAX_HOLDING + 9)]
+
+
+def test_a_memory_of_before_entities_were_told_apart_is_read_and_waits_on() -> None:
+    """A state written by an earlier version is recovered; what held then is no beginning now."""
+    road = together()
+    written = {"type": "awaited", "occasion": "", "holds": True, "answered_at": T0}
+    old = decode_state(msgspec.msgpack.encode(written))
+    assert old == Awaited(occasion="", holds=True, answered_at=T0)
+    road.store.put(memory_key("unanswered", fingerprint_of("unanswered", {"material": "gallium"})), old)
+    road.take(*rises("gallium", at=DAY), T0 + 99 * DAY)
+    assert road.changes() == []
+    road.take(*rises("gallium", at=100 * DAY, amount=100.0), *rises("gallium", at=101 * DAY), T0 + 199 * DAY)
+    assert states(road) == [(T0 + 131 * DAY, "firing")]
