@@ -4,9 +4,8 @@ Counted by partition, since a partition sees only its own alerts: the one promis
 does not hold once a rule is over its limit. Held alerts live on in the state; nothing is dropped.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable
-from enum import StrEnum
 
 from alerts.lifecycle.evaluation import Alert, Evaluation, Level, Timing, Verdict
 from alerts.rules.ruleset import OVER_LIMIT, Rule
@@ -28,54 +27,38 @@ def _order(alert: Alert) -> tuple[int, float, str]:
     return (-severity_rank(alert), alert.fired_at.timestamp() if alert.fired_at is not None else 0.0, alert.fingerprint)
 
 
-class Standing(StrEnum):
-    """Whether others know of a firing alert: told, held back by the limit, or begun in an instant that is not over."""
-
-    TOLD = "told"
-    HELD = "held"
-    BEGUN = "begun"
-
-
-def standing_of(alert: Alert) -> Standing:
-    """Return how a firing alert stands."""
-    if alert.held_from is None:
-        return Standing.TOLD
-    return Standing.BEGUN if alert.untold else Standing.HELD
-
-
 class LimitBook:
-    """Firing alerts by rule and standing; rebuilt from the alerts, never stored."""
+    """Firing alerts by rule: told, held back, or begun in an instant that is not over; rebuilt from the alerts."""
 
     def __init__(self) -> None:
-        self._firing: dict[str, dict[str, Standing]] = {}
-        self._counts: Counter[tuple[str, Standing]] = Counter()
+        self._told: dict[str, set[str]] = defaultdict(set)
+        self._held: dict[str, set[str]] = defaultdict(set)
+        self._begun: dict[str, set[str]] = defaultdict(set)
 
     def note(self, alert: Alert, *, firing: bool) -> None:
         """Take note of where an alert stands."""
-        of_rule = self._firing.setdefault(alert.rule, {})
-        before = of_rule.pop(alert.fingerprint, None)
-        if before is not None:
-            self._counts[alert.rule, before] -= 1
+        told, held, begun = self._told[alert.rule], self._held[alert.rule], self._begun[alert.rule]
+        told.discard(alert.fingerprint)
+        held.discard(alert.fingerprint)
+        begun.discard(alert.fingerprint)
         if firing:
-            standing = of_rule[alert.fingerprint] = standing_of(alert)
-            self._counts[alert.rule, standing] += 1
+            stands = told if alert.held_from is None else begun if alert.untold else held
+            stands.add(alert.fingerprint)
 
     def has_held(self, rule: str) -> bool:
         """Tell whether alerts of a rule are held back by its limit."""
-        return self._counts[rule, Standing.HELD] > 0
+        return bool(self._held[rule])
 
     def count(self, rule: str) -> int:
         """Return how many alerts of a rule fire."""
-        return len(self._firing.get(rule, ()))
+        return len(self._told[rule]) + len(self._held[rule]) + len(self._begun[rule])
 
     def to_decide(self, rule: Rule) -> list[str]:
         """Return the firing alerts that compete for a rule's limit: those that began, or all where there is no room."""
-        of_rule = self._firing.get(rule.id, {})
-        if len(of_rule) > rule.limit or self.has_held(rule.id):
-            return sorted(of_rule)
-        if not self._counts[rule.id, Standing.BEGUN]:
-            return []
-        return sorted(f for f, standing in of_rule.items() if standing is Standing.BEGUN)
+        begun = self._begun[rule.id]
+        if self._held[rule.id] or self.count(rule.id) > rule.limit:
+            return sorted((*self._told[rule.id], *self._held[rule.id], *begun))
+        return sorted(begun)
 
 
 def kept_and_held(alerts: Iterable[Alert], *, limit: int) -> tuple[list[Alert], list[Alert]]:

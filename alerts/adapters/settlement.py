@@ -67,6 +67,7 @@ class Settlement:
         self._judge_opened = judge_opened
         self._groups_of = GroupBook(rules)
         self._limits_of = LimitBook()
+        self._over_limits: dict[str, Alert] = {}
         self._kept: Settling | None = store.get(SETTLING_KEY)
         self.at = self._kept.at if self._kept is not None else None
         self._groups: dict[str, tuple[Rule, dict[str, str]]] = {}
@@ -192,7 +193,9 @@ class Settlement:
                 alert = self._note(msgspec.structs.replace(alert, held_from=None))  # noqa: PLW2901
                 self._send(rule, told, alert, alert.evaluation or _HELD, reason=Reason.WITHIN_LIMIT, at=at,
                            assessed=None)  # fmt: skip
-        blank = over_limit_alert(rule.id, partition=self._partition)
+        blank = self._over_limits.get(rule.id)
+        if blank is None:
+            blank = self._over_limits[rule.id] = over_limit_alert(rule.id, partition=self._partition)
         prior = self._get(blank.fingerprint)
         if held or prior is not None:
             now = judge_limit(rule, firing_count=self._limits_of.count(rule.id), held=held)

@@ -3,6 +3,8 @@
 The wait begins when `first` becomes true (not while it stays so) and is half-open: an answer at exactly the end comes
 too late (it fires and ends in one instant, which nobody is told), one in the instant of `first` counts whatever their
 order. `then` ends the wait, and the alert. Unknown neither begins a wait nor answers one.
+
+Entities that share a wait (`by`) begin it each by its own `first`; what they say in one instant has no order.
 """
 
 from collections.abc import Mapping

@@ -211,3 +211,17 @@ def test_a_memory_of_before_entities_were_told_apart_is_read_and_waits_on() -> N
     assert road.changes() == []
     road.take(*rises("gallium", at=100 * DAY, amount=100.0), *rises("gallium", at=101 * DAY), T0 + 199 * DAY)
     assert states(road) == [(T0 + 131 * DAY, "firing")]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_joins_a_wait_in_the_instant_of_its_replacement_does_not_bring_it_back(*, turned: bool) -> None:
+    """Another occasion begins the wait anew, whether a further entity joins the old one before or after it."""
+    road = together(occasion=["observations_count"])
+
+    def counted(basis: str, count: float, at: timedelta) -> RiskAssessed:
+        (rise,) = rises("gallium", at=at, basis=basis)
+        return msgspec.structs.replace(rise, facts={**rise.facts, "observations_count": count})
+
+    both = [counted("b", 2.0, 9 * DAY), counted("c", 1.0, 9 * DAY)]
+    road.take(counted("a", 1.0, 0 * DAY), *(both[::-1] if turned else both), T0 + 50 * DAY)
+    assert [(c.at, c.causes) for c in road.changes()] == [(T0 + 39 * DAY, ("b-9",))]
