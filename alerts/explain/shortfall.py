@@ -12,7 +12,7 @@ from alerts.rules.absence import AbsenceRule
 from alerts.rules.change import ChangeRule
 from alerts.rules.composite import CompositeRule
 from alerts.rules.deadline import DeadlineRule, day_of, end_instant, step_instant
-from alerts.rules.entities import facts_of
+from alerts.rules.entities import facts_of, kind_of
 from alerts.rules.expressions import Condition, ExpressionError, Truth
 from alerts.rules.facts import CATALOGUE
 from alerts.rules.index import conjuncts
@@ -207,8 +207,6 @@ def _(rule: AbsenceRule, sighted: Sighted, *, until: datetime) -> Shortfall:
 
 @shortfall.register
 def _(rule: SequenceRule, sighted: Sighted, *, until: datetime) -> Shortfall:
-    _, last = sighted.assessments[-1]
-    facts = facts_of(last)
     memory = remembered(rule, sighted)
     if isinstance(memory, Awaited) and memory.since is not None:
         over = memory.since + rule.within
@@ -219,8 +217,10 @@ def _(rule: SequenceRule, sighted: Sighted, *, until: datetime) -> Shortfall:
         return Shortfall()
     if isinstance(memory, Awaited) and memory.answered_at is not None:
         return Shortfall(reasons=(f"answered at {memory.answered_at:%Y-%m-%d %H:%M} UTC: `{rule.then.text}` was true",))
-    if sighted.kind != rule.on:
+    asked = [assessed for _, assessed in sighted.assessments if kind_of(assessed) == rule.on]
+    if not asked:
         return Shortfall(reasons=(f"`{rule.first.text}` is about {rule.on}, not about {sighted.kind}",))
+    facts = facts_of(asked[-1])
     if (out := left_out(rule, facts, on=rule.on)) is not None:
         return out
     return _of_parts(parts_not_true(rule.first, facts, on=rule.on), "first")

@@ -1,6 +1,6 @@
 """Why a rule did not fire: for each entity a person may mean, what was short, unknown or false, and how near it was."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -57,23 +57,34 @@ def why_not(
     rule: Rule, rules: Rules, watch: Watch, log: Sequence[AlertChanged], *, asked: str, until: datetime
 ) -> WhyNot:
     """Answer from what was watched and the alert log, oldest change first, of the same history."""
-    answers: dict[str, EntityAnswer] = {}
-    for sighted in watch.sighted.values():
-        labels = rule.identity(sighted.labels)
-        if labels is None:
-            continue
+    answers = []
+    for labels, sighted in _by_alert(rule, watch):
         fingerprint = fingerprint_of(rule.id, labels)
         if isinstance(rule, CompositeRule):
             why = of_composite(rule, _inputs(rule, rules, labels, log))
         else:
             why = shortfall(rule, sighted, until=until)
-        if fingerprint not in answers:
-            answers[fingerprint] = _answer(rule, labels, fingerprint, sighted, why, log)
-    ordered = sorted(answers.values(), key=lambda a: (a.state is not AlertState.FIRING, _nearness(a), str(a.labels)))
+        answers.append(_answer(rule, labels, fingerprint, sighted, why, log))
+    ordered = sorted(answers, key=lambda a: (a.state is not AlertState.FIRING, _nearness(a), str(a.labels)))
     return WhyNot(
         rule=rule.id, kind=rule.kind, on=rule.on, asked=asked, until=until, entities=tuple(ordered),
         reason=_reason(rule, watch, ordered, asked),
     )  # fmt: skip
+
+
+def _by_alert(rule: Rule, watch: Watch) -> Iterator[tuple[dict[str, str], Sighted]]:
+    """Give the labels of each alert of a rule, and all that was assessed of the entities that share it."""
+    groups: dict[str, tuple[dict[str, str], list[Sighted]]] = {}
+    for sighted in watch.sighted.values():
+        labels = rule.identity(sighted.labels)
+        if labels is not None:
+            groups.setdefault(fingerprint_of(rule.id, labels), (labels, []))[1].append(sighted)
+    for labels, members in groups.values():
+        if len(members) == 1:
+            yield labels, members[0]
+            continue
+        seen = sorted((entry for member in members for entry in member.assessments), key=lambda entry: entry[0])
+        yield labels, Sighted(kind=members[0].kind, labels=labels, assessments=seen)
 
 
 def _nearness(answer: EntityAnswer) -> float:

@@ -57,6 +57,15 @@ groups:
         within: 5d
         severity: info
         {TEXT}
+      - id: together
+        kind: sequence
+        on: price
+        first: last_amount > 150.0
+        then: last_amount < 50.0
+        by: [material]
+        within: 5d
+        severity: info
+        {TEXT}
       - id: near
         kind: deadline
         on: measure
@@ -120,6 +129,17 @@ def test_the_parts_of_a_condition_that_are_not_true_are_told_one_by_one() -> Non
 def test_a_rule_that_waits_says_since_when_and_how_long() -> None:
     """Pending is neither quiet nor firing."""
     assert "must hold for 5 days" in reasons(ask("waits", "dysprosium", price(8, 500.0)))
+
+
+def test_a_wait_that_entities_share_is_told_of_all_of_them() -> None:
+    """One of them began it and another may have ended it: neither alone explains the alert."""
+    risen = [price(8, 90.0, basis="CIF"), price(9, 200.0)]
+    (each,) = ask("together", "dysprosium", *risen).entities
+    assert (each.labels, each.why.reasons) == (
+        {"material": "dysprosium"}, ("it waits since 2026-01-10 00:00 UTC, until 2026-01-15 00:00 UTC",),
+    )  # fmt: skip
+    assert "answered at 2026-01-11" in reasons(ask("together", "dysprosium", *risen, price(10, 40.0, basis="CIF")))
+    assert "last_amount is 100" in reasons(ask("together", "dysprosium", price(1, 120.0), price(2, 100.0, basis="CIF")))
 
 
 def test_news_that_was_closed_is_told_as_that() -> None:
