@@ -245,3 +245,20 @@ def test_a_ladder_of_a_deadline_edited_keeps_the_alert_and_moves_its_step() -> N
     edited = {**ladder, "ladder": [{"before": "30d", "severity": "info"}, {"before": "14d", "severity": "critical"}]}
     (up,) = road.direct(rule_set(edited), at=datetime(2026, 3, 21, tzinfo=UTC))
     assert (up.step, up.severity, up.reason) == ("14d", "critical", "stepped_up")
+
+
+def test_a_new_rule_over_several_entities_is_decided_on_all_that_is_known_of_them() -> None:
+    """A wait began with what one of them said before the rule; a source is silent since the last word of any series."""
+    waits = {"id": "unanswered", "kind": "sequence", "on": "price", "first": "last_amount > 100.0",
+             "then": "last_amount < 60.0", "by": ["material"], "within": "5d", "severity": "warning"}  # fmt: skip
+    quiet = {"id": "quiet", "kind": "absence", "on": "source", "after": "9d", "severity": "warning"}
+    road = RuleRoad(rules_with(high(), quiet))
+    for day, basis, amount in ((0, "a", 150.0), (1, "b", 90.0)):
+        seen = price(T0 + day * DAY, amount, sources=("one",))
+        road.take(msgspec.structs.replace(seen, labels={"basis": basis}))
+    road.direct(rule_set(high(), {**quiet, "after": "8d"}, waits), at=T0 + 2 * DAY)
+    road.restart()
+    road.take(T0 + 20 * DAY)
+    assert [(c.rule, c.at) for c in road.changes() if c.rule != "high"] == [
+        ("unanswered", T0 + 5 * DAY), ("quiet", T0 + 9 * DAY),
+    ]  # fmt: skip

@@ -205,12 +205,15 @@ def test_the_order_within_an_instant_changes_nothing_of_what_entities_share(
 
 
 @settings(max_examples=60, deadline=None)
-@given(grouped(), st.data())
-def test_a_kill_anywhere_within_an_instant_says_the_same(log: Log, data: st.DataObject) -> None:
+@given(
+    st.one_of(st.tuples(grouped(), st.just(GROUPS_LIMITED)), st.tuples(spoken(), st.just(SOURCES_LIMITED))), st.data()
+)
+def test_a_kill_anywhere_within_an_instant_says_the_same(drawn: tuple[Log, Rules], data: st.DataObject) -> None:
     """What is to be decided when an instant is over is in the state."""
+    log, rules = drawn
     items = [item for instant in log for item in instant]
     killed_after = data.draw(st.sets(st.integers(0, len(items)), max_size=4))
-    whole, killed = RuleRoad(GROUPS_LIMITED), RuleRoad(GROUPS_LIMITED)
+    whole, killed = RuleRoad(rules), RuleRoad(rules)
     for n, item in enumerate([*items, T0 + timedelta(days=9)]):
         if n in killed_after:
             killed.restart()
