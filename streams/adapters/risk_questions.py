@@ -29,7 +29,7 @@ from streams.domain.score_parameters import ScoreParameters
 from streams.domain.status import StatusQuestions, When
 from streams.reference.component_graph import load_component_graph
 from streams.reference.score_parameters import load_score_parameters
-from streams.runtime.ports import Admitted, InMemoryStateStore, StateStore
+from streams.runtime.ports import Admitted, InMemoryStateStore
 
 
 class RiskQuestionError(ValueError):
@@ -39,7 +39,7 @@ class RiskQuestionError(ValueError):
 class _EvidenceOnly(Scores):
     """Keeps evidence and scores nothing: who asks wants one instant."""
 
-    def _ask_for_minute(self, store: StateStore, material: str, now: datetime) -> Result:
+    def _ask_for_minute(self, place: Any, material: str, now: datetime) -> Result:
         return ()
 
     def follow(self, place: Any, changed: Sequence[MeasureAssessed], now: datetime) -> Result:

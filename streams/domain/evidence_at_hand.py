@@ -32,8 +32,8 @@ class EvidenceAtHand:
     """The evidence of one entity. `waits`: something was heard that is not in `held` yet; asking for it enters it."""
 
     __slots__ = (
-        "_at", "_edges", "_held", "_newest", "_parameters", "_period", "_readings", "_rhythm", "_steps", "_synthetic",
-        "_types", "_vintage", "waits",
+        "_at", "_edges", "_held", "_newest", "_parameters", "_period", "_readings", "_rhythm", "_synthetic", "_types",
+        "_vintage", "waits",
     )  # fmt: skip
 
     def __init__(self, held: Evidence | None, *, parameters: ScoreParameters) -> None:
@@ -49,7 +49,6 @@ class EvidenceAtHand:
         self._types: list[type] = []
         self._rhythm = timedelta()
         self._edges: list[tuple[float, ...]] = []  # none for what is unknown
-        self._steps: list[int] = []
 
     @property
     def held(self) -> Evidence | None:
@@ -60,8 +59,11 @@ class EvidenceAtHand:
             self.waits = False
         return self._held
 
-    def hear(self, assessed: RiskAssessed, *, at: datetime) -> bool:
-        """Take an assessment of the entity; tell whether it can move a score, as `moves_score` does."""
+    def hear(self, assessed: RiskAssessed, *, at: datetime, asked: bool = True) -> bool:
+        """Take an assessment of the entity; tell whether it can move a score, as `moves_score` does.
+
+        Where nobody asks (`asked` false), since the score will be looked at anyhow, the answer means nothing.
+        """
         newest, facts, told_at = self._newest, assessed.facts, assessed.at
         period, readings = period_of(facts), read_figures(assessed)
         if (
@@ -73,19 +75,18 @@ class EvidenceAtHand:
             or facts.get("vintage") != self._vintage
         ):
             return self._enter(assessed, at=at)
-        moves = at - self._at >= self._rhythm or assessed.synthetic != self._synthetic
-        if readings != self._readings and self._leaves_step(readings):
-            moves = True
+        moves = asked and (
+            at - self._at >= self._rhythm
+            or assessed.synthetic != self._synthetic
+            or (readings != self._readings and self._steps_of(readings) != self._steps_of(self._readings))
+        )
         self._newest, self._readings, self._period, self._at = assessed, readings, period, told_at
         self._synthetic = assessed.synthetic
         self.waits = True
         return moves
 
-    def _leaves_step(self, readings: tuple[Reading, ...]) -> bool:
-        steps = list(map(bisect_right, self._edges, readings))  # type: ignore[arg-type]
-        leaves = steps != self._steps
-        self._steps = steps
-        return leaves
+    def _steps_of(self, readings: tuple[Reading, ...]) -> list[int]:
+        return list(map(bisect_right, self._edges, readings))  # type: ignore[arg-type]
 
     def _enter(self, assessed: RiskAssessed, *, at: datetime) -> bool:
         held = self.held
@@ -104,5 +105,4 @@ class EvidenceAtHand:
             self._rhythm = rhythm_of(evidence, self._parameters, vintage=told.vintage)
             scales = [self._parameters.scales.get(name) if name in known else None for name in names]
             self._edges = [() if scale is None else step_edges(scale, STRESS_STEPS) for scale in scales]
-            self._leaves_step(readings)
         return moves_score(held, evidence, parameters=self._parameters, at=at)

@@ -74,7 +74,8 @@ def test_evidence_at_hand_is_evidence_entered_at_once(
         entered = next_evidence(held, assessed)
         moves = entered is not None and moves_score(held, entered, parameters=PARAMETERS, at=at)
         held = entered or held
-        assert at_hand.hear(assessed, at=at) == moves
+        asked = data is None or data.draw(st.booleans(), label="asked whether a score moves")
+        assert at_hand.hear(assessed, at=at, asked=asked) == moves or not asked
         if data is not None and data.draw(st.booleans(), label="asked for"):
             assert at_hand.held == held
         if data is not None and data.draw(st.booleans(), label="begun anew"):

@@ -38,16 +38,17 @@ def scored_material(store: StateStore, material: str) -> ScoredMaterial:
 
 
 class EvidenceDesk:
-    """Evidence that was heard of since the core was made."""
+    """Evidence that was heard of since the core was made; `asked`: until when each material waits to be scored."""
 
     def __init__(self, store: StateStore, *, parameters: ScoreParameters) -> None:
         self._store = store
         self._parameters = parameters
+        self.asked: dict[str, datetime] = {}
         self._entities: dict[str, EvidenceAtHand] = {}
         self._heard: dict[str, EvidenceAtHand] = {}
 
     def hear(self, finding: Finding, now: datetime) -> bool:
-        """Take what counts of a finding; tell whether it can move a score. Groups of materials have none."""
+        """Take what counts of a finding; tell whether its material must be asked a score for. Groups have none."""
         assessed: Any = finding.data
         name = finding.entity or entity_name(assessed.material, assessed.aspect, assessed.home, assessed.labels)
         entity = self._entities.get(name)
@@ -58,7 +59,11 @@ class EvidenceDesk:
             self._entities[name] = entity
         if not entity.waits:
             self._heard[name] = entity
-        return entity.hear(assessed, at=now)
+        due = self.asked.get(assessed.material)
+        if due is None or due <= now:
+            return entity.hear(assessed, at=now)
+        entity.hear(assessed, at=now, asked=False)
+        return False
 
     def keep(self) -> None:
         """Put into the store what changed since it was last kept."""

@@ -97,7 +97,7 @@ class Scores(Subject):
         """Keep what counts of a finding and ask for the next full minute."""
         if self._desk(place).hear(finding, now):
             assert isinstance(finding.data, RiskAssessed)
-            return self._ask_for_minute(place.store, finding.data.material, now)
+            return self._ask_for_minute(place, finding.data.material, now)
         return ()
 
     def keep(self, place: Place) -> None:
@@ -110,13 +110,14 @@ class Scores(Subject):
             desk = place.at_hand[EvidenceDesk] = EvidenceDesk(place.store, parameters=self.parameters)
         return desk
 
-    def _ask_for_minute(self, store: StateStore, material: str, now: datetime) -> Result:
-        key = b"rescore/" + material.encode()
-        due: RescoreDue | None = store.get(key)
+    def _ask_for_minute(self, place: Place, material: str, now: datetime) -> Result:
+        key, asked = b"rescore/" + material.encode(), self._desk(place).asked
+        due: RescoreDue | None = place.store.get(key)
         if due is not None and due.at > now:
+            asked[material] = due.at
             return ()
-        at = now.replace(second=0, microsecond=0) + _MINUTE
-        store.put(key, RescoreDue(at=at))
+        at = asked[material] = now.replace(second=0, microsecond=0) + _MINUTE
+        place.store.put(key, RescoreDue(at=at))
         return (Wake(name=f"minute/{material}", at=at),)
 
     def follow(self, place: Place, changed: Sequence[MeasureAssessed], now: datetime) -> Result:
