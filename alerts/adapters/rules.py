@@ -39,7 +39,7 @@ from alerts.rules.entities import Assessed, KnownEntity, heard_from, known_entit
 from alerts.rules.ruleset import Rules
 from streams.contracts.alert import AlertChanged
 from streams.contracts.assessments import ExposureAssessed, MeasureAssessed, RiskAssessed
-from streams.contracts.codec import decode_event
+from streams.contracts.codec import decode_event, read_envelope, risk_assessed_in
 from streams.contracts.directive import DirectiveGiven
 from streams.contracts.events import Event, Tick
 from streams.contracts.indicators import IndicatorAssessed
@@ -83,11 +83,12 @@ class RulesCore:
         before = self._now
         for index, raw in enumerate(admitted.items):
             try:
-                event = decode_event(raw)
-                if isinstance(event.data, RiskAssessed):
-                    self._risk_assessed(event.data)
+                envelope = read_envelope(raw)
+                assessed = risk_assessed_in(envelope)
+                if assessed is not None:
+                    self._risk_assessed(assessed)
                 else:
-                    self._take(event, raw)
+                    self._take(decode_event(raw, envelope=envelope), raw)
             except DecodeError as error:
                 dead.append(
                     DeadLetter(
@@ -103,6 +104,8 @@ class RulesCore:
     def _take(self, event: Event, raw: Any) -> None:
         data = event.data
         match data:
+            case RiskAssessed():
+                self._risk_assessed(data)
             case MeasureAssessed() | ExposureAssessed():
                 self._assessed(data, self._advance(data.at))
             case IndicatorAssessed():

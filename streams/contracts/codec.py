@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from streams.contracts.assessments import RiskAssessed
 from streams.contracts.capacity import CapacityReported, SupplyObserved, TradeObserved
 from streams.contracts.envelopes import NOT_KNOWN, OPEN_PAYLOADS, Envelope, KnownEnvelope, decode_known
 from streams.contracts.events import PAYLOADS, TYPE_OF, Event, Payload, subject_of
@@ -83,20 +84,47 @@ def _refusal(error: msgspec.ValidationError, *, under: str) -> DecodeError:
     return DecodeError(reason=reason, field=pointer, detail=message)
 
 
-def decode_event(raw: bytes | msgspec.Raw, *, recorded_at: datetime | None = None) -> Event:
-    """Decode one CloudEvent in structured mode.
-
-    `recorded_at` is the instant at which the event comes in: it is used where the event has no `recordedtime` (`None`
-    then refuses it), and a reference period that had not begun then is refused. Raises `DecodeError`.
-    """
+def read_envelope(raw: bytes | msgspec.Raw) -> KnownEnvelope | None:
+    """Read an event in one pass, not everything of it checked; `None` for one that must be read step by step."""
     try:
         known: KnownEnvelope = decode_known(raw)
     except NOT_KNOWN:
-        return _decode_in_steps(raw, recorded_at=recorded_at)
-    data = known.data
+        return None
+    return known
+
+
+def risk_assessed_in(envelope: KnownEnvelope | None) -> RiskAssessed | None:
+    """Return the risk assessment in an event as a stage writes it; `None` for any other, which `decode_event` reads.
+
+    For the rules, which read many and only their data: 0.6 microseconds less. What the type does not know was skipped
+    and is passed on by nobody, so that its depth does not matter.
+    """
+    if envelope is None:
+        return None
+    data = envelope.data
+    if type(data) is RiskAssessed and envelope.subject == data.material and envelope.recordedtime is not None:
+        return data
+    return None
+
+
+def decode_event(
+    raw: bytes | msgspec.Raw, *, recorded_at: datetime | None = None, envelope: KnownEnvelope | None = None
+) -> Event:
+    """Decode one CloudEvent in structured mode.
+
+    `recorded_at` is the instant at which the event comes in: it is used where the event has no `recordedtime` (`None`
+    then refuses it), and a reference period that had not begun then is refused. `envelope` is what `read_envelope` made
+    of it, where that was done. Raises `DecodeError`.
+    """
+    if envelope is None:
+        try:
+            envelope = decode_known(raw)
+        except NOT_KNOWN:
+            return _decode_in_steps(raw, recorded_at=recorded_at)
+    data = envelope.data
     if type(data) in OPEN_PAYLOADS:
         _check_depth(bytes(raw))
-    return _event(known, data, recorded_at)
+    return _event(envelope, data, recorded_at)
 
 
 def _decode_in_steps(raw: bytes | msgspec.Raw, *, recorded_at: datetime | None) -> Event:
