@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.report import write_report
-from bench.road import measure_batches, measure_latency, measure_plain
+from bench.road import measure_batches, measure_latency, measure_rounds
 from deploy.stack.kafka import KafkaServers
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results"
+NAMES = ("road", "batch_1", "latency", "job_r1", "assess_core", "rules")
 
 
 def machine() -> dict[str, Any]:
@@ -37,15 +38,16 @@ def run_program(name: str, *arguments: str) -> dict[str, Any]:
 
 
 def measurements(bootstrap: str, folder: Path, asked: argparse.Namespace) -> dict[str, Callable[[], dict[str, Any]]]:
-    """Return every measurement by its name, in the order in which they run."""
+    """Return every measurement by its name, in the order in which they run; each gives figures by their names."""
     return {
-        "plain": lambda: measure_plain(bootstrap, folder, count=asked.plain_events),
-        "batch_500": lambda: measure_batches(bootstrap, folder, count=asked.events, batch=500),
-        "batch_1": lambda: measure_batches(bootstrap, folder, count=asked.plain_events, batch=1),
-        "latency": lambda: measure_latency(bootstrap, folder, rate=1000, seconds=asked.seconds),
-        "job_r1": lambda: run_program("bench.job_r1", "--bootstrap", bootstrap),
-        "assess_core": lambda: run_program("bench.assess_core"),
-        "rules": lambda: run_program("bench.rules"),
+        "road": lambda: measure_rounds(
+            bootstrap, folder, plain_count=asked.plain_events, count=asked.events, rounds=asked.rounds
+        ),
+        "batch_1": lambda: {"batch_1": measure_batches(bootstrap, folder, count=asked.plain_events, batch=1)},
+        "latency": lambda: {"latency": measure_latency(bootstrap, folder, rate=1000, seconds=asked.seconds)},
+        "job_r1": lambda: {"job_r1": run_program("bench.job_r1", "--bootstrap", bootstrap)},
+        "assess_core": lambda: {"assess_core": run_program("bench.assess_core")},
+        "rules": lambda: {"rules": run_program("bench.rules")},
     }
 
 
@@ -54,8 +56,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--events", type=int, default=100_000, help="events of a backlog in batches")
     parser.add_argument("--plain-events", type=int, default=30_000, help="events of a backlog one a record")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of plain Faust and the road in turn")
     parser.add_argument("--seconds", type=int, default=30, help="how long latency is measured, after the warm-up")
-    parser.add_argument("--only", action="append", help="run only this measurement (repeatable)")
+    parser.add_argument("--only", action="append", choices=NAMES, help="run only this measurement (repeatable)")
     asked = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / "latest.json"
@@ -69,8 +72,9 @@ def main() -> None:
             for key, measure in measurements(servers.bootstrap, folder, asked).items():
                 if asked.only and key not in asked.only:
                     continue
-                results[key] = measure()
-                print(json.dumps({key: results[key]}), flush=True)
+                found = measure()
+                results |= found
+                print(json.dumps(found), flush=True)
                 file.write_text(json.dumps(results, indent=2) + "\n")
         finally:
             servers.kill()

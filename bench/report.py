@@ -23,7 +23,8 @@ def write_report(results: dict[str, Any]) -> None:
 _HOW = (
     "How: each stage runs alone over the same backlog, so it has the machine to itself; CPU is user and system time of",
     "its process less what the process uses to start. `plain_faust.py` is a Faust worker as its documentation teaches,",
-    "doing the same price rule on edges, one event a record. `job_r1.py` is job R1 on the runtime alone, on one core.",
+    "doing the same price rule on edges, one event a record. The two are measured in turn, and the round in the middle",
+    "is shown. `job_r1.py` is job R1 on the runtime alone, on one core.",
 )
 
 
@@ -44,7 +45,9 @@ def _throughput(results: dict[str, Any]) -> list[str]:
             for stage in group["stages"]
         ]
         total = group["road_cpu_us_per_event"]
-        lines.append(f"| **the road** (sum) | {group['batch']} | | {total} | **{total / reference:.2f}** |")
+        shares = group.get("shares", [])
+        spread = f" ({min(shares):.3f} to {max(shares):.3f} in {len(shares)} rounds)" if len(shares) > 1 else ""
+        lines.append(f"| **the road** (sum) | {group['batch']} | | {total} | **{total / reference:.3f}**{spread} |")
     if "job_r1" in results:
         job = results["job_r1"]
         lines.append(

@@ -134,9 +134,26 @@ def _events_in(output: str, value: bytes) -> int:
     return len(decode_linked(value).x)
 
 
-def measure_batches(bootstrap: str, folder: Path, *, count: int, batch: int) -> dict[str, Any]:
-    """Measure intake, scoring and alerts one after the other over one backlog."""
-    bench = Bench(bootstrap, folder, prefix=f"b{batch}")
+def measure_rounds(bootstrap: str, folder: Path, *, plain_count: int, count: int, rounds: int) -> dict[str, Any]:
+    """Measure plain Faust and the road in batches of 500 in turn; of the rounds the one in the middle is shown whole.
+
+    One round may be off by a tenth to either side: the machine is shared, and a start is subtracted.
+    """
+    made = []
+    for number in range(rounds):
+        plain = measure_plain(bootstrap, folder, count=plain_count, name=f"bplain{number}")
+        road = measure_batches(bootstrap, folder, count=count, batch=500, name=f"b500r{number}")
+        made.append((round(road["road_cpu_us_per_event"] / plain["cpu_us_per_event"], 3), plain, road))
+    made.sort(key=lambda each: each[0])
+    _, plain, road = made[rounds // 2]
+    return {"plain": plain, "batch_500": {**road, "shares": [share for share, _, _ in made]}}
+
+
+def measure_batches(
+    bootstrap: str, folder: Path, *, count: int, batch: int, name: str | None = None
+) -> dict[str, Any]:  # fmt: skip
+    """Measure intake, scoring and alerts one after the other over one backlog; `name` sets runs in one broker apart."""
+    bench = Bench(bootstrap, folder, prefix=name or f"b{batch}")
     bench.produce(count, batch=batch)
     stages, workers = [], []
     idle = measure_start_cpu(bench)
@@ -207,9 +224,9 @@ def measure_tick(bench: Bench, *command: str, output: str) -> tuple[dict[str, An
     return {"stage": name, "wall_seconds": times.wall_seconds, "process_cpu_seconds": round(cpu, 2)}, worker
 
 
-def measure_plain(bootstrap: str, folder: Path, *, count: int) -> dict[str, Any]:
+def measure_plain(bootstrap: str, folder: Path, *, count: int, name: str) -> dict[str, Any]:
     """Measure the plain Faust worker over the same events, one a record, as its documentation does."""
-    bench = Bench(bootstrap, folder, prefix="bplain")
+    bench = Bench(bootstrap, folder, prefix=name)
     bench.produce(count, batch=1)
     # Faust does not create plain topics, and a send to one that is not there waits for ever.
     with closing(KafkaAdminClient(bootstrap_servers=bootstrap)) as admin:

@@ -17,6 +17,8 @@ from streams.agents.view_service import ReadViewService, slice_reader
 from streams.contracts.assessments import MeasureAssessed, RiskAssessed
 from streams.contracts.topics import ASSESSMENTS, SIGNALS
 from streams.domain.evidence import Evidence
+from streams.reference.component_graph import load_component_graph
+from streams.reference.score_parameters import load_score_parameters
 from streams.runtime.app import SafeApp, WorkerService, build_worker
 from streams.runtime.clock import utc_now
 from streams.runtime.ports import PartitionCore, StateStore
@@ -27,7 +29,9 @@ STAGE = "assess"
 
 
 def build_scoring(settings: RoadSettings) -> SafeApp:
-    """Build the app of a scoring worker; nothing is started."""
+    """Build the app of a scoring worker; nothing is started. Raise what a broken table of the reference raises."""
+    load_score_parameters()  # both are needed at the first price, which is late to hear that they are broken
+    load_component_graph()
 
     def make_core(partition: int, store: StateStore) -> PartitionCore:
         return AssessCore(partition=partition, partitions=settings.partitions, store=store)
