@@ -135,7 +135,8 @@ class Judge:
     def _judge_opened(self, rule: Rule, labels: dict[str, str], *, at: datetime) -> None:
         """Judge an alert on all that was said in an instant, by the source with these labels or by their group."""
         group = rule.identity(labels)
-        assert group is not None
+        if group is None:
+            return  # the rule was changed within the instant and groups by other labels now
         fingerprint = fingerprint_of(rule.id, group)
         heard = self._known("source", labels) if rule.keeps_memory and "source" in rule.reads else None
         if heard is not None:
@@ -198,7 +199,7 @@ class Judge:
             if fires != (prior.state in FIRING_STATES) or alert.level != prior.level:
                 alert = self.settlement.limited(rule, prior, alert, at=at)
             self.put(alert)
-            if alert.due_at is not None and alert.due_at != prior.due_at:
+            if alert.due_at is not None:  # also where it stays: it may be the instant that was just taken off the heap
                 self.due.schedule(prior.fingerprint, alert.due_at)
             if alert.state is not prior.state:
                 self._counts.moved(rule.id, alert.state)

@@ -1,8 +1,8 @@
 """The rules core: assessments of one partition in, alert changes out, ticks and directives forwarded.
 
 Time is cadence-invariant, as in assess: when `now` moves to X, every deadline and timer due at d <= X is handled
-first, in order of (d, fingerprint), and what it sends carries d. What depends on several alerts of one instant
-(composites, limits) is settled when that instant is over, so that the order within it does not matter.
+first, in order of (d, fingerprint), and what it sends carries d. What depends on several events or alerts of one
+instant (shared alerts, composites, limits) is settled when it is over, so that the order within it does not matter.
 """
 
 from collections.abc import Iterable

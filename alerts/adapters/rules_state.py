@@ -24,7 +24,8 @@ class RulesClock(msgspec.Struct, frozen=True, kw_only=True, tag="clock"):
 
 
 class Settling(msgspec.Struct, frozen=True, kw_only=True, tag="settling"):
-    """What is decided once the instant `at` is over: composites (rule, labels of the group) and limits of rules."""
+    """What is decided once the instant `at` is over: shared alerts (rule, labels of the entity that was heard of or of
+    its group), composites (rule, labels of the group) and limits of rules."""
 
     at: datetime
     groups: tuple[tuple[str, dict[str, str]], ...] = ()

@@ -22,7 +22,8 @@ _OPEN = frozenset({AlertState.FIRING, AlertState.CLEARING})
 def open_alerts(owned: OwnedPartition, initial: Rules) -> list[AlertChanged]:
     """Return every alert of a partition that is firing or clearing and is told, as it stands now.
 
-    What a limit holds back is not shown; the alert `alerts-over-limit` says how many these are.
+    What began to fire in an instant that is not over is not shown yet, and what a limit holds back is not shown; the
+    alert `alerts-over-limit` says how many these are.
     """
     rules = rules_in_force(owned.state.get, initial)
     return [

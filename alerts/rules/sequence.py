@@ -151,14 +151,14 @@ def _begun_together(before: Awaited, assessed: Assessed, name: str, occasion: st
     after = msgspec.structs.replace(before, holding=holding)
     if before.answered_at == at or (before.holds and before.occasion == occasion):
         return after
-    replaced = before.occasion if before.since is not None else None
-    if before.since == at:
-        replaced = before.replaced
+    begins_now = before.since == at
+    replaced = before.replaced if begins_now else before.occasion if before.since is not None else None
+    if occasion == replaced or (replaced is not None and name not in holding):
+        return after  # of an entity beyond the bound nobody knows whether it begins: it replaces no wait that runs
+    if begins_now:
         assert before.first is not None
-        if occasion == replaced or _content(assessed) <= _content(before.first.assessed):
+        if _content(assessed) <= _content(before.first.assessed):
             return after
-    elif occasion == replaced:
-        return after
     return msgspec.structs.replace(
         after, since=at, first=known_entity(assessed), occasion=occasion, replaced=replaced
     )  # fmt: skip

@@ -31,7 +31,14 @@ Port = Annotated[int, typer.Option(min=0, max=65535, help="port of /metrics, /he
 Kind = Annotated[BrokerFlavour, typer.Option(help="session times for this kind of broker")]
 DataDirectory = Annotated[Path | None, typer.Option("--data-dir", help="local copy of the state; none: memory only")]
 Secrets = Annotated[Path, typer.Option(envvar="MONAZITE_SECRETS_FILE", help="signing secrets of webhooks")]
-Ticks = Annotated[float, typer.Option(min=0, help="seconds between live ticks; 0: none, a replay sends its own")]
+Ticks = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        help="seconds between live ticks; 0: none, as a replay "
+        "sends its own (without any, alerts wait for the next event of their partition)",
+    ),
+]
 
 
 def _settings(

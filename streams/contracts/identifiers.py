@@ -11,7 +11,9 @@ import msgspec
 from streams.contracts.materials import is_known
 from streams.contracts.reasons import FieldError, RejectReason
 
-Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:+/@-]*$")]
+_IDENTIFIER_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:+/@-]*$"
+_PERIOD_PATTERN = r"^\d{4}(-(\d{2}(-\d{2})?|Q[1-4]|H[12]))?$"
+Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=_IDENTIFIER_PATTERN)]
 MeasureId = Annotated[str, msgspec.Meta(min_length=2, max_length=80, pattern=r"^[A-Z0-9][A-Za-z0-9-]*$")]
 MaterialId = Annotated[str, msgspec.Meta(max_length=60)]
 """Checked against the table of materials when the event is built, so it needs no pattern."""
@@ -19,10 +21,12 @@ Country = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}$")]
 """ISO 3166-1 alpha-2."""
 LegalDate = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2})?$")]
 """A date (or date and minute) on the wall of the instrument's zone; no offset, the zone stands beside it."""
-ReferencePeriod = Annotated[str, msgspec.Meta(max_length=21, pattern=r"^\d{4}(-(\d{2}(-\d{2})?|Q[1-4]|H[12]))?$")]
+ReferencePeriod = Annotated[str, msgspec.Meta(max_length=21, pattern=_PERIOD_PATTERN)]
 """A year, half, quarter, month or day: `2025`, `2025-H1`, `2025-Q3`, `2025-04`, `2025-04-09`."""
-CheckedIdentifier = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-CheckedPeriod = Annotated[str, msgspec.Meta(max_length=21)]
+CheckedIdentifier = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=200, extra_json_schema={"pattern": _IDENTIFIER_PATTERN})
+]
+CheckedPeriod = Annotated[str, msgspec.Meta(max_length=21, extra_json_schema={"pattern": _PERIOD_PATTERN})]
 """The same as `Identifier` and `ReferencePeriod` for types whose texts repeat, with `check_texts` when one is built: a
 pattern is matched anew in every event and costs 0.3 microseconds, a text that was seen before costs a look."""
 ShortText = Annotated[str, msgspec.Meta(max_length=400)]
@@ -34,18 +38,18 @@ Stage = Literal["mining", "concentrate", "separation", "metal", "alloy", "magnet
 LegalForce = Literal["instrument", "statement", "press"]
 
 
-_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+/@-]*")
-_PERIOD = re.compile(r"[0-9]{4}(-([0-9]{2}(-[0-9]{2})?|Q[1-4]|H[12]))?")
+_IDENTIFIER = re.compile(_IDENTIFIER_PATTERN)
+_PERIOD = re.compile(_PERIOD_PATTERN)
 
 
 @lru_cache(maxsize=8192)
 def _is_identifier(text: str) -> bool:
-    return _IDENTIFIER.fullmatch(text) is not None
+    return _IDENTIFIER.search(text) is not None
 
 
 @lru_cache(maxsize=8192)
 def _is_period(text: str) -> bool:
-    return _PERIOD.fullmatch(text) is not None
+    return _PERIOD.search(text) is not None
 
 
 def check_texts(*, assessor: str, reference_period: str) -> None:

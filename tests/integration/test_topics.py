@@ -1,5 +1,6 @@
 """Topics on real brokers: made, checked, refused."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -8,7 +9,7 @@ from kafka.admin import KafkaAdminClient
 
 from deploy.topic_declaration import FindingKind
 from deploy.topics import TopicsRefusedError, check_topics, ensure_topics
-from tests.support.brokers import EmbeddedBroker, KafkaCluster, on_node
+from tests.support.brokers import EmbeddedBroker, KafkaCluster, on_node, wait_known_to_all
 
 pytestmark = pytest.mark.integration
 
@@ -44,6 +45,7 @@ def test_checking_changes_nothing(pair: KafkaCluster) -> None:
 def test_another_partition_count_refuses_the_start_before_anything_is_made(pair: KafkaCluster) -> None:
     """A half-made road on a wrong topic would be worse than none."""
     pair.create_topics(["odd.signals.v1"], partitions=3)
+    asyncio.run(wait_known_to_all(pair.bootstrap, "odd.signals.v1"))
     with pytest.raises(TopicsRefusedError, match=r"odd\.signals\.v1: partitions_differ: found 3 partitions, wanted 4"):
         ensure_topics(pair.bootstrap, prefix="odd")
     kinds = [f.kind for f in check_topics(pair.bootstrap, prefix="odd").findings if f.topic == "odd.price.v1"]
@@ -53,6 +55,7 @@ def test_another_partition_count_refuses_the_start_before_anything_is_made(pair:
 def test_another_configuration_refuses_the_start(pair: KafkaCluster) -> None:
     """Kafka's own retention of a week would delete the history."""
     pair.create_topics(["week.signals.v1"], partitions=4)
+    asyncio.run(wait_known_to_all(pair.bootstrap, "week.signals.v1"))
     with pytest.raises(TopicsRefusedError, match=r"found retention\.ms=604800000, wanted retention\.ms=-1"):
         ensure_topics(pair.bootstrap, prefix="week")
 

@@ -10,6 +10,8 @@ from types import TracebackType
 from typing import Self
 
 import pytest
+from aiokafka.client import AIOKafkaClient
+from aiokafka.protocol.metadata import MetadataRequest
 
 from deploy.stack.artifacts import java_program, kafka_class_path
 from deploy.stack.embedded import EmbeddedServer, embedded_program
@@ -18,6 +20,7 @@ from deploy.stack.ports import free_port
 from deploy.stack.redis_server import RedisServerProcess, redis_program
 from deploy.stack.server import MissingToolError, log_tail
 from tests.support.proxy import DelayProxy
+from tests.support.waiting import wait_until_async
 
 TopicConfigs = Mapping[str, str]
 
@@ -137,6 +140,22 @@ def create_topics(
             request[name] |= {"num_partitions": partitions, "replication_factor": 1}
     with closing(KafkaAdminClient(bootstrap_servers=bootstrap)) as admin:
         admin.create_topics(request, wait_for_metadata=True)
+
+
+async def wait_known_to_all(bootstrap: str, topic: str, *, timeout_seconds: float = 10.0) -> None:
+    """Wait until every node of a cluster knows a topic: one that a client just made may be news to the next node."""
+    client = AIOKafkaClient(bootstrap_servers=bootstrap)
+    await client.bootstrap()
+
+    async def known() -> bool:
+        answers = [await client.send(broker.nodeId, MetadataRequest([topic], False)) for broker in brokers]
+        return all(error == 0 and parts for answer in answers for error, _, _, parts in answer.topics)
+
+    try:
+        brokers = client.cluster.brokers()
+        await wait_until_async(known, timeout_seconds=timeout_seconds, what=f"{topic} to be known to all nodes")
+    finally:
+        await client.close()
 
 
 class KafkaCluster(_Broker):

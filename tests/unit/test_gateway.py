@@ -256,6 +256,10 @@ async def test_the_documents_describe_what_is_taken(world: World) -> None:
     assert BATCH in openapi["paths"]["/v1/events"]["post"]["requestBody"]["content"]
     asyncapi = (await world.client.get("/asyncapi.json")).json()
     assert set(asyncapi["components"]["messages"]) == {name for name in PAYLOADS if family_of(name) in FAMILY_TOPICS}
+    price = asyncapi["components"]["schemas"]["PriceQuoted"]["properties"]
+    trade = asyncapi["components"]["schemas"]["TradeObserved"]["properties"]
+    assert price["reference_period"]["pattern"] == trade["reference_period"]["pattern"], "what is refused must be told"
+    assert "pattern" in price["assessor"]
     for channel in asyncapi["channels"].values():
         for message in channel["messages"].values():
             assert message["$ref"].removeprefix("#/components/messages/") in asyncapi["components"]["messages"]

@@ -112,3 +112,21 @@ def test_what_makes_no_sense_is_refused_at_load(fields: dict[str, Any], says: st
     """The writer hears of it before the night it matters."""
     with pytest.raises(RuleFileError, match=says):
         rules_with(silent(**fields))
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_step_up_at_the_instant_at_which_the_news_is_old_still_lets_it_end(*, restarted: bool) -> None:
+    """One instant is both the end of the second silence and the age of the first; it must not be lost in between."""
+    road = RuleRoad(rules_with(silent(
+        after=[{"value": "30d", "severity": "info"}, {"value": "60d", "severity": "warning"}], severity=None,
+        resolve_after="30d",
+    )))  # fmt: skip
+    road.take(price(T0, 1.0))
+    for number in range(1, 100):
+        road.take(T0 + number * DAY)
+        if restarted and number == 80:
+            road.restart()
+    assert [(c.at, c.to_state.value, c.reason) for c in road.changes()] == [
+        (T0 + 30 * DAY, "firing", "condition_met"), (T0 + 60 * DAY, "firing", "stepped_up"),
+        (T0 + 60 * DAY, "ok", "news_aged"),
+    ]  # fmt: skip

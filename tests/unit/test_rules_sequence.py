@@ -225,3 +225,14 @@ def test_what_joins_a_wait_in_the_instant_of_its_replacement_does_not_bring_it_b
     both = [counted("b", 2.0, 9 * DAY), counted("c", 1.0, 9 * DAY)]
     road.take(counted("a", 1.0, 0 * DAY), *(both[::-1] if turned else both), T0 + 50 * DAY)
     assert [(c.at, c.causes) for c in road.changes()] == [(T0 + 39 * DAY, ("b-9",))]
+
+
+def test_beyond_the_bound_an_entity_replaces_no_wait_that_runs() -> None:
+    """Each repetition of what it said would begin the wait anew, and it would never be over."""
+    road = together(occasion=["observations_count"])
+    entities = MAX_HOLDING + 40
+    for day in range(35):
+        for number in range(entities):
+            (rise,) = rises("gallium", at=day * DAY + number * timedelta(seconds=1), basis=f"{number:04}")
+            road.take(msgspec.structs.replace(rise, facts={**rise.facts, "observations_count": float(number)}))
+    assert [c.to_state for c in road.changes()] == [AlertState.FIRING]

@@ -150,3 +150,22 @@ def test_a_rule_that_is_removed_in_the_instant_takes_what_was_not_told_with_it()
     road.direct(rule_set({**HIGH, "id": "other", "above": 500.0, "severity": "info"}), at=T0)
     road.take(T0 + MINUTE)
     assert on_the_log(road) == []
+
+
+RISES: dict[str, Any] = {"id": "rises", "kind": "sequence", "on": "price", "first": "last_amount > 100.0",
+                         "then": "last_amount < 50.0", "within": "10d", "severity": "warning"}  # fmt: skip
+
+
+@pytest.mark.parametrize("by", ["rule set", "rule file"])
+def test_a_shared_rule_may_group_by_other_labels_while_its_instant_is_open(by: str) -> None:
+    """What was open under the old labels is gone; a partition must not stand still over it."""
+    road = RuleRoad(rules_with({**RISES, "by": ["material"]}))
+    other = {**RISES, "by": ["material", "basis"]}
+    road.take(quote(0, 150.0))
+    if by == "rule set":
+        road.take(rule_set(other), at=T0)
+    else:
+        road.rules = rules_with(other)
+        road.restart()
+    road.take(T0 + MINUTE, quote(2, 150.0), T0 + 3 * MINUTE)
+    assert on_the_log(road) == []
