@@ -33,9 +33,9 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         if figure <= self.points[0][0]:
             return self.points[0][1]
         for (low, below), (high, above) in pairwise(self.points):
-            if figure <= high:
+            if figure < high:  # at a point itself the stress is that of the point, unrounded
                 stress = below + (above - below) * (figure - low) / (high - low)
-                # Rounding may leave the line at its ends, and then stress would turn back there by a hair.
+                # Rounding may leave the line near its ends, and then stress would turn back there by a hair.
                 return min(max(stress, min(below, above)), max(below, above))
         return self.points[-1][1]
 

@@ -91,6 +91,13 @@ def scales(draw: st.DrawFn) -> Scale:
     return Scale(points=tuple(zip(figures, stresses, strict=True)), because="drawn")
 
 
+def test_the_last_point_of_a_scale_is_an_edge_where_its_stress_begins_a_step() -> None:
+    """On the line the stress of this last point would be rounded down, and beyond it another step would begin."""
+    scale = Scale(points=((-669.0390625, 1e-05), (0.5, 0.05)), because="drawn")
+    assert scale.stress_ratio(0.5) == 0.05
+    assert step_edges(scale, STRESS_STEPS) == (0.5,)
+
+
 @given(scales(), st.data())
 def test_two_figures_lie_between_the_same_edges_where_their_stress_is_in_the_same_step(
     scale: Scale, data: st.DataObject
