@@ -1,6 +1,6 @@
 """The assess core over drawn logs of every family: cuts, repeats, order within an instant, cores made anew anywhere."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 from hypothesis import given, settings
@@ -10,6 +10,7 @@ from streams.adapters.assess import AssessCore, decode_state, encode_state
 from streams.adapters.subjects.score_memory import LastScore
 from streams.contracts.events import Event
 from streams.contracts.policy import MeasureChanged
+from streams.contracts.provenance import Provenance
 from streams.domain.measures import MeasurePage
 from streams.domain.prices import PriceSeries
 from streams.domain.trade import TradeSeries
@@ -90,6 +91,24 @@ def test_the_order_within_an_instant_changes_neither_figures_nor_scores(log: lis
     torn = {b"last-score/" + material.encode() for material in _named_by_some(log)}
     one, other = ({k: v for k, v in of.items() if k.rpartition(b"/")[0] not in torn} for of in known)
     assert one == other
+
+
+def test_exposures_follow_the_score_also_within_its_step() -> None:
+    """Two acts of one instant give scores in one step whose exposures lie in two: the last counts in either order."""
+    at = datetime(2026, 1, 5, 2, tzinfo=UTC)
+
+    def act(name: str, ends_at: str) -> Event:
+        data = MeasureChanged(
+            measure="CN-2", action="suspend", instrument="Instrument CN-2", issuer="Office", zone="Asia/Shanghai",
+            kind="licence_requirement", materials=("gallium",), ends_at=ends_at, ends_inclusive=True,
+            legal_force="instrument", provenance=Provenance(source="Customs"),
+        )  # fmt: skip
+        return Event(id=name, source="test", subject="CN-2", occurred_at=at, recorded_at=at, data=data)
+
+    both = [act("e2", "2026-01-27"), act("e3", "2026-02-03")]
+    one, other = (_known(assessed(log)[1]) for log in (both, both[::-1]))
+    assert one == other
+    assert any(key.startswith(b"last-score/gallium/") for key in one)
 
 
 def _named_by_some(log: list[Event]) -> set[str]:

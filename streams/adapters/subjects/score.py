@@ -7,8 +7,8 @@ When a material is scored anew depends on events and event time only:
 - time alone: at the next midnight of the measure's zone while an end is near, and when an input goes stale.
 
 A score is sent when it leaves its step of a hundredth, when an end of its interval or a factor leaves its step of a
-twentieth, or when a factor becomes known; the edges of the steps include the thresholds 0.6 and 0.8. What is sent is
-not rounded. An exposure is sent when it leaves its step of a fiftieth.
+twentieth, when a factor becomes known, or with an exposure that leaves its step of a fiftieth; the edges of the steps
+include the thresholds 0.6 and 0.8. What is sent is not rounded.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -164,8 +164,8 @@ class Scores(Subject):
         self, memory: ScoreMemory, home: str, score: Score, basis: "ScoreBasis", causes: tuple[str, ...]
     ) -> Iterator[Finding]:
         material, last = basis.material, memory.last(home)
-        steps = _steps_of(score)
-        if last is not None and last.steps == steps:
+        steps, exposures = _steps_of(score), self._exposures(material, score)
+        if last is not None and last.steps == steps and last.exposures == exposures:
             return
         at = basis.at
         told = basis.told_since(last.at if last else None, home=home)
@@ -179,12 +179,9 @@ class Scores(Subject):
             synthetic=basis.is_synthetic(home), inputs=inputs,
         )  # fmt: skip
         yield Finding(name=f"score/{material}/{home}", data=data)
-        exposures = dict(last.exposures) if last else {}
         for reached in self.graph.reach(material):
-            exposure_ratio = score.score_ratio * reached.exposure_ratio
-            step = floor(exposure_ratio * EXPOSURE_STEPS + _EDGE)
-            if exposures.get(reached.node) != step:
-                exposures[reached.node] = step
+            if last is None or last.exposures.get(reached.node) != exposures[reached.node]:
+                exposure_ratio = score.score_ratio * reached.exposure_ratio
                 facts = exposure_facts(self.graph, reached.node, material, exposure_ratio)
                 found = ExposureAssessed(
                     end_use=reached.node, at=at, facts=facts, path=reached.path, causes=causes, material=material,
@@ -192,6 +189,13 @@ class Scores(Subject):
                 )  # fmt: skip
                 yield Finding(name=f"exposure/{reached.node}/{material}/{home}", data=found)
         memory.keep(data, score, steps=steps, exposures=exposures)
+
+    def _exposures(self, material: str, score: Score) -> dict[str, int]:
+        """Return the steps that the exposures of end uses through a material lie in."""
+        return {
+            reached.node: floor(score.score_ratio * reached.exposure_ratio * EXPOSURE_STEPS + _EDGE)
+            for reached in self.graph.reach(material)
+        }
 
 
 def exposure_facts(graph: ComponentGraph, end_use: str, material: str, exposure_ratio: float) -> dict[str, Fact]:
