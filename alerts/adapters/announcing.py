@@ -18,8 +18,7 @@ from alerts.rules.ruleset import Rule
 from alerts.rules.wording import text_values
 from streams.contracts.alert import AlertChanged, AlertState
 from streams.contracts.assessments import Fact
-from streams.contracts.codec import encode_event
-from streams.contracts.events import Event
+from streams.contracts.codec import encode_said
 
 SOURCE = "monazite/rules"
 _CLOSED = {
@@ -80,11 +79,7 @@ def untold(
 
 def encode_change(changed: AlertChanged) -> bytes:
     """Encode a change for the alerts log."""
-    event = Event(
-        id=changed.alert, source=SOURCE, subject=changed.fingerprint, occurred_at=changed.at, recorded_at=changed.at,
-        data=changed,
-    )  # fmt: skip
-    return encode_event(event)
+    return encode_said(changed, event_id=changed.alert, source=SOURCE, at=changed.at)
 
 
 def _over(  # the things that decide the words

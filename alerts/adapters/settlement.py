@@ -74,11 +74,7 @@ class Settlement:
         self._limits: set[str] = set(self._kept.limits if self._kept is not None else ()) & set(rules.by_id)
         for name, labels in self._kept.groups if self._kept is not None else ():
             rule = rules.by_id.get(name)
-            if rule is None or not (rule.shared or isinstance(rule, CompositeRule)):
-                continue
-            if (
-                isinstance(rule, CompositeRule) or rule.identity(labels) is not None
-            ):  # else it groups by other labels now
+            if rule is not None and (rule.shared or isinstance(rule, CompositeRule)):
                 self._groups[fingerprint_of(name, labels)] = (rule, labels)
 
     def open(self, rule: Rule, labels: dict[str, str], name: str, *, at: datetime) -> None:

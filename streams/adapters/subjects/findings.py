@@ -20,17 +20,16 @@ def risk(
     name: str | None = None,
     home: str | None = None,
     synthetic: bool | None = None,
-    entity: str | None = None,
 ) -> Finding:
     """Return the finding that an event makes of its own material at its recorded instant.
 
     `labels` may be shared by many findings: nobody writes to them. `facts` are the facts and the names of those that
     are unknown; `name` is the aspect, unless one event finds several; `home` is the country the facts are for (`None`:
-    all); `synthetic` is that of the event, unless figures of other events enter; `entity`: see `Finding`.
+    all); `synthetic` is that of the event, unless figures of other events enter.
     """
     data = RiskAssessed(
         material=event.subject, aspect=aspect, at=event.recorded_at, labels=labels, facts=facts[0], home=home,
         missing=facts[1], synthetic=provenance.synthetic if synthetic is None else synthetic, causes=(event.id,),
         sources=(provenance.source,),
     )  # fmt: skip
-    return Finding(name=name or aspect, data=data, entity=entity)
+    return Finding(name=name or aspect, data=data)
