@@ -8,8 +8,6 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 
-import msgspec
-
 from alerts.lifecycle.evaluation import Alert, Evaluation
 from alerts.lifecycle.life import FIRING_STATES
 from alerts.lifecycle.transitions import Reason
@@ -60,21 +58,6 @@ def describe(
         thresholds=shown.thresholds, values=now.values or shown.values,
         causes=causes, runbook=rule.texts.runbook, synthetic=shown.synthetic, reason=reason.value,
     )  # fmt: skip
-
-
-def untold(
-    rule: Rule, prior: Alert, alert: Alert, now: Evaluation, *, reason: Reason, at: datetime, assessed: Assessed | None
-) -> tuple[AlertChanged, ...]:
-    """Return what is to be said of an alert that began to fire in this instant, once the instant is over.
-
-    That is how it fires in the end, from the state and for the reason of its beginning, and that it clears.
-    """
-    if alert.state is AlertState.CLEARING:
-        return (*prior.untold, describe(rule, prior, alert, now, reason=reason, at=at, assessed=assessed))
-    if prior.untold:
-        began = prior.untold[0]
-        prior, reason = msgspec.structs.replace(prior, state=began.from_state), Reason(began.reason)
-    return (describe(rule, prior, alert, now, reason=reason, at=at, assessed=assessed),)
 
 
 def encode_change(changed: AlertChanged) -> bytes:

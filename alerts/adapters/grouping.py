@@ -51,6 +51,10 @@ class GroupBook:
         if not by_rule:
             del self._members[group]
 
+    def fingerprints(self, group: str) -> list[str]:
+        """Return the alerts of a group that are true or unknown."""
+        return sorted(f for members in self._members.get(group, {}).values() for f in members)
+
     def members(self, group: str, *, get: Callable[[str], Alert | None]) -> Mapping[str, list[Alert]]:
         """Return the alerts of a group by rule, in order of fingerprint."""
         found = self._members.get(group, {})

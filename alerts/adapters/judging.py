@@ -8,7 +8,7 @@ from datetime import datetime
 
 import msgspec
 
-from alerts.adapters.announcing import describe, untold
+from alerts.adapters.announcing import describe
 from alerts.adapters.counting import RuleCounts
 from alerts.adapters.due import DueInstants
 from alerts.adapters.rules_state import alert_key, memory_key
@@ -20,10 +20,10 @@ from alerts.lifecycle.transitions import Reason
 from alerts.rules.entities import Assessed, KnownEntity, SourceAssessed, labels_of
 from alerts.rules.memory import RuleMemory
 from alerts.rules.rule import changes_nothing
-from alerts.rules.ruleset import OVER_LIMIT, Rule, Rules
+from alerts.rules.ruleset import Rule, Rules
 from alerts.rules.wording import fingerprint_of
 from streams.contracts.alert import AlertChanged
-from streams.contracts.assessments import MeasureAssessed
+from streams.contracts.assessments import MeasureAssessed, RiskAssessed
 from streams.runtime.ports import StateStore
 
 _STALE = Evaluation(verdict=Verdict.STALE)
@@ -48,8 +48,8 @@ class Judge:
         self._known = known
         self._say = say
         self.settlement = Settlement(
-            partition=partition, rules=rules, store=store, put=self.put, apply=self._apply, send=self.send, say=say,
-            judge_opened=self._judge_opened,
+            partition=partition, rules=rules, store=store, put=self.put, apply=self._apply, send=self.send,
+            caught_up=self._caught_up, judge_opened=self._judge_opened,
         )  # fmt: skip
         for _, value in store.items():
             if isinstance(value, Alert) and value.rule in rules.by_id:
@@ -65,7 +65,23 @@ class Judge:
         if alert.due_at > at:
             self.due.schedule(fingerprint, alert.due_at)
         else:
+            at = _not_before(alert, at)
             self.time_passed(alert, at)
+            self.settlement.settle(at)
+
+    def _caught_up(self, alert: Alert, at: datetime) -> Alert:
+        """Let the time up to an instant pass for one alert, before what happens to it at that instant is judged."""
+        while alert.due_at is not None and alert.due_at <= at:
+            due = alert.due_at
+            moment = _not_before(alert, due)
+            self.time_passed(alert, moment)
+            if self.settlement.is_open:
+                self.settlement.settle(moment)
+            after: Alert | None = self._store.get(alert_key(alert.fingerprint))
+            if after is None or after.due_at == due:
+                return after or alert
+            alert = after
+        return alert
 
     def time_passed(self, alert: Alert, at: datetime) -> None:
         """Evaluate an alert at an instant at which nothing but time has moved."""
@@ -93,28 +109,41 @@ class Judge:
         if not seats.seats:
             return
         since, count = self._counts.stopwatch(), 0
+        for seat in seats.seats:  # all timers of the entity first: a composite of its alerts must see them in order
+            if seat.rule.shared or (seat.calm is not None and isinstance(assessed, RiskAssessed)):
+                continue
+            waits: Alert | None = self._store.get(seat.alert_key)
+            if waits is not None and waits.due_at is not None and waits.due_at <= at:
+                self._caught_up(waits, at)
         for seat in seats.seats:
             rule = seat.rule
             if seat.calm is not None and seat.calm.holds(assessed):  # type: ignore[arg-type]
                 continue
             if isinstance(assessed, SourceAssessed):
-                self._heard(seat, assessed, at=at)
+                self._heard(seat, assessed)
                 continue
             count += 1
             prior: Alert | None = self._store.get(seat.alert_key)
+            moment = at
+            if prior is not None:
+                if prior.due_at is not None and prior.due_at <= at:
+                    prior = self._caught_up(prior, at)
+                moment = _not_before(prior, at)
             memory: RuleMemory | None = None
             if rule.keeps_memory:
                 before = self._store.get(seat.memory_key)
                 memory = rule.observe(before, assessed, at=at)
                 if memory is not None and memory is not before:
                     self._store.put(seat.memory_key, memory)
-            evaluation = self._evaluation(rule, assessed, at=at, prior=prior, memory=memory)
+            evaluation = self._evaluation(rule, assessed, at=moment, prior=prior, memory=memory)
             if rule.shared:
                 if _may_change(rule, prior, evaluation):
-                    self.settlement.open(rule, seat.labels, seat.fingerprint, at=at)
+                    self.settlement.open(rule, seat.labels, seat.fingerprint)
                 continue
-            stays = self._judged(rule, seat.labels, seat.fingerprint, prior, evaluation, at=at, assessed=assessed)
+            stays = self._judged(rule, seat.labels, seat.fingerprint, prior, evaluation, at=moment, assessed=assessed)
             seat.note(assessed, evaluation, prior=prior, stays=stays)
+        if self.settlement.is_open:
+            self.settlement.settle(at)
         self._counts.evaluated(count, since=since)
 
     def _memory(self, rule: Rule, fingerprint: str) -> RuleMemory | None:
@@ -125,12 +154,12 @@ class Judge:
         known = self._known(rule.on, labels)
         return rule.named(known, memory) if rule.shared else known
 
-    def _heard(self, seat: Seat, assessed: SourceAssessed, *, at: datetime) -> None:
-        """Have what a source says decided when the instant is over: several series may speak for it in one."""
+    def _heard(self, seat: Seat, assessed: SourceAssessed) -> None:
+        """Have what a source says decided for the alert that it shares."""
         labels, name = seat.labels, seat.fingerprint
         if len(labels) < len(known := labels_of(assessed)):
             labels, name = known, fingerprint_of(seat.rule.id, known)
-        self.settlement.open(seat.rule, labels, name, at=at)
+        self.settlement.open(seat.rule, labels, name)
 
     def _judge_opened(self, rule: Rule, labels: dict[str, str], *, at: datetime) -> None:
         """Judge an alert on all that was said in an instant, by the source with these labels or by their group."""
@@ -147,6 +176,9 @@ class Judge:
 
     def _judge_shared(self, rule: Rule, labels: dict[str, str], fingerprint: str, *, at: datetime) -> None:
         prior: Alert | None = self._store.get(alert_key(fingerprint))
+        if prior is not None:
+            prior = self._caught_up(prior, at)
+            at = _not_before(prior, at)
         memory = self._memory(rule, fingerprint)
         assessed = self._named(rule, labels, memory)
         now = self._evaluation(rule, assessed, at=at, prior=prior, memory=memory)
@@ -191,19 +223,15 @@ class Judge:
         advance = next_alert(prior, now, rule.timing, at=at)
         alert = advance.next
         if alert != prior:
-            fires = alert.state in FIRING_STATES
-            begins = fires and prior.state not in FIRING_STATES and rule.id != OVER_LIMIT
-            if begins or (fires and prior.untold and advance.changed):
-                said = untold(rule, prior, alert, now, reason=advance.reason, at=at, assessed=assessed)
-                alert = msgspec.structs.replace(alert, untold=said)
-            if fires != (prior.state in FIRING_STATES) or alert.level != prior.level:
-                alert = self.settlement.limited(rule, prior, alert, at=at)
+            alert = msgspec.structs.replace(alert, at=at)
+            if (alert.state in FIRING_STATES) != (prior.state in FIRING_STATES):
+                alert = self.settlement.limited(rule, prior, alert)
             self.put(alert)
             if alert.due_at is not None:  # also where it stays: it may be the instant that was just taken off the heap
                 self.due.schedule(prior.fingerprint, alert.due_at)
             if alert.state is not prior.state:
                 self._counts.moved(rule.id, alert.state)
-                self.settlement.moved(prior, alert, at=at)
+                self.settlement.moved(prior, alert)
         elif not advance.changed:
             return alert.due_at is None and alert.waiting_since is None
         if not advance.changed or alert.held_from is not None:
@@ -252,6 +280,11 @@ class Judge:
         """Say that an alert changed."""
         changed = describe(rule, prior, alert, now, reason=reason, at=at, assessed=assessed)
         self._say(changed)
+
+
+def _not_before(alert: Alert, at: datetime) -> datetime:
+    """Return an instant, not before that of the last change of an alert: its log is in order."""
+    return at if alert.at is None or alert.at <= at else alert.at
 
 
 def _may_change(rule: Rule, prior: Alert | None, now: Evaluation) -> bool:

@@ -28,22 +28,19 @@ def _order(alert: Alert) -> tuple[int, float, str]:
 
 
 class LimitBook:
-    """Firing alerts by rule: told, held back, or begun in an instant that is not over; rebuilt from the alerts."""
+    """Firing alerts by rule: told, or held back; rebuilt from the alerts."""
 
     def __init__(self) -> None:
         self._told: dict[str, set[str]] = defaultdict(set)
         self._held: dict[str, set[str]] = defaultdict(set)
-        self._begun: dict[str, set[str]] = defaultdict(set)
 
     def note(self, alert: Alert, *, firing: bool) -> None:
         """Take note of where an alert stands."""
-        told, held, begun = self._told[alert.rule], self._held[alert.rule], self._begun[alert.rule]
+        told, held = self._told[alert.rule], self._held[alert.rule]
         told.discard(alert.fingerprint)
         held.discard(alert.fingerprint)
-        begun.discard(alert.fingerprint)
         if firing:
-            stands = told if alert.held_from is None else begun if alert.untold else held
-            stands.add(alert.fingerprint)
+            (told if alert.held_from is None else held).add(alert.fingerprint)
 
     def has_held(self, rule: str) -> bool:
         """Tell whether alerts of a rule are held back by its limit."""
@@ -51,20 +48,20 @@ class LimitBook:
 
     def count(self, rule: str) -> int:
         """Return how many alerts of a rule fire."""
-        return len(self._told[rule]) + len(self._held[rule]) + len(self._begun[rule])
+        return len(self._told[rule]) + len(self._held[rule])
 
-    def to_decide(self, rule: Rule) -> list[str]:
-        """Return the firing alerts that compete for a rule's limit: those that began, or all where there is no room."""
-        begun = self._begun[rule.id]
-        if self._held[rule.id] or self.count(rule.id) > rule.limit:
-            return sorted((*self._told[rule.id], *self._held[rule.id], *begun))
-        return sorted(begun)
+    def room(self, rule: Rule) -> int:
+        """Return how many more alerts of a rule may be told."""
+        return rule.limit - len(self._told[rule.id])
+
+    def held(self, rule: str) -> list[str]:
+        """Return the alerts of a rule that are held back."""
+        return sorted(self._held[rule])
 
 
-def kept_and_held(alerts: Iterable[Alert], *, limit: int) -> tuple[list[Alert], list[Alert]]:
-    """Split firing alerts into those to tell, the worst, and those to hold back."""
-    ordered = sorted(alerts, key=_order)
-    return ordered[:limit], ordered[limit:]
+def worst_first(alerts: Iterable[Alert]) -> list[Alert]:
+    """Return held alerts in the order in which they are told when there is room."""
+    return sorted(alerts, key=_order)
 
 
 def over_limit_rule() -> ThresholdRule:

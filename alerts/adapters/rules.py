@@ -62,6 +62,7 @@ class RulesCore:
         clock: RulesClock | None = store.get(CLOCK_KEY)
         self._now = clock.now if clock else None
         self._initial = rules
+        self._bound: datetime | None = None
         self._seen: dict[bytes, Assessed | tuple[str, RiskAssessed]] = {}
         self._put_in_force(rules_in_force(store.get, rules))
 
@@ -79,6 +80,7 @@ class RulesCore:
     def process(self, admitted: Admitted) -> Outcome:
         """Take one record of `assessments`; deterministic in the state and the record."""
         self._outputs = []
+        self._bound = admitted.now
         dead: list[DeadLetter] = []
         before = self._now
         for index, raw in enumerate(admitted.items):
@@ -95,10 +97,11 @@ class RulesCore:
                         value=bytes(raw), reason=error.reason.value, field=error.field, detail=error.detail, index=index
                     )
                 )
+        if admitted.now is not None:
+            self._pass_time(admitted.now)
         self._keep_seen()
         if self._now is not None and self._now != before:
             self._store.put(CLOCK_KEY, RulesClock(now=self._now))
-        self._judge.settlement.keep()
         return Outcome(outputs=self._outputs, dead_letters=dead)
 
     def _take(self, event: Event, raw: Any) -> None:
@@ -114,12 +117,12 @@ class RulesCore:
                 self._advance(event.occurred_at)
                 self._outputs.append(bytes(raw))
             case DirectiveGiven():
-                self._advance(event.recorded_at)
+                at = self._advance(event.recorded_at)
                 match data.kind:
                     case "acknowledgement":
-                        self._acknowledge(data)
+                        self._acknowledge(data, at=at)
                     case "rule_set":
-                        self._change_rules(data)
+                        self._change_rules(data, at=at)
                 self._outputs.append(bytes(raw))
             case _:
                 raise DecodeError(
@@ -127,18 +130,19 @@ class RulesCore:
                 )
 
     def _advance(self, to: datetime) -> datetime:
-        """Move `now` to an instant, handling first what is due; time never goes back. Return `now`."""
+        """Let time pass before what happens at an instant, as far as the inputs have come. Return the instant of it."""
+        bound = self._bound
+        if bound is None:  # a replay: the log itself is the time
+            return self._pass_time(to)
+        self._pass_time(min(to, bound))
+        return to
+
+    def _pass_time(self, to: datetime) -> datetime:
+        """Move `now` to an instant, handling what is due; time never goes back. Return `now`."""
         if self._now is not None and to <= self._now:
             return self._now
-        while True:
-            due_at = self._judge.due.first_at()
-            settle_at = self._judge.settlement.at
-            if settle_at is not None and settle_at < to and (due_at is None or settle_at < due_at):
-                self._judge.settlement.settle()
-            elif due_at is not None and due_at <= to:
-                self._judge.came_due(*self._judge.due.pop())
-            else:
-                break
+        while (due_at := self._judge.due.first_at()) is not None and due_at <= to:
+            self._judge.came_due(*self._judge.due.pop())
         self._now = to
         return to
 
@@ -188,58 +192,54 @@ class RulesCore:
         self._seen[seats.known_key] = assessed
         self._judge.meet(seats, assessed, at=at)
 
-    def _acknowledge(self, directive: DirectiveGiven) -> None:
+    def _acknowledge(self, directive: DirectiveGiven, *, at: datetime) -> None:
         fingerprint = directive.acknowledgement.fingerprint if directive.acknowledgement else directive.target
         prior: Alert | None = self._store.get(alert_key(fingerprint))
         rule = self._judge.rules.by_id.get(prior.rule) if prior is not None else None
-        if prior is None or rule is None or self._now is None:
+        if prior is None or rule is None:
             return
         by = None if directive.withdrawn or directive.acknowledgement is None else directive.acknowledgement.by
-        alert = acknowledge(prior, rule.timing, by=by, at=self._now)
+        alert = acknowledge(prior, rule.timing, by=by, at=at)
         if alert == prior:
             return
         self._judge.put(alert)
         if alert.due_at is not None:
             self._judge.due.schedule(fingerprint, alert.due_at)
         if by is None and rule.reads_time:
-            self._judge.time_passed(alert, self._now)  # a repeat that fell due meanwhile is told now, once
+            self._judge.time_passed(alert, at)  # a repeat that fell due meanwhile is told now, once
 
-    def _change_rules(self, directive: DirectiveGiven) -> None:
+    def _change_rules(self, directive: DirectiveGiven, *, at: datetime) -> None:
         """Put another rule set in force, here and now; alerts of rules that are gone or begin anew are closed."""
-        assert self._now is not None
         rules = self._initial if directive.withdrawn else read_rule_set(directive)
         edits = list(edits_between(self._judge.rules, rules))
-        self._judge.settlement.keep()
         self._keep_seen()
-        self._closed(close_alerts(self._store, self._judge.rules, edits, partition=self.partition))
-        store_rule_set(self._store, directive, at=self._now)
-        retime_alerts(self._store, rules, edits, at=self._now)
+        self._closed(close_alerts(self._store, self._judge.rules, edits, partition=self.partition), at=at)
+        store_rule_set(self._store, directive, at=at)
+        retime_alerts(self._store, rules, edits, at=at)
         self._put_in_force(rules)
         touched = {edit.rule for edit in edits if edit.what != "removed"}
         fresh = {edit.rule for edit in edits if edit.what == "added" or edit.anew}
-        met = self._judge.reconsider(touched, fresh, at=self._now)
+        met = self._judge.reconsider(touched, fresh, at=at)
         changed = {name for name in touched if rules.by_id[name].reads}
-        self._closed(
+        ended = (
             close_alert(self._store, rules.by_id[alert.rule], alert, reason=Reason.RULE_CHANGED)
             for alert in self._alerts()
             if alert.rule in changed and alert.fingerprint not in met
         )
-        self._judge.settlement.keep()
+        self._closed(ended, at=at)
         self._put_in_force(rules)
         above = {composite.id for name in touched for composite in rules.over(name)}
-        self._judge.settlement.reopen(touched | above, self._alerts(), at=self._now)
+        self._judge.settlement.reopen(touched | above, self._alerts())
+        self._judge.settlement.settle(at)
 
     def _alerts(self) -> list[Alert]:
         return [value for _, value in sorted(self._store.items()) if isinstance(value, Alert)]
 
-    def _closed(self, closed: Iterable[Closed | None]) -> None:
-        assert self._now is not None
+    def _closed(self, closed: Iterable[Closed | None], *, at: datetime) -> None:
         for end in closed:
             if end is not None:
                 self.counts.moved(end.rule.id, end.alert.state)
-                self._judge.send(
-                    end.rule, end.told, end.alert, end.last, reason=end.reason, at=self._now, assessed=None
-                )
+                self._judge.send(end.rule, end.told, end.alert, end.last, reason=end.reason, at=at, assessed=None)
 
     def _say(self, changed: AlertChanged) -> None:
         self._outputs.append(encode_change(changed))

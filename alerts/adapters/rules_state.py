@@ -10,7 +10,6 @@ from alerts.rules.entities import KnownEntity
 from alerts.rules.memory import Awaited, LastHeard, Samples
 
 CLOCK_KEY = b"clock"
-SETTLING_KEY = b"settling"
 RULES_KEY = b"rules"
 ALERT_PREFIX = b"alert/"
 KNOWN_PREFIX = b"known/"
@@ -23,15 +22,6 @@ class RulesClock(msgspec.Struct, frozen=True, kw_only=True, tag="clock"):
     now: datetime
 
 
-class Settling(msgspec.Struct, frozen=True, kw_only=True, tag="settling"):
-    """What is decided once the instant `at` is over: shared alerts (rule, labels of the entity that was heard of or of
-    its group), composites (rule, labels of the group) and limits of rules."""
-
-    at: datetime
-    groups: tuple[tuple[str, dict[str, str]], ...] = ()
-    limits: tuple[str, ...] = ()
-
-
 class RulesInForce(msgspec.Struct, frozen=True, kw_only=True, tag="rules"):
     """The rule set applied last by a directive, as text, with the hash of the set and when and by whom."""
 
@@ -41,7 +31,7 @@ class RulesInForce(msgspec.Struct, frozen=True, kw_only=True, tag="rules"):
     at: datetime
 
 
-RulesStateValue: TypeAlias = RulesClock | Settling | RulesInForce | KnownEntity | Alert | Samples | LastHeard | Awaited
+RulesStateValue: TypeAlias = RulesClock | RulesInForce | KnownEntity | Alert | Samples | LastHeard | Awaited
 STATE_TYPES = RulesStateValue
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(RulesStateValue).decode

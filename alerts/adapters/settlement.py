@@ -1,7 +1,5 @@
-"""What is decided once an instant is over, because several events or alerts of it take part: alerts that several
-entities share, then composites, then limits.
-
-What is open is in the state, so that a restart between an instant and the next settles the same.
+"""What is decided after an assessment or a due instant, because several alerts take part: alerts that several entities
+share, then composites, then limits. Nothing stays open from one to the next.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,16 +9,14 @@ from typing import Protocol
 import msgspec
 
 from alerts.adapters.grouping import GroupBook, truth_class
-from alerts.adapters.limits import OVER_LIMIT_RULE, LimitBook, judge_limit, kept_and_held, over_limit_alert
-from alerts.adapters.rules_state import SETTLING_KEY, Settling, alert_key
+from alerts.adapters.limits import OVER_LIMIT_RULE, LimitBook, judge_limit, over_limit_alert, worst_first
+from alerts.adapters.rules_state import alert_key
 from alerts.lifecycle.evaluation import Alert, Evaluation, Verdict
 from alerts.lifecycle.life import FIRING_STATES
 from alerts.lifecycle.transitions import Reason
 from alerts.rules.composite import CompositeRule
 from alerts.rules.entities import Assessed
 from alerts.rules.ruleset import Rule, Rules
-from alerts.rules.wording import fingerprint_of
-from streams.contracts.alert import AlertChanged, AlertState
 from streams.runtime.ports import StateStore
 
 _HELD = Evaluation(verdict=Verdict.HOLD)
@@ -51,11 +47,11 @@ class JudgeOpened(Protocol):
 
 
 class Settlement:
-    """The groups and limits of one partition, and which of them are open. `at` is their instant, `None` for none."""
+    """The groups and limits of one partition, and which of them an assessment or a due instant has opened."""
 
     def __init__(
         self, *, partition: int, rules: Rules, store: StateStore, put: Callable[[Alert], None], apply: Apply,
-        send: Send, say: Callable[[AlertChanged], None], judge_opened: JudgeOpened,
+        send: Send, caught_up: Callable[[Alert, datetime], Alert], judge_opened: JudgeOpened,
     ) -> None:  # fmt: skip
         self._partition = partition
         self._rules = rules
@@ -63,27 +59,25 @@ class Settlement:
         self._put = put
         self._apply = apply
         self._send = send
-        self._say = say
+        self._caught_up = caught_up
         self._judge_opened = judge_opened
         self._groups_of = GroupBook(rules)
         self._limits_of = LimitBook()
         self._over_limits: dict[str, Alert] = {}
-        self._kept: Settling | None = store.get(SETTLING_KEY)
-        self.at = self._kept.at if self._kept is not None else None
         self._groups: dict[str, tuple[Rule, dict[str, str]]] = {}
-        self._limits: set[str] = set(self._kept.limits if self._kept is not None else ()) & set(rules.by_id)
-        for name, labels in self._kept.groups if self._kept is not None else ():
-            rule = rules.by_id.get(name)
-            if rule is not None and (rule.shared or isinstance(rule, CompositeRule)):
-                self._groups[fingerprint_of(name, labels)] = (rule, labels)
+        self._limits: set[str] = set()
 
-    def open(self, rule: Rule, labels: dict[str, str], name: str, *, at: datetime) -> None:
-        """Have an alert that several entities share decided when the instant is over.
+    def open(self, rule: Rule, labels: dict[str, str], name: str) -> None:
+        """Have an alert that several entities share decided after the assessment in hand.
 
         `name` is the fingerprint of rule and labels: those of the entity that was heard of, or of its group.
         """
         self._groups[name] = (rule, labels)
-        self.at = at
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether there is anything to settle."""
+        return bool(self._groups or self._limits)
 
     def recall(self, alert: Alert) -> None:
         """Take note of an alert as it stands in the state."""
@@ -91,32 +85,27 @@ class Settlement:
             pass
         self._limits_of.note(alert, firing=alert.state in FIRING_STATES)
 
-    def moved(self, prior: Alert, alert: Alert, *, at: datetime) -> None:
+    def moved(self, prior: Alert, alert: Alert) -> None:
         """Open the groups of an alert that became true, false or unknown."""
         if truth_class(prior.state) == truth_class(alert.state):
             return
         for composite, labels, group in self._groups_of.note(alert):
             self._groups[group] = (composite, labels)
-            self.at = at
 
-    def limited(self, rule: Rule, prior: Alert, alert: Alert, *, at: datetime) -> Alert:
-        """Return an alert whose `untold` says whether it began to fire as its rule's limit leaves it for now.
-
-        One that began is held until its instant is over, when the limit decides once on all that fire.
-        """
+    def limited(self, rule: Rule, prior: Alert, alert: Alert) -> Alert:
+        """Return an alert whose `held_from` says whether its rule's limit holds it back: first come, first told."""
         firing, fired = alert.state in FIRING_STATES, prior.state in FIRING_STATES
-        opens = fired and self._limits_of.has_held(rule.id)
-        if firing and not fired and alert.untold:
-            alert, opens = msgspec.structs.replace(alert, held_from=prior.state), True
-        elif fired and not firing:
-            alert = msgspec.structs.replace(alert, held_from=None, untold=())
-        self._limits_of.note(alert, firing=firing)
-        if opens:
+        if firing and not fired and self._limits_of.room(rule) <= 0:
+            alert = msgspec.structs.replace(alert, held_from=prior.state)
             self._limits.add(rule.id)
-            self.at = at
+        elif fired and not firing:
+            alert = msgspec.structs.replace(alert, held_from=None)
+            if self._limits_of.has_held(rule.id):
+                self._limits.add(rule.id)
+        self._limits_of.note(alert, firing=firing)
         return alert
 
-    def reopen(self, rules: Iterable[str], alerts: Iterable[Alert], *, at: datetime) -> None:
+    def reopen(self, rules: Iterable[str], alerts: Iterable[Alert]) -> None:
         """Decide composites and limits of some rules again, whose definition changed."""
         touched = set(rules)
         for alert in alerts:
@@ -127,16 +116,14 @@ class Settlement:
                 if composite.id in touched:
                     self._groups[group] = (composite, labels)
         self._limits |= {name for name in touched if name in self._rules.by_id and self._limits_of.count(name)}
-        if self._groups or self._limits:
-            self.at = at
 
-    def settle(self) -> None:
-        """Decide all that is open: shared alerts, composites before those above them, limits."""
-        assert self.at is not None
-        at = self.at
+    def settle(self, at: datetime) -> None:
+        """Decide all that an assessment or a due instant opened: shared alerts, composites bottom up, limits."""
         while self._groups:
             depth = min(self._depth(rule.id) for rule, _ in self._groups.values())
             for group in sorted(g for g, (rule, _) in self._groups.items() if self._depth(rule.id) == depth):
+                if group not in self._groups:
+                    continue  # a member that was caught up has settled it
                 rule, labels = self._groups.pop(group)
                 if isinstance(rule, CompositeRule):
                     self._settle_group(rule, labels, group, at=at)
@@ -145,21 +132,6 @@ class Settlement:
         for name in sorted(self._limits, key=lambda name: (self._depth(name), name)):
             self._settle_limit(self._rules.by_id[name], at=at)
         self._limits.clear()
-        self.at = None
-
-    def keep(self) -> None:
-        """Put what is open into the state, where that has changed."""
-        value = None
-        if self.at is not None:
-            groups = tuple((rule.id, labels) for _, (rule, labels) in sorted(self._groups.items()))
-            value = Settling(at=self.at, groups=groups, limits=tuple(sorted(self._limits)))
-        if value == self._kept:
-            return
-        if value is None:
-            self._store.delete(SETTLING_KEY)
-        else:
-            self._store.put(SETTLING_KEY, value)
-        self._kept = value
 
     def _depth(self, rule: str) -> int:
         return self._rules.depths.get(rule, 0)
@@ -169,7 +141,14 @@ class Settlement:
         return alert
 
     def _settle_group(self, rule: CompositeRule, labels: dict[str, str], group: str, *, at: datetime) -> None:
+        for member in self._groups_of.fingerprints(group):
+            waits = self._get(member)
+            if waits is not None and waits.due_at is not None and waits.due_at <= at:
+                self._caught_up(waits, at)
         prior = self._get(group)
+        if prior is not None:
+            prior = self._caught_up(prior, at)
+            at = at if prior.at is None or prior.at <= at else prior.at
         now = rule.judge(self._groups_of.members(group, get=self._get), labels=labels, prior=prior)
         if prior is None:
             if now.verdict is not Verdict.MET:
@@ -178,21 +157,15 @@ class Settlement:
         self._apply(rule, prior, now, at=at, assessed=None)
 
     def _settle_limit(self, rule: Rule, *, at: datetime) -> None:
-        firing = [a for f in self._limits_of.to_decide(rule) if (a := self._get(f)) is not None]
-        kept, held = kept_and_held(firing, limit=rule.limit)
-        for alert in held:
-            if alert.held_from is not AlertState.OK or alert.untold:
-                self._hold_back(rule, alert, at=at)
-        for alert in kept:
-            if alert.untold:
-                self._note(msgspec.structs.replace(alert, held_from=None, untold=()))
-                for change in alert.untold:
-                    self._say(change)
-            elif alert.held_from is not None:
-                told = as_told(alert)
-                alert = self._note(msgspec.structs.replace(alert, held_from=None))  # noqa: PLW2901
-                self._send(rule, told, alert, alert.evaluation or _HELD, reason=Reason.WITHIN_LIMIT, at=at,
-                           assessed=None)  # fmt: skip
+        held = worst_first(a for f in self._limits_of.held(rule.id) if (a := self._get(f)) is not None)
+        room = max(self._limits_of.room(rule), 0)
+        for alert in held[:room]:
+            told = as_told(alert)
+            alert = msgspec.structs.replace(alert, held_from=None)  # noqa: PLW2901
+            self._put(alert)
+            self._limits_of.note(alert, firing=True)
+            self._send(rule, told, alert, alert.evaluation or _HELD, reason=Reason.WITHIN_LIMIT, at=at, assessed=None)
+        held = held[room:]
         blank = self._over_limits.get(rule.id)
         if blank is None:
             blank = self._over_limits[rule.id] = over_limit_alert(rule.id, partition=self._partition)
@@ -201,22 +174,8 @@ class Settlement:
             now = judge_limit(rule, firing_count=self._limits_of.count(rule.id), held=held)
             self._apply(OVER_LIMIT_RULE, prior or blank, now, at=at, assessed=None)
 
-    def _hold_back(self, rule: Rule, alert: Alert, *, at: datetime) -> None:
-        """Say that an alert is held back, to those who know it to be anything but ok: firing, pending, without data."""
-        told = as_told(alert) if alert.held_from is not None else alert
-        self._note(msgspec.structs.replace(alert, held_from=AlertState.OK, untold=()))
-        if told.state is AlertState.OK:
-            return
-        shown = msgspec.structs.replace(alert, state=AlertState.OK)
-        self._send(rule, told, shown, alert.evaluation or _HELD, reason=Reason.OVER_LIMIT, at=at, assessed=None)
-
-    def _note(self, alert: Alert) -> Alert:
-        self._put(alert)
-        self._limits_of.note(alert, firing=True)
-        return alert
-
 
 def as_told(alert: Alert) -> Alert:
     """Return an alert that is held back as others know it."""
     assert alert.held_from is not None
-    return msgspec.structs.replace(alert, state=alert.held_from, held_from=None, untold=())
+    return msgspec.structs.replace(alert, state=alert.held_from, held_from=None)

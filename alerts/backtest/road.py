@@ -72,7 +72,9 @@ class PureRoad:
 
     def process(self, admitted: Admitted) -> list[AlertChanged]:
         """Return what one admitted record of a signals log changes. Raise `RoadError`."""
-        return self._pass(segments=admitted.segments, ticks=admitted.ticks)
+        return self._pass(
+            segments=admitted.segments, ticks=admitted.ticks, now=admitted.now, instants=admitted.instants
+        )
 
     def judge(self, assessments: Iterable[Event]) -> list[AlertChanged]:
         """Return what ready-made assessments change, past the assess core: for tests of a rule alone."""
@@ -80,14 +82,15 @@ class PureRoad:
 
     def _pass(self, **source: Any) -> list[AlertChanged]:
         self._position += 1
-        return self._judge(_checked(self._assess.process(Admitted(position=self._position, **source))))
+        assessed = _checked(self._assess.process(Admitted(position=self._position, **source)))
+        return self._judge(assessed, now=source.get("now"))
 
-    def _judge(self, assessments: Iterable[bytes]) -> list[AlertChanged]:
+    def _judge(self, assessments: Iterable[bytes], *, now: datetime | None = None) -> list[AlertChanged]:
         items = [msgspec.Raw(raw) for raw in assessments]
         if self._watch is not None:
             for item in items:
                 self._watch(decode_event(item))
-        alerts = _checked(self._rules.process(Admitted(position=self._position, items=items)))
+        alerts = _checked(self._rules.process(Admitted(position=self._position, items=items, now=now)))
         if self._notify is not None:
             raws = [msgspec.Raw(raw) for raw in alerts]
             entries = _checked(self._notify.process(Admitted(position=self._position, items=raws)))

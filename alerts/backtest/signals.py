@@ -12,7 +12,7 @@ from alerts.rules.ruleset import Rules
 from streams.contracts.alert import AlertChanged
 from streams.contracts.codec import decode_event
 from streams.contracts.events import Event
-from streams.contracts.records import Segment, decode_signal
+from streams.contracts.records import Segment
 from streams.runtime.admission import Admission, admit
 from streams.runtime.marks import Marks
 from streams.runtime.ports import Admitted
@@ -47,14 +47,28 @@ def _until(records: Iterable[tuple[int, bytes]], until: datetime, keep: Keep) ->
             if len(ticks) < len(admitted.ticks):
                 return
             continue
+        if admitted.now is not None:
+            last = admitted.now > until
+            kept_at = [
+                (cut, at)
+                for segment, at in zip(admitted.segments, admitted.instants, strict=True)
+                if at / 1000 <= until.timestamp() and (cut := _cut(segment, None, keep)) is not None
+            ]
+            yield replace(
+                admitted, segments=[s for s, _ in kept_at], instants=[at for _, at in kept_at],
+                now=until if last else admitted.now,
+            )  # fmt: skip
+            if last:
+                return
+            continue
         segments = [kept for segment in admitted.segments if (kept := _cut(segment, until, keep)) is not None]
         if segments:
             yield replace(admitted, segments=segments)
 
 
-def _cut(segment: Segment, until: datetime, keep: Keep) -> Segment | None:
+def _cut(segment: Segment, until: datetime | None, keep: Keep) -> Segment | None:
     events = [decode_event(raw) for raw in segment.events]
-    kept = [n for n, event in enumerate(events) if event.recorded_at <= until and keep(event)]
+    kept = [n for n, event in enumerate(events) if (until is None or event.recorded_at <= until) and keep(event)]
     if len(kept) == len(segment.events):
         return segment
     if not kept:
@@ -85,7 +99,7 @@ def end_of(log: SignalLog) -> datetime | None:
     """Return the instant that every partition has reached: the earliest of their last ticks; `None` without ticks."""
     last: list[datetime] = []
     for records in log.values():
-        ticks = [at for _, value in records for at in decode_signal(value).ticks]
+        ticks = [at for a in _admitted(records) for at in (*a.ticks, *([a.now] if a.now is not None else []))]
         if not ticks:
             return None
         last.append(max(ticks))

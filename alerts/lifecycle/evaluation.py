@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from streams.contracts.alert import AlertChanged, AlertState, Severity
+from streams.contracts.alert import AlertState, Severity
 from streams.contracts.assessments import Fact
 
 
@@ -91,8 +91,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="
     mattered; `due_at` the next instant at which time alone changes something. `seen_at`: when its facts were last
     assessed, kept for rules with a `max_age`. `fired`: the last instants at which it began to fire, kept for flap
     damping; `damped`: it is clearing for the time that flapping takes. `held_from`: others do not know that it fires,
-    and were last told this state; `None` for an alert that is told. `untold`: what is to be said of it where it began
-    to fire in an instant that is not over; empty for one beyond the limit of its rule.
+    and were last told this state; `None` for an alert that is told. `at`: the instant of its last change.
     """
 
     fingerprint: str
@@ -111,4 +110,4 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="
     fired: tuple[datetime, ...] = ()
     damped: bool = False
     held_from: AlertState | None = None
-    untold: tuple[AlertChanged, ...] = ()
+    at: datetime | None = None

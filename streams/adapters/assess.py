@@ -15,7 +15,7 @@ that counts, except for directives, where the 65th newest would be taken for new
 
 import heapq
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import blake2b
 
 import msgspec
@@ -43,6 +43,7 @@ from streams.contracts.reasons import DecodeError, RejectReason
 from streams.domain.indicators import indicators_of
 from streams.domain.measures import MEASURE_PREFIX, MeasureBook
 from streams.domain.observations import digest_of
+from streams.domain.seen_events import SeenEvents
 from streams.runtime.ports import Admitted, DeadLetter, Outcome, StateStore
 
 __all__ = ["STATE_TYPES", "AssessCore", "decode_state", "encode_state"]
@@ -107,7 +108,8 @@ class AssessCore:
         self._outputs: list[bytes] = []
         self._due: list[tuple[datetime, int, str]] = []
         clock: Clock | None = store.get(CLOCK_KEY)
-        self._now = clock.now if clock else None
+        self._now = self._at = clock.now if clock else None
+        self._seen = SeenEvents(store)
         self._last_tick = clock.last_tick if clock else None
         if self._now is not None:
             self._rebuild_due(self._now)
@@ -124,11 +126,17 @@ class AssessCore:
         self._outputs = []
         dead: list[DeadLetter] = []
         before = (self._now, self._last_tick)
-        for segment in admitted.segments:
+        duplicates = 0
+        for place, segment in enumerate(admitted.segments):
+            appended = admitted.instants[place] if admitted.instants else 0
+            instant = datetime.fromtimestamp(appended / 1000, UTC) if appended else None
             for index, raw in zip(segment.indexes, segment.events, strict=True):
                 try:
                     event = decode_event(raw)
-                    self._take(event)
+                    if self._seen.is_new(digest_of(source=event.source, event=event.id)):
+                        self._take(event, instant=instant, bound=admitted.now)
+                    else:
+                        duplicates += 1
                 except DecodeError as error:
                     dead.append(
                         DeadLetter(
@@ -138,13 +146,17 @@ class AssessCore:
                     )  # fmt: skip
         for at in admitted.ticks:
             self._tick(at)
+        if admitted.now is not None and (self._now is None or admitted.now > self._now):
+            self._advance(admitted.now)
+        self._seen.keep()
         for subject in self._keepers:
             subject.keep(self._place)
         if (self._now, self._last_tick) != before and self._now is not None:
             self._store.put(CLOCK_KEY, Clock(now=self._now, last_tick=self._last_tick))
-        return Outcome(outputs=self._outputs, dead_letters=dead)
+        return Outcome(outputs=self._outputs, dead_letters=dead, duplicate_count=duplicates)
 
-    def _take(self, event: Event) -> None:
+    def _take(self, event: Event, *, instant: datetime | None, bound: datetime | None) -> None:
+        """Take one event at its own instant; time moves before it as far as the inputs are known to have come."""
         kind = type(event.data)
         takers = self._takers.get(kind)
         if takers is None:
@@ -152,9 +164,16 @@ class AssessCore:
                 reason=RejectReason.WRONG_TOPIC, field="/type", detail=f"{event.type} does not belong on signals"
             )
         now = self._now
-        if now is None or event.recorded_at > now:
-            now = event.recorded_at
-            self._advance(now)
+        if instant is None:  # a replay: events bring their instants, in order
+            if now is None or event.recorded_at > now:
+                now = event.recorded_at
+                self._advance(now)
+            self._at = now
+        else:
+            to = instant if bound is None or instant <= bound else bound
+            if bound is not None and (now is None or to > now):
+                self._advance(to)
+            self._at = now = instant
         own = self._own.get(kind)
         if own is not None:
             own(event)
@@ -172,7 +191,7 @@ class AssessCore:
 
     def _advance(self, to: datetime) -> None:
         while self._due and self._due[0][0] <= to:
-            at = self._now = self._due[0][0]
+            at = self._now = self._at = self._due[0][0]
             measures: list[str] = []
             while self._due and self._due[0][:2] == (at, _MEASURES):
                 measures.append(heapq.heappop(self._due)[2])
@@ -193,11 +212,14 @@ class AssessCore:
 
     def _tell(self, subject: Subject, result: Result, cause: str) -> None:
         """Send what a subject found, and keep when it wants to be woken."""
-        now = self._now
+        now = self._at
         assert now is not None
         for each in result:
             if isinstance(each, Finding):
                 data = each.data
+                if data.at != now:
+                    data = msgspec.structs.replace(data, at=now)
+                    each = msgspec.structs.replace(each, data=data)  # noqa: PLW2901
                 self._send(f"{cause}/{each.name}", data, at=data.at)
                 if isinstance(data, RiskAssessed):
                     for listener in self._listeners[subject.name]:
@@ -222,8 +244,8 @@ class AssessCore:
             self._send(_short(whole, identity=whole), indicator, at=at)
 
     def _take_policy(self, event: Event) -> None:
-        assert self._now is not None
-        self._move(sorted(self._book.record(event)), at=self._now, cause=cause_of(event))
+        assert self._at is not None
+        self._move(sorted(self._book.record(event)), at=self._at, cause=cause_of(event))
 
     def _take_tick(self, event: Event) -> None:
         self._tick(event.occurred_at)
@@ -244,6 +266,9 @@ class AssessCore:
             return None
         key = b"assessed/" + measure.encode()
         last: LastAssessed | FollowedMeasure | None = self._store.get(key)
+        if last is not None and last.assessed.at > at:
+            assessed = self._book.assess(measure, at=last.assessed.at) or assessed  # known of a later instant already
+            at = last.assessed.at
         if last is not None:
             if _same_content(last.assessed, assessed):
                 return None
@@ -263,7 +288,8 @@ class AssessCore:
         digest = digest_of(source=event.source, event=event.id)
         if digest not in seen.digests:
             self._store.put(key, SeenDirectives(digests=(*seen.digests, digest)[-DIRECTIVES_KEPT:]))
-            self._outputs.append(encode_event(event))
+            assert self._at is not None
+            self._outputs.append(encode_event(msgspec.structs.replace(event, recorded_at=self._at)))
 
 
 def _due_key(subject: Subject, name: str) -> bytes:

@@ -9,6 +9,7 @@ from streams.adapters.subjects.material_page import MaterialPage
 from streams.adapters.subjects.registry import SUBJECTS
 from streams.contracts.assessments import MeasureAssessed
 from streams.domain.measures import ClaimPage, MeasurePage
+from streams.domain.seen_events import SeenPage
 
 
 class Clock(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -44,7 +45,7 @@ class SeenDirectives(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     digests: tuple[int, ...] = ()
 
 
-_OWN = (MeasurePage, ClaimPage, LastAssessed, FollowedMeasure, Clock, Due, SeenDirectives, MaterialPage)
+_OWN = (MeasurePage, ClaimPage, LastAssessed, FollowedMeasure, Clock, Due, SeenDirectives, MaterialPage, SeenPage)
 STATE_TYPES: Any = Union[(*_OWN, *dict.fromkeys(kept for subject in SUBJECTS for kept in subject.keeps))]
 """Union of all values; each carries its name as a tag, so one decoder reads them all."""
 

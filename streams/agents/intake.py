@@ -63,7 +63,7 @@ async def serve_intake(settings: RoadSettings) -> None:
         brokers=settings.bootstrap, prefix=settings.prefix, partitions=settings.partitions,
         group=f"{settings.prefix}-intake", session_timeout=timedelta(seconds=session.session_seconds),
         heartbeat_interval=timedelta(seconds=session.heartbeat_seconds),
-        rebalance_timeout=timedelta(seconds=session.rebalance_seconds),
+        rebalance_timeout=timedelta(seconds=session.rebalance_seconds), tick_seconds=settings.tick_seconds,
     )  # fmt: skip
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -47,5 +47,5 @@ class RoadSettings:
         return RuntimeSettings(
             app_id=f"{self.prefix}-{app}", bootstrap=self.bootstrap, partition_count=self.partitions,
             session=self.session, dead_letter_topic=self.topic("dead-letters.v1"),
-            data_directory=None if self.embedded else self.data_directory, tick_seconds=self.tick_seconds,
+            data_directory=None if self.embedded else self.data_directory,
         )  # fmt: skip

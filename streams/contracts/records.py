@@ -4,17 +4,18 @@
 `LinkedRecord`s, whose two numbers let a reader drop repeats and notice a hole without any other store.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 
 
-class Segment(msgspec.Struct, frozen=True, kw_only=True):
+class Segment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The share of one input record that goes to one partition of `signals`.
 
     Intake never splits this share over two records, so one offset per origin partition suffices to recognise a
-    segment that was admitted before. `indexes[i]` is the index of `events[i]` within the input record.
+    segment that was admitted before. `indexes[i]` is the index of `events[i]` within the input record. `at` is when the
+    broker appended the input record, in milliseconds since 1970; 0 where events bring their instants (a replay).
     """
 
     topic: str
@@ -22,25 +23,46 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     offset: int
     indexes: Sequence[int]
     events: Sequence[msgspec.Raw]
+    at: int = 0
+
+
+class Statement(msgspec.Struct, frozen=True, array_like=True):
+    """What an intake worker knows of its inputs: all that the broker had up to an instant was admitted.
+
+    `up_to`: milliseconds since 1970, 0 for not known yet (a sign of life). `of`: its partitions by topic, of which it
+    heard lately. `counts`: how many partitions each topic has, so that a reader knows whom it waits for.
+    """
+
+    up_to: int
+    of: Mapping[str, Sequence[int]]
+    counts: Mapping[str, int]
 
 
 class SignalRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One record of `signals`: admitted segments in the order that counts, or instants (ticks), never both."""
+    """One record of `signals`: admitted segments in the order that counts, and how far its writer has come.
+
+    `ticks` are instants that a replay states for all inputs; `w` is the statement of a live intake worker, `s` the
+    broker-side milliseconds at which it was written as far as the worker knows (0: not known).
+    """
 
     segments: Sequence[Segment] = ()
     ticks: Sequence[datetime] = ()
+    w: Statement | None = None
+    s: int = 0
 
 
-class LinkedRecord(msgspec.Struct, frozen=True, kw_only=True):
+class LinkedRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One record of `assessments` or `alerts`.
 
     `o` is the offset in `signals` (same partition) that the outputs come from; `prev` is the `o` of the output
-    record before this one, `None` for the first of a partition. `x` are CloudEvents in structured form.
+    record before this one, `None` for the first of a partition. `x` are CloudEvents in structured form. `w`: the
+    watermark of the partition after them, in milliseconds since 1970, 0 for none.
     """
 
     o: int
     prev: int | None
     x: Sequence[msgspec.Raw]
+    w: int = 0
 
 
 encode = msgspec.json.Encoder().encode

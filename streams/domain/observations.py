@@ -51,7 +51,7 @@ def ring_with(ring: Ring, new: Observation, *, limit: int) -> Ring:
     for index in range(len(ring) - 1, -1, -1):
         held = ring[index]
         if held.period == new.period:
-            if (new.recorded, new.digest) <= (held.recorded, held.digest):
+            if new.recorded < held.recorded or new.digest == held.digest:
                 return ring
             return (*ring[:index], new, *ring[index + 1 :])
         if held.period < new.period:

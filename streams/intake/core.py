@@ -32,6 +32,7 @@ class InputRecord:
     key: bytes | None = None
     headers: Sequence[tuple[str, bytes]] = ()
     received_at: datetime | None = None
+    at_ms: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,7 +110,12 @@ def admit(record: InputRecord, *, rules: AdmissionRules) -> Admission:
             newest[event.source] = event.recorded_at
     segments = {
         partition: Segment(
-            topic=record.topic, partition=record.partition, offset=record.offset, indexes=indexes, events=events
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            indexes=indexes,
+            events=events,
+            at=record.at_ms,
         )
         for partition, (indexes, events) in shares.items()
     }

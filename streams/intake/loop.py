@@ -13,15 +13,17 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
+import msgspec
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import KafkaError
 
 from streams.contracts.dead_letters import DeadLetterRecord, encode_dead_letter
-from streams.contracts.records import Segment, encode
+from streams.contracts.records import Segment, SignalRecord, Statement, encode
 from streams.contracts.topics import DEAD_LETTERS, SIGNALS, topic_name
 from streams.intake.core import InputRecord, admission_rules, admit
+from streams.intake.input_time import BrokerClock, FetchTimes, HeldRecords
 from streams.intake.limit import DeadLetterLimit
 from streams.intake.packing import pack
 from streams.intake.settings import IntakeSettings
@@ -44,8 +46,13 @@ def exit_loudly(message: str) -> None:
     os._exit(EXIT_CODE)
 
 
-def input_record(record: ConsumerRecord) -> InputRecord:
-    """Take over a consumer record; a time stamp below zero means that it has none."""
+def input_record(record: ConsumerRecord, *, at_ms: int = 0) -> InputRecord:
+    """Take over a consumer record; a time stamp below zero means that it has none. `at_ms`: its instant, 0 for none."""
+    if at_ms:
+        return InputRecord(
+            topic=record.topic, partition=record.partition, offset=record.offset, value=record.value, key=record.key,
+            headers=record.headers, received_at=datetime.fromtimestamp(at_ms / 1000, UTC), at_ms=at_ms,
+        )  # fmt: skip
     has_time = record.timestamp is not None and record.timestamp >= 0
     received_at = datetime.fromtimestamp(record.timestamp / 1000, UTC) if has_time else None
     return InputRecord(
@@ -80,7 +87,9 @@ class Intake:
         self._stats = stats
         self._stop_loudly = stop_loudly
         self._rules = admission_rules(
-            prefix=settings.prefix, partitions=settings.partitions, max_ahead=settings.max_ahead
+            prefix=settings.input_prefix or settings.prefix,
+            partitions=settings.partitions,
+            max_ahead=settings.max_ahead,
         )
         self._limit = DeadLetterLimit(settings.dead_letter_policy)
         self._signals = topic_name(SIGNALS, prefix=settings.prefix)
@@ -91,10 +100,21 @@ class Intake:
         self._committed_at = 0.0
         self._took_at = float("-inf")
         self._failed_commits = 0
+        self._live = settings.tick_seconds is not None
+        self.clock = BrokerClock()
+        self._held = HeldRecords()
+        self._fetches: FetchTimes | None = None
+        self._broker_stamps: bool | None = None
+        self._wrote_at = dict.fromkeys(range(settings.partitions), float("-inf"))
+        self._paused: set[TopicPartition] = set()
+        self._counts: dict[str, int] = {}
+        self._counted_at = float("-inf")
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; everything read is then written and committed."""
         poll_ms = int(self._settings.poll_timeout.total_seconds() * 1000)
+        if self._live:
+            self._fetches = FetchTimes(self._consumer)
         while not stop.is_set():
             await self._gather()
             fetched: Fetched = await self._consumer.getmany(
@@ -106,9 +126,12 @@ class Intake:
             if self._is_between_assignments:
                 continue
             async with self._working:
-                if fetched:
+                if self._live:
+                    await self._take_live(fetched)
+                elif fetched:
                     self._took_at = monotonic_seconds()
-                    await self._take(fetched)
+                    ordered = [(0, record) for tp in sorted(fetched) for record in fetched[tp]]
+                    await self._take(ordered, None)
                 await self._commit_when_due()
         async with self._working:
             await self._commit()
@@ -126,6 +149,7 @@ class Intake:
             self._stats.rebalances += 1
             await self._commit()
             self._done.clear()
+            self._held.assign(())
             for tp in revoked:
                 self._stats.positions.pop((tp.topic, tp.partition), None)
             self._stats.assigned = frozenset()
@@ -133,34 +157,99 @@ class Intake:
     def take_over(self, assigned: Sequence[TopicPartition]) -> None:
         """Note the partitions that are ours now."""
         self._is_between_assignments = False
+        self._held.assign(assigned)
+        self._paused.clear()
+        if self._fetches is not None:
+            self._fetches.answered.clear()
         self._stats.assigned = frozenset((tp.topic, tp.partition) for tp in assigned)
         self._stats.ready = True
 
-    async def _take(self, fetched: Fetched) -> None:
+    async def _take_live(self, fetched: Fetched) -> None:
+        """Hold what was read, admit what may be admitted in order of time, and state how far the inputs have come."""
+        assert self._fetches is not None
+        now = monotonic_seconds()
+        if self._broker_stamps is not True:
+            self.clock.observe(time.time() * 1000, now)
+        now_ms = self.clock.at(now)
+        for tp, records in fetched.items():
+            self._held.add(tp, records, now_ms=now_ms)
+        positions: dict[TopicPartition, int | None] = {}
+        for tp in self._held.held:
+            state = self._consumer._subscription.subscription.assignment.state_value(tp)
+            positions[tp] = state.position if state is not None and state.has_valid_position else None
+        frontier, up_to, of = self._held.state(positions, self._fetches.answered, self.clock)
+        taken = self._held.take(frontier)
+        if taken or frontier is not None:
+            _, up_to, of = self._held.state(positions, self._fetches.answered, self.clock)
+            self._pause()
+        if self._broker_stamps is None:
+            up_to = 0  # the first write tells whose clock the broker goes by
+        if now - self._counted_at > 1.0:
+            self._counts = {t: len(self._consumer.partitions_for_topic(t) or ()) for t in self._settings.inputs()}
+            self._counted_at = now
+        counts = self._counts
+        statement = Statement(up_to, of, counts)
+        if taken:
+            self._took_at = now
+            await self._take(taken, statement)
+        idle = now - self._took_at > self._settings.idle_after_seconds
+        due = self._settings.idle_tick_seconds if idle else self._settings.tick_seconds
+        assert due is not None
+        if self._broker_stamps is None:
+            due = 0.0
+        quiet = [p for p, wrote in self._wrote_at.items() if now - wrote >= due]
+        if quiet and of:
+            bare = encode(SignalRecord(w=statement, s=now_ms or 0))
+            await self._write({partition: [bare] for partition in quiet}, ())
+            self._stats.statements += len(quiet)
+
+    def _pause(self) -> None:
+        """Read no more of a partition of which much is held."""
+        most = 4 * self._settings.max_poll_records
+        for tp, held in self._held.held.items():
+            if len(held) > most and tp not in self._paused:
+                self._consumer.pause(tp)
+                self._paused.add(tp)
+            elif tp in self._paused and len(held) <= most // 2:
+                self._consumer.resume(tp)
+                self._paused.discard(tp)
+
+    async def _take(self, taken: Sequence[tuple[int, ConsumerRecord]], statement: Statement | None) -> None:
         began = time.thread_time()
         shares: dict[int, list[Segment]] = {}
         letters: list[tuple[InputRecord, DeadLetter]] = []
         reached = None
-        for tp in sorted(fetched):
-            for fetched_record in fetched[tp]:
-                record = input_record(fetched_record)
-                admission = admit(record, rules=self._rules)
-                for partition, segment in admission.segments.items():
-                    shares.setdefault(partition, []).append(segment)
-                letters.extend((record, letter) for letter in admission.dead_letters)
-                self._stats.count(record.topic, admission)
-                reached = self._limit.observe(
-                    admitted_count=admission.admitted_count, refused_count=len(admission.dead_letters)
-                ) or reached  # fmt: skip
-        packed = {p: [encode(record) for record in pack(segments)] for p, segments in shares.items()}
+        for at_ms, fetched_record in taken:
+            record = input_record(fetched_record, at_ms=at_ms)
+            admission = admit(record, rules=self._rules)
+            for partition, segment in admission.segments.items():
+                shares.setdefault(partition, []).append(segment)
+            letters.extend((record, letter) for letter in admission.dead_letters)
+            self._stats.count(record.topic, admission)
+            reached = self._limit.observe(
+                admitted_count=admission.admitted_count, refused_count=len(admission.dead_letters)
+            ) or reached  # fmt: skip
+        packed = {p: [encode(r) for r in self._stated(pack(segments), statement)] for p, segments in shares.items()}
         self._stats.busy_seconds += time.thread_time() - began
         await self._write(packed, letters)
-        for tp, records in fetched.items():
-            self._done[tp] = records[-1].offset + 1
-            self._stats.positions[tp.topic, tp.partition] = records[-1].offset + 1
+        for _, fetched_record in taken:
+            tp = TopicPartition(fetched_record.topic, fetched_record.partition)
+            self._done[tp] = fetched_record.offset + 1
+            self._stats.positions[tp.topic, tp.partition] = fetched_record.offset + 1
         if reached is not None:
             await self._commit()
             self._stop_loudly(f"too many dead letters ({reached.value}); see topic {self._letters}")
+
+    def _stated(self, records: Sequence[SignalRecord], statement: Statement | None) -> Sequence[SignalRecord]:
+        """Put a statement on every record: the whole on the last, as far as their segments go on those before."""
+        if statement is None:
+            return records
+        s = self.clock.at(monotonic_seconds()) or 0
+        stated = []
+        for number, record in enumerate(records, 1):
+            up_to = statement.up_to if number == len(records) else min(statement.up_to, record.segments[-1].at - 1)
+            stated.append(msgspec.structs.replace(record, w=Statement(up_to, statement.of, statement.counts), s=s))
+        return stated
 
     async def _write(
         self, packed: Mapping[int, Sequence[bytes]], letters: Sequence[tuple[InputRecord, DeadLetter]]
@@ -174,8 +263,13 @@ class Intake:
 
     async def _write_partition(self, partition: int, records: Sequence[bytes]) -> None:
         for value in records:
-            await self._producer.send_and_wait(self._signals, value, partition=partition)
+            written = await self._producer.send_and_wait(self._signals, value, partition=partition)
             self._stats.records_written += 1
+            now = self._wrote_at[partition] = monotonic_seconds()
+            if self._live:
+                self._broker_stamps = written.timestamp_type == 1
+                if self._broker_stamps:
+                    self.clock.observe(written.timestamp, now)
 
     async def _write_letter(self, record: InputRecord, letter: DeadLetter) -> None:
         value, cut_from = letter.value, None

@@ -16,6 +16,10 @@ class IntakeSettings:
     most every `commit_interval`: what is read again after a crash is skipped downstream by its position.
     `gather_interval` is the least time from one batch to the next: a record of `signals` costs about 1 ms of CPU at
     every stage behind, so under load records are gathered; an event that comes alone waits for nothing.
+    `tick_seconds`: a partition of `signals` to which nothing else was written for so long gets a bare statement of how
+    far the inputs have come, after `idle_after_seconds` without an event every `idle_tick_seconds`; `None`: no
+    statements, events bring their instants (a replay). `input_prefix`: the prefix of the input topics where it is not
+    that of the other topics, as for a second pipeline over one input.
     """
 
     brokers: str
@@ -33,8 +37,12 @@ class IntakeSettings:
     max_poll_records: int = 2_000
     max_ahead: timedelta = timedelta(seconds=5)
     max_letter_bytes: int = 900_000
+    input_prefix: str | None = None
+    tick_seconds: float | None = None
+    idle_tick_seconds: float = 5.0
+    idle_after_seconds: float = 60.0
     dead_letter_policy: DeadLetterPolicy = field(default_factory=DeadLetterPolicy)
 
     def inputs(self) -> tuple[str, ...]:
         """Return the full names of the topics that intake reads."""
-        return tuple(topic_name(topic, prefix=self.prefix) for topic in INPUTS)
+        return tuple(topic_name(topic, prefix=self.input_prefix or self.prefix) for topic in INPUTS)

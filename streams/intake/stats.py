@@ -23,6 +23,7 @@ class IntakeStats:
         self.last_event_at: dict[str, datetime] = {}
         self.records_read = 0
         self.records_written = 0
+        self.statements = 0
         self.commits = 0
         self.failed_commits = 0
         self.rebalances = 0

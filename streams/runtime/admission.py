@@ -1,7 +1,7 @@
 """From a raw source record to what the core sees: frames decoded, repeats dropped, holes found. Pure."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 import msgspec
@@ -12,6 +12,7 @@ from streams.runtime.marks import Marks
 from streams.runtime.origins import admit_segments
 from streams.runtime.ports import Admitted
 from streams.runtime.stage import SourceKind
+from streams.runtime.watermark import heard
 
 
 class Admission(StrEnum):
@@ -56,11 +57,18 @@ def admit(
 def _admit_signal(value: bytes, *, offset: int, recorded_at: datetime, marks: Marks) -> AdmissionResult:
     record = decode_signal(value)
     segments, origins = admit_segments(marks.origins, record.segments)
-    if not segments and not record.ticks:
+    if not segments and not record.ticks and record.w is None:
         return AdmissionResult(Admission.REPEAT, None, marks)
-    if origins is not marks.origins:
-        marks = Marks(seen=marks.seen, sent=marks.sent, origins=origins)
-    admitted = Admitted(position=offset, recorded_at=recorded_at, segments=segments, ticks=record.ticks)
+    before = clock = marks.clock
+    if record.w is not None:
+        clock = heard(before, record.w, said_at=record.s)
+    if origins is not marks.origins or clock is not before:
+        marks = msgspec.structs.replace(marks, origins=origins, clock=clock)
+    instants = [s.at for s in segments]
+    admitted = Admitted(
+        position=offset, recorded_at=recorded_at, segments=segments, ticks=record.ticks, instants=instants,
+        now=_instant(clock.now),
+    )  # fmt: skip
     return AdmissionResult(Admission.PROCESS, admitted, marks)
 
 
@@ -72,6 +80,10 @@ def _admit_linked(value: bytes, *, recorded_at: datetime, marks: Marks) -> Admis
     if decision is LinkDecision.HOLE:
         detail = f"last origin seen {marks.seen}, record has prev={record.prev} o={record.o}"
         return AdmissionResult(Admission.HOLE, None, marks, detail)
-    marks = Marks(seen=record.o, sent=marks.sent, origins=marks.origins)
-    admitted = Admitted(position=record.o, recorded_at=recorded_at, items=record.x)
+    marks = msgspec.structs.replace(marks, seen=record.o)
+    admitted = Admitted(position=record.o, recorded_at=recorded_at, items=record.x, now=_instant(record.w))
     return AdmissionResult(Admission.PROCESS, admitted, marks)
+
+
+def _instant(milliseconds: int) -> datetime | None:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None

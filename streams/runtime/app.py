@@ -3,38 +3,25 @@
 import asyncio
 import tempfile
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 import faust
 import structlog
 
-from streams.contracts.records import SignalRecord
-from streams.contracts.records import encode as encode_record
 from streams.runtime.checkpoint import CheckpointReason
-from streams.runtime.clock import monotonic_seconds, utc_now
+from streams.runtime.clock import monotonic_seconds
 from streams.runtime.consumer import SafeConsumer
 from streams.runtime.durable import cluster_id_of, copy_directory
 from streams.runtime.exits import fatal
 from streams.runtime.loop import StageLoop
 from streams.runtime.recovery import SafeTableManager
 from streams.runtime.settings import RuntimeSettings
-from streams.runtime.stage import CheckpointObserver, RecordObserver, SourceKind, StageSpec
+from streams.runtime.stage import CheckpointObserver, RecordObserver, StageSpec
 from streams.runtime.store import PartitionStore, StateTable
-from streams.runtime.ticks import (
-    ClockReading,
-    ClosingDecision,
-    ClosingReason,
-    TickDecision,
-    decide_closing,
-    decide_tick,
-)
 from streams.runtime.watchdog import LoopWatchdog
 
 _log = structlog.get_logger(__name__)
-_SHORTEST_WAIT_SECONDS = 0.005
-"""A timer that fires a little early must not turn; closing ticks are up to this much later."""
 
 
 class WorkerService(Protocol):
@@ -178,12 +165,6 @@ def _add_timers(app: SafeApp, stages: Sequence[StageSpec]) -> None:
             await _close_old_groups(app, store)
 
     app.timer(interval=app.settings.checkpoint.idle_seconds)(_or_fatal(close_idle_groups))
-    ticked = [spec for spec in stages if spec.source_kind is SourceKind.SIGNALS]
-    if app.settings.tick_seconds is not None and ticked:
-        ticker = _Ticker(app, ticked[0])
-        app.timer(interval=app.settings.tick_seconds)(_or_fatal(ticker.tick))
-        if app.settings.closing_quiet_seconds is not None:
-            app.task(_or_fatal(ticker.close_instants))
 
     async def on_revoked(_sender: Any, *_: Any, **__: Any) -> None:
         # A courtesy: less is done again after the rebalance. Nothing rests on it.
@@ -214,78 +195,6 @@ async def _close_old_groups(app: SafeApp, store: PartitionStore) -> None:
         if monotonic_seconds() - opened >= app.settings.checkpoint.minimum_age_seconds:
             async with state.lock:
                 await store.close_group(state, CheckpointReason.IDLE)
-
-
-class _Ticker:
-    """Sends the ticks of one signals stage: regular ones, and closing ones to partitions that went quiet."""
-
-    def __init__(self, app: SafeApp, spec: StageSpec) -> None:
-        self._app = app
-        self._spec = spec
-        self._anchor: ClockReading | None = None
-        self._ticked_at_seconds: dict[int, float] = {}
-
-    async def tick(self) -> None:
-        store = self._app.stores[self._spec.name]
-        if self._app.rebalancing:
-            return
-        now = self._reading()
-        if now is None:
-            store.counters.ticks_refused_total += 1
-            _log.error("wall clock jumped ahead, tick refused", stage=self._spec.name)
-            return
-        await self._send(now, [partition for partition, state in store.states.items() if state.ready])
-
-    async def close_instants(self) -> None:
-        """Send closing ticks until the worker stops; a refused one is left to the regular tick, which says so."""
-        quiet_seconds = self._app.settings.closing_quiet_seconds
-        assert quiet_seconds is not None
-        wait_seconds = quiet_seconds
-        while True:
-            await asyncio.sleep(max(wait_seconds, _SHORTEST_WAIT_SECONDS))
-            if self._app.should_stop:
-                return
-            decided = self._decide_closings(quiet_seconds)
-            wait_seconds = min((d.ask_again_seconds for d in decided.values()), default=quiet_seconds)
-            quiet = [partition for partition, d in decided.items() if d.reason is ClosingReason.QUIET]
-            now = self._reading() if quiet and not self._app.rebalancing else None
-            if now is not None:
-                self._app.stores[self._spec.name].counters.closing_ticks_total += len(quiet)
-                await self._send(now, quiet)
-
-    def _decide_closings(self, quiet_seconds: float) -> dict[int, ClosingDecision]:
-        now_seconds = monotonic_seconds()
-        return {
-            partition: decide_closing(
-                taken_at_seconds=state.taken_at_seconds, ticked_at_seconds=self._ticked_at_seconds.get(partition),
-                now_seconds=now_seconds, quiet_seconds=quiet_seconds,
-            )
-            for partition, state in self._app.stores[self._spec.name].states.items()
-            if state.ready
-        }  # fmt: skip
-
-    def _reading(self) -> ClockReading | None:
-        """Read both clocks; `None` where the wall clock jumped ahead."""
-        now = ClockReading(utc_now(), monotonic_seconds())
-        jump = self._app.settings.maximum_tick_jump_seconds
-        if decide_tick(self._anchor, now, maximum_jump_seconds=jump) is TickDecision.CLOCK_JUMPED:
-            return None
-        self._anchor = now
-        return now
-
-    async def _send(self, now: ClockReading, partitions: Sequence[int]) -> None:
-        for partition in partitions:
-            self._ticked_at_seconds[partition] = now.monotonic_seconds
-        value = encode_tick(now.wall)
-        send = self._app.producer.send
-        sent = [await send(self._spec.source_topic, None, value, p, None, None) for p in partitions]
-        await asyncio.gather(*sent)
-        self._app.stores[self._spec.name].counters.ticks_total += len(sent)
-
-
-def encode_tick(at: datetime) -> bytes:
-    """Return the `signals` record of one tick."""
-    return encode_record(SignalRecord(ticks=[at]))
 
 
 def _or_fatal(work: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:

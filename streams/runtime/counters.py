@@ -13,9 +13,7 @@ class StageCounters:
     checkpoints_total: int = 0
     changelog_records_total: int = 0
     dead_letters_total: int = 0
-    ticks_total: int = 0
-    closing_ticks_total: int = 0
-    ticks_refused_total: int = 0
+    duplicate_events_total: int = 0
     rollbacks_total: int = 0
     healed_keys_total: int = 0
     unread_tails_total: int = 0

@@ -29,6 +29,7 @@ from streams.runtime.state import PartitionState
 from streams.runtime.store import PartitionStore
 
 _log = structlog.get_logger(__name__)
+_FORWARD_EVERY_MS = 1_000
 _MAXIMUM_PENDING_OUTPUTS = 512  # bounds memory when the broker stalls; a group waits for all of them anyway
 
 
@@ -93,8 +94,7 @@ class StageLoop:
         await self._send_dead_letters(state, message, outcome.dead_letters)
         state.marks = marks
         state.position = message.offset
-        if admitted is not None and admitted.segments:
-            state.taken_at_seconds = monotonic_seconds()
+        self._store.counters.duplicate_events_total += outcome.duplicate_count
         await self._account(state, ticked=admitted is not None and bool(admitted.ticks))
         return result, outcome
 
@@ -125,12 +125,14 @@ class StageLoop:
             return Outcome(dead_letters=[_internal(message, error)])
 
     async def _send_outputs(self, state: PartitionState, origin: int, outcome: Outcome, marks: Marks) -> Marks:
-        if not outcome.outputs or self._spec.output_topic is None:
+        now = marks.clock.now
+        if self._spec.output_topic is None or not (outcome.outputs or now - marks.told >= _FORWARD_EVERY_MS):
             return marks
-        record = LinkedRecord(o=origin, prev=marks.sent, x=[msgspec.Raw(output) for output in outcome.outputs])
+        # The watermark rides on what is said; alone it goes on only so often, for the timers of the next stage.
+        record = LinkedRecord(o=origin, prev=marks.sent, x=[msgspec.Raw(output) for output in outcome.outputs], w=now)
         await self._send(self._spec.output_topic, None, encode_record(record), state.partition)
         self._store.counters.outputs_total += 1
-        return Marks(seen=marks.seen, sent=origin, origins=marks.origins)
+        return msgspec.structs.replace(marks, sent=origin, told=now)
 
     async def _send_dead_letters(self, state: PartitionState, message: Any, letters: Sequence[DeadLetter]) -> None:
         if self._gauge.record(refused=bool(letters)) is not DeadLetterVerdict.WITHIN_LIMITS:

@@ -36,6 +36,8 @@ class Admitted:
 
     `position` is the offset in `signals` it goes back to. `segments` and `ticks` come from `signals` only, `items`
     (events in structured form) from the logs behind it. `recorded_at` is the broker's time stamp, for metrics only.
+    `now` is the watermark after the record, `None` where none is known; `instants` those of the segments, in
+    milliseconds, empty where events bring their own.
     """
 
     position: int
@@ -43,6 +45,8 @@ class Admitted:
     ticks: Sequence[datetime] = ()
     items: Sequence[msgspec.Raw] = ()
     recorded_at: datetime | None = None
+    now: datetime | None = None
+    instants: Sequence[int] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +71,7 @@ class Outcome:
 
     outputs: Sequence[bytes] = ()
     dead_letters: Sequence[DeadLetter] = ()
+    duplicate_count: int = 0
 
 
 class PartitionCore(Protocol):

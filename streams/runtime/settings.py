@@ -45,9 +45,6 @@ class RuntimeSettings:
     dead_letter_topic: str | None = None
     dead_letter_limits: DeadLetterLimits = field(default_factory=DeadLetterLimits)
     data_directory: Path | None = None
-    tick_seconds: float | None = None
-    closing_quiet_seconds: float | None = 0.05
-    maximum_tick_jump_seconds: float | None = 5.0
     static_member: str | None = None
     stall_limit_seconds: float | None = 6.0
     stalled_progress_seconds: float = 30.0

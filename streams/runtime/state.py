@@ -56,7 +56,6 @@ class PartitionState:
         self.suspect = False  # a checkpoint was cut short: the durable position is not known
         self.opened_at_seconds: float | None = None  # when the first record after the last checkpoint came
         self.record_count = 0  # records since the last checkpoint
-        self.taken_at_seconds: float | None = None  # when the last record with events was processed
         self.lock = asyncio.Lock()  # one record or one checkpoint at a time
 
     def put(self, key: bytes, value: Any) -> None:

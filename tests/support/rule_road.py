@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from alerts.adapters.rules import RulesCore, decode_state, encode_state
-from alerts.adapters.rules_state import SETTLING_KEY
 from alerts.backtest.road import JUST_AFTER
 from alerts.rules.loader import load_texts
 from alerts.rules.ruleset import Rules

@@ -6,11 +6,6 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from streams.runtime.checkpoint import CheckpointPolicy, CheckpointReason, decide_checkpoint
-from streams.runtime.consumer import decide_resume_offset
-from streams.runtime.dead_letters import DeadLetterGauge, DeadLetterLimits, DeadLetterVerdict
-from streams.runtime.health import PartitionFacts, ProgressWatch, Readiness, WorkerFacts
 from streams.runtime.ticks import (
     ClockReading,
     ClosingDecision,
@@ -19,6 +14,11 @@ from streams.runtime.ticks import (
     decide_closing,
     decide_tick,
 )
+
+from streams.runtime.checkpoint import CheckpointPolicy, CheckpointReason, decide_checkpoint
+from streams.runtime.consumer import decide_resume_offset
+from streams.runtime.dead_letters import DeadLetterGauge, DeadLetterLimits, DeadLetterVerdict
+from streams.runtime.health import PartitionFacts, ProgressWatch, Readiness, WorkerFacts
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 POLICY = CheckpointPolicy(maximum_record_count=10, maximum_change_count=100)
