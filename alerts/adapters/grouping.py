@@ -1,15 +1,20 @@
-"""Which alerts stand in which group of a composite rule; rebuilt from the alerts, never stored."""
+"""Which alerts stand in which group of a composite rule, as the composite was decided on last."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from alerts.lifecycle.evaluation import Alert
+from alerts.adapters.rules_state import GroupMembers, group_key
+from alerts.lifecycle.evaluation import Alert, Evaluation
 from alerts.lifecycle.life import FIRING_STATES
 from alerts.rules.composite import CompositeRule
 from alerts.rules.ruleset import Rules
 from alerts.rules.wording import fingerprint_of
 from streams.contracts.alert import AlertState
+from streams.runtime.ports import StateStore
 
 _FALSE = frozenset({AlertState.OK, AlertState.PENDING})
+
+Group = tuple[CompositeRule, dict[str, str], str]
+"""A composite, the labels of one of its groups, and the fingerprint of the alert about it."""
 
 
 def truth_class(state: AlertState) -> int:
@@ -19,46 +24,72 @@ def truth_class(state: AlertState) -> int:
     return 0 if state in _FALSE else -1
 
 
-class GroupBook:
-    """Alerts that are true or unknown, by composite and group."""
+def as_member(alert: Alert) -> Alert:
+    """Return of an alert what composites read: who it is, its state, and what stands behind it."""
+    seen = alert.evaluation
+    if seen is not None:
+        seen = Evaluation(verdict=seen.verdict, materials=seen.materials, causes=seen.causes, synthetic=seen.synthetic)
+    return Alert(
+        fingerprint=alert.fingerprint, rule=alert.rule, labels=alert.labels, state=alert.state, evaluation=seen
+    )  # fmt: skip
 
-    def __init__(self, rules: Rules) -> None:
+
+class CompositeGroups:
+    """Members that are true or unknown, by group; kept in the state, since the alerts themselves are ahead of it."""
+
+    def __init__(self, rules: Rules, store: StateStore) -> None:
         self._rules = rules
-        self._members: dict[str, dict[str, set[str]]] = {}
+        self._store = store
+        self._groups: dict[str, dict[str, Alert]] = {}
+        for _, value in store.items():
+            if isinstance(value, GroupMembers) and value.composite in rules.by_id:
+                group = fingerprint_of(value.composite, value.labels)
+                self._groups[group] = {member.fingerprint: member for member in value.members}
 
-    def note(self, alert: Alert) -> Iterator[tuple[CompositeRule, dict[str, str], str]]:
-        """Take note of where an alert stands; give the groups it is in: composite, labels, fingerprint of its alert."""
-        counts = truth_class(alert.state) != 0
+    def of(self, alert: Alert) -> Iterator[Group]:
+        """Give the groups that an alert is in."""
         for composite in self._rules.over(alert.rule):
             labels = composite.identity(alert.labels)
-            if labels is None:
-                continue
-            group = fingerprint_of(composite.id, labels)
-            if counts:
-                self._members.setdefault(group, {}).setdefault(alert.rule, set()).add(alert.fingerprint)
+            if labels is not None:
+                yield composite, labels, fingerprint_of(composite.id, labels)
+
+    def apply(self, member: Alert) -> Iterator[Group]:
+        """Take note of how an alert stands; give the groups that this changes."""
+        for composite, labels, group in self.of(member):
+            members = self._groups.setdefault(group, {})
+            if truth_class(member.state) != 0:
+                members[member.fingerprint] = member
             else:
-                self._forget(group, alert)
+                members.pop(member.fingerprint, None)
+            self._put(composite, labels, group)
             yield composite, labels, group
 
-    def _forget(self, group: str, alert: Alert) -> None:
-        by_rule = self._members.get(group)
-        members = by_rule.get(alert.rule) if by_rule is not None else None
-        if by_rule is None or members is None:
-            return
-        members.discard(alert.fingerprint)
-        if not members:
-            del by_rule[alert.rule]
-        if not by_rule:
-            del self._members[group]
+    def complete(self, alerts: Iterable[Alert]) -> None:
+        """Enter alerts that their groups do not know of, as where a composite is new."""
+        for alert in alerts:
+            if truth_class(alert.state) != 0:
+                missing = [g for _, _, g in self.of(alert) if alert.fingerprint not in self._groups.get(g, {})]
+                if missing:
+                    list(self.apply(as_member(alert)))
 
-    def fingerprints(self, group: str) -> list[str]:
-        """Return the alerts of a group that are true or unknown."""
-        return sorted(f for members in self._members.get(group, {}).values() for f in members)
-
-    def members(self, group: str, *, get: Callable[[str], Alert | None]) -> Mapping[str, list[Alert]]:
+    def members(self, group: str) -> Mapping[str, list[Alert]]:
         """Return the alerts of a group by rule, in order of fingerprint."""
-        found = self._members.get(group, {})
-        return {
-            rule: [alert for f in sorted(fingerprints) if (alert := get(f)) is not None]
-            for rule, fingerprints in found.items()
-        }
+        found: dict[str, list[Alert]] = {}
+        for _, member in sorted(self._groups.get(group, {}).items()):
+            found.setdefault(member.rule, []).append(member)
+        return found
+
+    def _put(self, composite: CompositeRule, labels: dict[str, str], group: str) -> None:
+        members = tuple(member for _, member in sorted(self._groups[group].items()))
+        if members:
+            self._store.put(group_key(group), GroupMembers(composite=composite.id, labels=labels, members=members))
+        else:
+            del self._groups[group]
+            self._store.delete(group_key(group))
+
+
+def forget_groups(store: StateStore) -> None:
+    """Forget all groups; they are read off the alerts again when the next rules are put in force."""
+    for key, value in store.items():
+        if isinstance(value, GroupMembers):
+            store.delete(key)

@@ -9,9 +9,8 @@ from datetime import datetime
 
 import msgspec
 
-from alerts.adapters.limits import OVER_LIMIT_RULE, over_limit_alert
+from alerts.adapters.limits import OVER_LIMIT_RULE, as_told, over_limit_alert
 from alerts.adapters.rules_state import RULES_KEY, RulesInForce, alert_key, memory_key
-from alerts.adapters.settlement import as_told
 from alerts.lifecycle.evaluation import Alert, Evaluation, Verdict
 from alerts.lifecycle.life import retimed
 from alerts.lifecycle.transitions import Reason

@@ -1,6 +1,8 @@
-"""Judging the alerts of one partition: what rules say of what is known, what becomes of their alerts, and who hears it.
+"""Judging the alerts of one partition: what rules say of what is known, and what becomes of their alerts.
 
-A judge belongs to one set of rules; heap, groups and counts are rebuilt from the state when it is made.
+An alert is told at once, in the order of the log. Each is judged at the instant of what happened to it, after its own
+timers due by then: the watermark may lag behind. A judge belongs to one set of rules; heap, groups and counts are
+rebuilt from the state when it is made.
 """
 
 from collections.abc import Callable
@@ -9,25 +11,26 @@ from datetime import datetime
 import msgspec
 
 from alerts.adapters.announcing import describe
+from alerts.adapters.composites import BY_TIME, Composites, Step
 from alerts.adapters.counting import RuleCounts
 from alerts.adapters.due import DueInstants
+from alerts.adapters.limits import OVER_LIMIT_RULE, Limits, as_told, judge_limit, over_limit_alert, worst_first
 from alerts.adapters.rules_state import alert_key, memory_key
 from alerts.adapters.seats import Seat, SeatBook, Seats
-from alerts.adapters.settlement import Settlement, as_told
 from alerts.lifecycle.evaluation import Alert, Evaluation, Verdict
 from alerts.lifecycle.life import FIRING_STATES, next_alert
 from alerts.lifecycle.transitions import Reason
-from alerts.rules.entities import Assessed, KnownEntity, SourceAssessed, labels_of
+from alerts.rules.entities import Assessed, KnownEntity, SourceAssessed
 from alerts.rules.memory import RuleMemory
 from alerts.rules.rule import changes_nothing
 from alerts.rules.ruleset import Rule, Rules
-from alerts.rules.wording import fingerprint_of
 from streams.contracts.alert import AlertChanged
-from streams.contracts.assessments import MeasureAssessed, RiskAssessed
+from streams.contracts.assessments import MeasureAssessed
 from streams.runtime.ports import StateStore
 
 _STALE = Evaluation(verdict=Verdict.STALE)
 _FAILED = Evaluation(verdict=Verdict.ERROR)
+_HELD = Evaluation(verdict=Verdict.HOLD)
 
 
 class Judge:
@@ -47,38 +50,52 @@ class Judge:
         self._counts = counts
         self._known = known
         self._say = say
-        self.settlement = Settlement(
-            partition=partition, rules=rules, store=store, put=self.put, apply=self._apply, send=self.send,
-            caught_up=self._caught_up, judge_opened=self._judge_opened,
-        )  # fmt: skip
-        for _, value in store.items():
-            if isinstance(value, Alert) and value.rule in rules.by_id:
-                if value.due_at is not None:
-                    self.due.schedule(value.fingerprint, value.due_at)
-                self.settlement.recall(value)
+        self._partition = partition
+        alerts = [v for _, v in store.items() if isinstance(v, Alert) and v.rule in rules.by_id]
+        for alert in alerts:
+            if alert.due_at is not None:
+                self.due.schedule(alert.fingerprint, alert.due_at)
+        self.limits = Limits(alerts)
+        self.composites = Composites(rules=rules, store=store, alerts=alerts, apply=self._apply_to_composite)
 
-    def came_due(self, at: datetime, fingerprint: str) -> None:
-        """Handle an alert whose instant has come."""
+    def run_until(self, to: datetime) -> None:
+        """Let time pass up to an instant: timers and composites in order of their instants, timers first."""
+        while True:
+            due_at, changed_at = self.due.first_at(), self.composites.first_at()
+            if due_at is not None and due_at <= to and (changed_at is None or due_at <= changed_at):
+                self._came_due(*self.due.pop())
+            elif changed_at is not None and changed_at <= to:
+                self.composites.decide_first()
+            else:
+                return
+
+    def _came_due(self, at: datetime, fingerprint: str) -> None:
         alert: Alert | None = self._store.get(alert_key(fingerprint))
         if alert is None or alert.due_at is None or alert.rule not in self.rules.by_id:
             return
         if alert.due_at > at:
             self.due.schedule(fingerprint, alert.due_at)
         else:
-            at = _not_before(alert, at)
-            self.time_passed(alert, at)
-            self.settlement.settle(at)
+            self.time_passed(alert, _not_before(alert, at))
 
-    def _caught_up(self, alert: Alert, at: datetime) -> Alert:
-        """Let the time up to an instant pass for one alert, before what happens to it at that instant is judged."""
+    def catch_up(self, seats: Seats, *, at: datetime) -> None:
+        """Run the timers of an entity's alerts that are due by an instant, before what happens at it is known."""
+        due_at = self.due.first_at()
+        if due_at is None or due_at > at:
+            return
+        for seat in seats.seats:
+            if seat.calm is None:
+                alert: Alert | None = self._store.get(seat.alert_key)
+                if alert is not None:
+                    self.catch_up_alert(alert, at)
+
+    def catch_up_alert(self, alert: Alert, at: datetime) -> Alert:
+        """Run the timers of an alert that are due by an instant; return it as it then stands."""
         while alert.due_at is not None and alert.due_at <= at:
-            due = alert.due_at
-            moment = _not_before(alert, due)
-            self.time_passed(alert, moment)
-            if self.settlement.is_open:
-                self.settlement.settle(moment)
+            due_at = alert.due_at
+            self.time_passed(alert, _not_before(alert, due_at))
             after: Alert | None = self._store.get(alert_key(alert.fingerprint))
-            if after is None or after.due_at == due:
+            if after is None or after.due_at == due_at:
                 return after or alert
             alert = after
         return alert
@@ -87,48 +104,39 @@ class Judge:
         """Evaluate an alert at an instant at which nothing but time has moved."""
         rule = self.rules.by_id[alert.rule]
         age = rule.timing.max_age
+        assessed: Assessed | None = None
         if rule.reads_time:
             memory = self._memory(rule, alert.fingerprint)
             assessed = self._named(rule, alert.labels, memory)
             evaluation = self._evaluation(rule, assessed, at=at, prior=alert, memory=memory)
-            self._apply(rule, alert, evaluation, at=at, assessed=assessed)
-            return
-        evaluation = alert.evaluation or Evaluation(verdict=Verdict.CLEAR)
-        if age is not None and alert.seen_at is not None and at - alert.seen_at >= age:
-            assessed = self._known(rule.on, alert.labels)
-            evaluation = rule.stale(assessed, at=at) if assessed is not None else _STALE
-        self._apply(rule, alert, evaluation, at=at, assessed=None)
+        else:
+            evaluation = alert.evaluation or Evaluation(verdict=Verdict.CLEAR)
+            if age is not None and alert.seen_at is not None and at - alert.seen_at >= age:
+                known = self._known(rule.on, alert.labels)
+                evaluation = rule.stale(known, at=at) if known is not None else _STALE
+        self._apply(rule, alert, evaluation, at=at, step=BY_TIME, assessed=assessed)
+        self.decide_limits(at)
 
     def put(self, alert: Alert) -> None:
         """Keep an alert; what was known of when it stays as it is holds no more."""
         self._store.put(alert_key(alert.fingerprint), alert)
         self.seats.disturb(alert.fingerprint)
 
-    def meet(self, seats: Seats, assessed: Assessed, *, at: datetime) -> None:
-        """Evaluate the rules of an entity that may change something."""
+    def meet(self, seats: Seats, assessed: Assessed, *, at: datetime, step: Step) -> None:
+        """Evaluate the rules of an entity that may change something. `catch_up` goes before."""
         if not seats.seats:
             return
         since, count = self._counts.stopwatch(), 0
-        for seat in seats.seats:  # all timers of the entity first: a composite of its alerts must see them in order
-            if seat.rule.shared or (seat.calm is not None and isinstance(assessed, RiskAssessed)):
-                continue
-            waits: Alert | None = self._store.get(seat.alert_key)
-            if waits is not None and waits.due_at is not None and waits.due_at <= at:
-                self._caught_up(waits, at)
         for seat in seats.seats:
             rule = seat.rule
             if seat.calm is not None and seat.calm.holds(assessed):  # type: ignore[arg-type]
                 continue
             if isinstance(assessed, SourceAssessed):
-                self._heard(seat, assessed)
+                self._judge_source(seat, assessed, at=at, step=step)
                 continue
             count += 1
             prior: Alert | None = self._store.get(seat.alert_key)
-            moment = at
-            if prior is not None:
-                if prior.due_at is not None and prior.due_at <= at:
-                    prior = self._caught_up(prior, at)
-                moment = _not_before(prior, at)
+            moment = _not_before(prior, at)
             memory: RuleMemory | None = None
             if rule.keeps_memory:
                 before = self._store.get(seat.memory_key)
@@ -138,12 +146,13 @@ class Judge:
             evaluation = self._evaluation(rule, assessed, at=moment, prior=prior, memory=memory)
             if rule.shared:
                 if _may_change(rule, prior, evaluation):
-                    self.settlement.open(rule, seat.labels, seat.fingerprint)
+                    self._judge_shared(rule, seat.labels, seat.fingerprint, at=at, step=step)
                 continue
-            stays = self._judged(rule, seat.labels, seat.fingerprint, prior, evaluation, at=moment, assessed=assessed)
+            stays = self._judged(
+                rule, seat.labels, seat.fingerprint, prior, evaluation, at=moment, step=step, assessed=assessed
+            )
             seat.note(assessed, evaluation, prior=prior, stays=stays)
-        if self.settlement.is_open:
-            self.settlement.settle(at)
+        self.decide_limits(at)
         self._counts.evaluated(count, since=since)
 
     def _memory(self, rule: Rule, fingerprint: str) -> RuleMemory | None:
@@ -154,35 +163,25 @@ class Judge:
         known = self._known(rule.on, labels)
         return rule.named(known, memory) if rule.shared else known
 
-    def _heard(self, seat: Seat, assessed: SourceAssessed) -> None:
-        """Have what a source says decided for the alert that it shares."""
-        labels, name = seat.labels, seat.fingerprint
-        if len(labels) < len(known := labels_of(assessed)):
-            labels, name = known, fingerprint_of(seat.rule.id, known)
-        self.settlement.open(seat.rule, labels, name)
-
-    def _judge_opened(self, rule: Rule, labels: dict[str, str], *, at: datetime) -> None:
-        """Judge an alert on all that was said in an instant, by the source with these labels or by their group."""
-        group = rule.identity(labels)
-        if group is None:
-            return  # the rule was changed within the instant and groups by other labels now
-        fingerprint = fingerprint_of(rule.id, group)
-        heard = self._known("source", labels) if rule.keeps_memory and "source" in rule.reads else None
-        if heard is not None:
-            memory = rule.observe(self._memory(rule, fingerprint), heard, at=at)
+    def _judge_source(self, seat: Seat, assessed: SourceAssessed, *, at: datetime, step: Step) -> None:
+        """Judge what a source says by a rule over sources; several series may speak for its alert."""
+        rule = seat.rule
+        if rule.keeps_memory:
+            memory = rule.observe(self._memory(rule, seat.fingerprint), assessed, at=at)
             if memory is not None:
-                self._store.put(memory_key(rule.id, fingerprint), memory)
-        self._judge_shared(rule, group, fingerprint, at=at)
+                self._store.put(seat.memory_key, memory)
+        self._judge_shared(rule, seat.labels, seat.fingerprint, at=at, step=step)
 
-    def _judge_shared(self, rule: Rule, labels: dict[str, str], fingerprint: str, *, at: datetime) -> None:
+    def _judge_shared(
+        self, rule: Rule, labels: dict[str, str], fingerprint: str, *, at: datetime, step: Step
+    ) -> None:  # fmt: skip
+        """Judge an alert that several entities share, on all that is known of them."""
         prior: Alert | None = self._store.get(alert_key(fingerprint))
-        if prior is not None:
-            prior = self._caught_up(prior, at)
-            at = _not_before(prior, at)
+        at = _not_before(prior, at)
         memory = self._memory(rule, fingerprint)
         assessed = self._named(rule, labels, memory)
         now = self._evaluation(rule, assessed, at=at, prior=prior, memory=memory)
-        self._judged(rule, labels, fingerprint, prior, now, at=at, assessed=assessed)
+        self._judged(rule, labels, fingerprint, prior, now, at=at, step=step, assessed=assessed)
 
     def _evaluation(
         self, rule: Rule, assessed: Assessed | None, *, at: datetime, prior: Alert | None, memory: RuleMemory | None
@@ -197,7 +196,7 @@ class Judge:
 
     def _judged(
         self, rule: Rule, labels: dict[str, str], fingerprint: str, prior: Alert | None, now: Evaluation, *,
-        at: datetime, assessed: Assessed | None,
+        at: datetime, step: Step, assessed: Assessed | None,
     ) -> bool:  # fmt: skip
         """Apply an evaluation to an alert; tell whether it stays as it is, at this instant and any later one."""
         ages = rule.timing.max_age is not None
@@ -216,22 +215,31 @@ class Judge:
         if ages:
             prior = msgspec.structs.replace(prior, seen_at=at)
             self.put(prior)
-        return self._apply(rule, prior, now, at=at, assessed=assessed)
+        return self._apply(rule, prior, now, at=at, step=step, assessed=assessed)
 
-    def _apply(self, rule: Rule, prior: Alert, now: Evaluation, *, at: datetime, assessed: Assessed | None) -> bool:
+    def _apply_to_composite(
+        self, rule: Rule, prior: Alert, now: Evaluation, *, at: datetime, step: Step, assessed: Assessed | None
+    ) -> bool:
+        stays = self._apply(rule, prior, now, at=at, step=step, assessed=assessed)
+        self.decide_limits(at)
+        return stays
+
+    def _apply(
+        self, rule: Rule, prior: Alert, now: Evaluation, *, at: datetime, step: Step, assessed: Assessed | None
+    ) -> bool:
         """Apply an evaluation; tell whether the alert stays as it is, at this instant and any later one."""
         advance = next_alert(prior, now, rule.timing, at=at)
         alert = advance.next
         if alert != prior:
             alert = msgspec.structs.replace(alert, at=at)
             if (alert.state in FIRING_STATES) != (prior.state in FIRING_STATES):
-                alert = self.settlement.limited(rule, prior, alert)
+                alert = self.limits.applied(rule, prior, alert)
             self.put(alert)
             if alert.due_at is not None:  # also where it stays: it may be the instant that was just taken off the heap
                 self.due.schedule(prior.fingerprint, alert.due_at)
             if alert.state is not prior.state:
                 self._counts.moved(rule.id, alert.state)
-                self.settlement.moved(prior, alert)
+                self.composites.note(prior, alert, at=at, step=step)
         elif not advance.changed:
             return alert.due_at is None and alert.waiting_since is None
         if not advance.changed or alert.held_from is not None:
@@ -244,7 +252,34 @@ class Judge:
         self.send(rule, told, alert, now, reason=advance.reason, at=at, assessed=assessed)
         return False
 
-    def reconsider(self, touched: set[str], fresh: set[str], *, at: datetime) -> set[str]:
+    def decide_limits(self, at: datetime) -> None:
+        """Tell held alerts for which there is room now, and say how many are held, of rules where that changed."""
+        while self.limits.changed:
+            name = min(self.limits.changed)
+            self.limits.changed.discard(name)
+            self._decide_limit(self.rules.by_id[name], at=at)
+
+    def _decide_limit(self, rule: Rule, *, at: datetime) -> None:
+        waiting = (self._store.get(alert_key(fingerprint)) for fingerprint in self.limits.held(rule.id))
+        held = worst_first(alert for alert in waiting if alert is not None)
+        room = max(self.limits.room(rule), 0)
+        for alert in held[:room]:
+            told = msgspec.structs.replace(alert, held_from=None)
+            self.put(told)
+            self.limits.note(told)
+            moment = _not_before(alert, at)
+            self.send(
+                rule, as_told(alert), told, alert.evaluation or _HELD, reason=Reason.WITHIN_LIMIT, at=moment,
+                assessed=None,
+            )  # fmt: skip
+        blank = over_limit_alert(rule.id, partition=self._partition)
+        prior: Alert | None = self._store.get(alert_key(blank.fingerprint))
+        if held[room:] or prior is not None:
+            now = judge_limit(rule, firing_count=self.limits.count(rule.id), held=held[room:])
+            moment = _not_before(prior, at)
+            self._apply(OVER_LIMIT_RULE, prior or blank, now, at=moment, step=BY_TIME, assessed=None)
+
+    def reconsider(self, touched: set[str], fresh: set[str], *, at: datetime, step: Step) -> set[str]:
         """Evaluate rules that are new or changed on what is known of every entity; return whose alerts these are."""
         known = [(key, value.assessed) for key, value in self._store.items() if isinstance(value, KnownEntity)]
         met: set[str] = set()
@@ -268,9 +303,10 @@ class Judge:
                     shared[seat.fingerprint] = seat
                     continue
                 now = self._evaluation(rule, assessed, at=at, prior=prior, memory=memory)
-                self._judged(rule, seat.labels, seat.fingerprint, prior, now, at=at, assessed=assessed)
+                moment = _not_before(prior, at)
+                self._judged(rule, seat.labels, seat.fingerprint, prior, now, at=moment, step=step, assessed=assessed)
         for fingerprint, seat in sorted(shared.items()):
-            self._judge_shared(seat.rule, seat.labels, fingerprint, at=at)
+            self._judge_shared(seat.rule, seat.labels, fingerprint, at=at, step=step)
         return met
 
     def send(
@@ -282,16 +318,15 @@ class Judge:
         self._say(changed)
 
 
-def _not_before(alert: Alert, at: datetime) -> datetime:
-    """Return an instant, not before that of the last change of an alert: its log is in order."""
-    return at if alert.at is None or alert.at <= at else alert.at
+def _not_before(alert: Alert | None, at: datetime) -> datetime:
+    """Return an instant, not before that of the last change of an alert: what is told of it is in order."""
+    return at if alert is None or alert.at is None or alert.at <= at else alert.at
 
 
 def _may_change(rule: Rule, prior: Alert | None, now: Evaluation) -> bool:
     """Tell whether judging a shared alert by an evaluation can change anything.
 
-    Where the last event of an instant says no, so does all of the instant: what a shared alert is judged on is the same
-    for both but for the assessment that is named.
+    What it is judged on in the end differs by the assessment that is named, which cannot change that.
     """
     ages = rule.timing.max_age is not None
     if prior is not None:

@@ -1,4 +1,5 @@
-"""Limits: of the alerts of a rule the worst are told, the others are held back, and one alert says how many.
+"""Limits: a rule tells as many alerts as its limit allows, the first to come; the others are held back until there is
+room, the worst of them first, and one alert says how many.
 
 Counted by partition, since a partition sees only its own alerts: the one promise about any number of partitions that
 does not hold once a rule is over its limit. Held alerts live on in the state; nothing is dropped.
@@ -7,7 +8,10 @@ does not hold once a rule is over its limit. Held alerts live on in the state; n
 from collections import defaultdict
 from collections.abc import Iterable
 
+import msgspec
+
 from alerts.lifecycle.evaluation import Alert, Evaluation, Level, Timing, Verdict
+from alerts.lifecycle.life import FIRING_STATES
 from alerts.rules.ruleset import OVER_LIMIT, Rule
 from alerts.rules.specification import AnnotationSpec, ThresholdSpec
 from alerts.rules.threshold import ThresholdRule
@@ -27,24 +31,43 @@ def _order(alert: Alert) -> tuple[int, float, str]:
     return (-severity_rank(alert), alert.fired_at.timestamp() if alert.fired_at is not None else 0.0, alert.fingerprint)
 
 
-class LimitBook:
-    """Firing alerts by rule: told, or held back; rebuilt from the alerts."""
+class Limits:
+    """Which firing alerts of each rule are told and which held back, by partition; rebuilt from the alerts."""
 
-    def __init__(self) -> None:
+    def __init__(self, alerts: Iterable[Alert]) -> None:
         self._told: dict[str, set[str]] = defaultdict(set)
         self._held: dict[str, set[str]] = defaultdict(set)
+        self.changed: set[str] = set()
+        for alert in alerts:
+            self.note(alert)
 
-    def note(self, alert: Alert, *, firing: bool) -> None:
+    def note(self, alert: Alert) -> None:
         """Take note of where an alert stands."""
         told, held = self._told[alert.rule], self._held[alert.rule]
         told.discard(alert.fingerprint)
         held.discard(alert.fingerprint)
-        if firing:
+        if alert.state in FIRING_STATES:
             (told if alert.held_from is None else held).add(alert.fingerprint)
 
-    def has_held(self, rule: str) -> bool:
-        """Tell whether alerts of a rule are held back by its limit."""
-        return bool(self._held[rule])
+    def applied(self, rule: Rule, prior: Alert, alert: Alert) -> Alert:
+        """Return an alert that began or ceased to fire with `held_from` saying whether there is no room to tell it.
+
+        A rule for which something is to be decided again stands in `changed` afterwards.
+        """
+        firing, fired = alert.state in FIRING_STATES, prior.state in FIRING_STATES
+        if firing and not fired and self.room(rule) <= 0:
+            alert = msgspec.structs.replace(alert, held_from=prior.state)
+            self.changed.add(rule.id)
+        elif fired and not firing:
+            alert = msgspec.structs.replace(alert, held_from=None)
+            if self._held[rule.id]:
+                self.changed.add(rule.id)
+        self.note(alert)
+        return alert
+
+    def reconsider(self, rules: Iterable[str]) -> None:
+        """Decide the limits of some rules again, whose definition changed."""
+        self.changed |= {rule for rule in rules if self.count(rule)}
 
     def count(self, rule: str) -> int:
         """Return how many alerts of a rule fire."""
@@ -57,6 +80,12 @@ class LimitBook:
     def held(self, rule: str) -> list[str]:
         """Return the alerts of a rule that are held back."""
         return sorted(self._held[rule])
+
+
+def as_told(alert: Alert) -> Alert:
+    """Return an alert that is held back as others know it."""
+    assert alert.held_from is not None
+    return msgspec.structs.replace(alert, state=alert.held_from, held_from=None)
 
 
 def worst_first(alerts: Iterable[Alert]) -> list[Alert]:

@@ -1,16 +1,22 @@
 """The rules core: assessments of one partition in, alert changes out, ticks and directives forwarded.
 
-Time is cadence-invariant, as in assess: when `now` moves to X, every deadline and timer due at d <= X is handled
-first, in order of (d, fingerprint), and what it sends carries d. What depends on several events or alerts of one
-instant (shared alerts, composites, limits) is settled when it is over, so that the order within it does not matter.
+An alert is told at once, in the order of the log. Time is cadence-invariant, as in assess: when the watermark moves to
+X, every deadline and timer due at d <= X is handled first, in order of (d, fingerprint), and what it sends carries d.
+Composites are decided as the watermark passes what happened to their members. A replay has no watermark: there the
+events are the time.
 """
 
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import repeat
 from typing import Any
 
+import msgspec
+
 from alerts.adapters.announcing import SOURCE, encode_change
+from alerts.adapters.composites import BY_TIME, Step
 from alerts.adapters.counting import RuleCounts
+from alerts.adapters.grouping import forget_groups
 from alerts.adapters.in_force import (
     Closed,
     close_alert,
@@ -62,7 +68,8 @@ class RulesCore:
         clock: RulesClock | None = store.get(CLOCK_KEY)
         self._now = clock.now if clock else None
         self._initial = rules
-        self._bound: datetime | None = None
+        self._watermark: datetime | None = None
+        self._step: Step = BY_TIME
         self._seen: dict[bytes, Assessed | tuple[str, RiskAssessed]] = {}
         self._put_in_force(rules_in_force(store.get, rules))
 
@@ -80,29 +87,41 @@ class RulesCore:
     def process(self, admitted: Admitted) -> Outcome:
         """Take one record of `assessments`; deterministic in the state and the record."""
         self._outputs = []
-        self._bound = admitted.now
+        self._watermark = admitted.now
         dead: list[DeadLetter] = []
         before = self._now
-        for index, raw in enumerate(admitted.items):
-            try:
-                envelope = read_envelope(raw)
-                assessed = risk_assessed_in(envelope)
-                if assessed is not None:
-                    self._risk_assessed(assessed)
-                else:
-                    self._take(decode_event(raw, envelope=envelope), raw)
-            except DecodeError as error:
-                dead.append(
-                    DeadLetter(
-                        value=bytes(raw), reason=error.reason.value, field=error.field, detail=error.detail, index=index
-                    )
-                )
+        index = 0
+        for number, count in enumerate(admitted.item_counts or repeat(1, len(admitted.items)), 1):
+            self._step = (admitted.position + 1, number)
+            for raw in admitted.items[index : index + count]:
+                letter = self._take_item(raw, index)
+                if letter is not None:
+                    dead.append(letter)
+                index += 1
+            if self._watermark is None and self._now is not None:
+                self._judge.run_until(self._now)
         if admitted.now is not None:
             self._pass_time(admitted.now)
+            self._judge.run_until(admitted.now)
+        self._judge.composites.keep()
         self._keep_seen()
         if self._now is not None and self._now != before:
             self._store.put(CLOCK_KEY, RulesClock(now=self._now))
         return Outcome(outputs=self._outputs, dead_letters=dead)
+
+    def _take_item(self, raw: msgspec.Raw, index: int) -> DeadLetter | None:
+        try:
+            envelope = read_envelope(raw)
+            assessed = risk_assessed_in(envelope)
+            if assessed is not None:
+                self._risk_assessed(assessed)
+            else:
+                self._take(decode_event(raw, envelope=envelope), raw)
+        except DecodeError as error:
+            return DeadLetter(
+                value=bytes(raw), reason=error.reason.value, field=error.field, detail=error.detail, index=index
+            )
+        return None
 
     def _take(self, event: Event, raw: Any) -> None:
         data = event.data
@@ -131,18 +150,16 @@ class RulesCore:
 
     def _advance(self, to: datetime) -> datetime:
         """Let time pass before what happens at an instant, as far as the inputs have come. Return the instant of it."""
-        bound = self._bound
-        if bound is None:  # a replay: the log itself is the time
+        if self._watermark is None:  # a replay: the log itself is the time
             return self._pass_time(to)
-        self._pass_time(min(to, bound))
+        self._pass_time(min(to, self._watermark))
         return to
 
     def _pass_time(self, to: datetime) -> datetime:
         """Move `now` to an instant, handling what is due; time never goes back. Return `now`."""
         if self._now is not None and to <= self._now:
             return self._now
-        while (due_at := self._judge.due.first_at()) is not None and due_at <= to:
-            self._judge.came_due(*self._judge.due.pop())
+        self._judge.run_until(to)
         self._now = to
         return to
 
@@ -164,33 +181,37 @@ class RulesCore:
         """Take an assessment of a material: by far the most of what comes."""
         at = self._advance(assessed.at)
         seats = self._judge.seats.of_risk(assessed)
-        self._seen[seats.known_key] = assessed
         if seats.calm is None or not seats.calm.holds(assessed):
-            self._judge.meet(seats, assessed, at=at)
+            self._meet(seats, assessed, at=at)
             self._judge.seats.join(seats, assessed)
+        else:
+            self._seen[seats.known_key] = assessed
         if self._hears_sources:
             for source in assessed.sources:
                 self._heard(self._judge.seats.of_source(seats, source, assessed), source, assessed, at=at)
 
     def _heard(self, heard: Seats, source: str, assessed: RiskAssessed, *, at: datetime) -> None:
-        """Note that a source was heard of; of what is said of it in one instant the last by content is kept."""
+        """Note that a source was heard of; what is late does not make it be heard of earlier."""
         key = heard.known_key
         seen = self._seen.get(key)
         if seen is None and (known := self._store.get(key)) is not None:
             seen = known.assessed
-        before = seen[1] if isinstance(seen, tuple) else seen
-        if seen is None or _content(before) <= _content(assessed):
-            seen = (source, assessed)
-        if heard.seats and isinstance(seen, tuple):
-            seen = heard_from(*seen)
-        self._seen[key] = seen
-        if not isinstance(seen, tuple):
-            self._judge.meet(heard, seen, at=at)
+        before: Any = seen[1] if isinstance(seen, tuple) else seen
+        if before is not None and before.at > assessed.at:
+            return
+        if heard.seats:
+            self._meet(heard, heard_from(source, assessed), at=at)
+        else:
+            self._seen[key] = (source, assessed)
 
     def _assessed(self, assessed: Assessed, at: datetime) -> None:
-        seats = self._judge.seats.of(assessed)
+        self._meet(self._judge.seats.of(assessed), assessed, at=at)
+
+    def _meet(self, seats: Seats, assessed: Assessed, *, at: datetime) -> None:
+        """Run the timers of an entity up to an instant, then judge what it is assessed to be at that instant."""
+        self._judge.catch_up(seats, at=at)
         self._seen[seats.known_key] = assessed
-        self._judge.meet(seats, assessed, at=at)
+        self._judge.meet(seats, assessed, at=at, step=self._step)
 
     def _acknowledge(self, directive: DirectiveGiven, *, at: datetime) -> None:
         fingerprint = directive.acknowledgement.fingerprint if directive.acknowledgement else directive.target
@@ -198,6 +219,7 @@ class RulesCore:
         rule = self._judge.rules.by_id.get(prior.rule) if prior is not None else None
         if prior is None or rule is None:
             return
+        prior = self._judge.catch_up_alert(prior, at)
         by = None if directive.withdrawn or directive.acknowledgement is None else directive.acknowledgement.by
         alert = acknowledge(prior, rule.timing, by=by, at=at)
         if alert == prior:
@@ -211,6 +233,8 @@ class RulesCore:
     def _change_rules(self, directive: DirectiveGiven, *, at: datetime) -> None:
         """Put another rule set in force, here and now; alerts of rules that are gone or begin anew are closed."""
         rules = self._initial if directive.withdrawn else read_rule_set(directive)
+        self._judge.composites.decide_all()
+        self._judge.composites.keep()
         edits = list(edits_between(self._judge.rules, rules))
         self._keep_seen()
         self._closed(close_alerts(self._store, self._judge.rules, edits, partition=self.partition), at=at)
@@ -219,7 +243,9 @@ class RulesCore:
         self._put_in_force(rules)
         touched = {edit.rule for edit in edits if edit.what != "removed"}
         fresh = {edit.rule for edit in edits if edit.what == "added" or edit.anew}
-        met = self._judge.reconsider(touched, fresh, at=at)
+        met = self._judge.reconsider(touched, fresh, at=at, step=self._step)
+        self._judge.composites.decide_all()
+        self._judge.composites.keep()
         changed = {name for name in touched if rules.by_id[name].reads}
         ended = (
             close_alert(self._store, rules.by_id[alert.rule], alert, reason=Reason.RULE_CHANGED)
@@ -227,10 +253,12 @@ class RulesCore:
             if alert.rule in changed and alert.fingerprint not in met
         )
         self._closed(ended, at=at)
+        forget_groups(self._store)
         self._put_in_force(rules)
         above = {composite.id for name in touched for composite in rules.over(name)}
-        self._judge.settlement.reopen(touched | above, self._alerts())
-        self._judge.settlement.settle(at)
+        self._judge.limits.reconsider(touched | above)
+        self._judge.composites.reconsider(touched | above, self._alerts(), at=at, step=self._step)
+        self._judge.decide_limits(at)
 
     def _alerts(self) -> list[Alert]:
         return [value for _, value in sorted(self._store.items()) if isinstance(value, Alert)]
@@ -243,7 +271,3 @@ class RulesCore:
 
     def _say(self, changed: AlertChanged) -> None:
         self._outputs.append(encode_change(changed))
-
-
-def _content(assessed: Any) -> tuple[datetime, tuple[str, ...], bool]:
-    return assessed.at, assessed.causes, assessed.synthetic

@@ -11,9 +11,11 @@ from alerts.rules.memory import Awaited, LastHeard, Samples
 
 CLOCK_KEY = b"clock"
 RULES_KEY = b"rules"
+CHANGES_KEY = b"member-changes"
 ALERT_PREFIX = b"alert/"
 KNOWN_PREFIX = b"known/"
 MEMORY_PREFIX = b"memory/"
+GROUP_PREFIX = b"group/"
 
 
 class RulesClock(msgspec.Struct, frozen=True, kw_only=True, tag="clock"):
@@ -31,7 +33,48 @@ class RulesInForce(msgspec.Struct, frozen=True, kw_only=True, tag="rules"):
     at: datetime
 
 
-RulesStateValue: TypeAlias = RulesClock | RulesInForce | KnownEntity | Alert | Samples | LastHeard | Awaited
+class MemberChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An alert that became true, false or unknown to composites at an instant, as they read it from then on.
+
+    `step` orders changes of one instant: those made by time first (0, 0), then by (offset in `signals`, number of the
+    event within the record), both counted from 1.
+    """
+
+    at: datetime
+    alert: Alert
+    step: tuple[int, int] = (0, 0)
+
+
+class MemberChanges(msgspec.Struct, frozen=True, kw_only=True, tag="member_changes"):
+    """Changes that composites have not been decided on yet: the watermark has not passed them."""
+
+    changes: tuple[MemberChange, ...]
+
+
+class GroupMembers(msgspec.Struct, frozen=True, kw_only=True, tag="group"):
+    """The alerts that are true or unknown in a group of a composite, as it was decided on last."""
+
+    composite: str
+    labels: dict[str, str]
+    members: tuple[Alert, ...]
+
+
+class Settling(msgspec.Struct, frozen=True, kw_only=True, tag="settling"):
+    """In state of version 0.1 only, where some decisions waited for the end of an instant; it is not read."""
+
+
+RulesStateValue: TypeAlias = (
+    RulesClock
+    | RulesInForce
+    | KnownEntity
+    | Alert
+    | Samples
+    | LastHeard
+    | Awaited
+    | MemberChanges
+    | GroupMembers
+    | Settling
+)
 STATE_TYPES = RulesStateValue
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(RulesStateValue).decode
@@ -56,6 +99,11 @@ def alert_key(fingerprint: str) -> bytes:
 def memory_key(rule: str, fingerprint: str) -> bytes:
     """Return the key of what a rule remembers for an alert; without a fingerprint what all such keys begin with."""
     return MEMORY_PREFIX + f"{rule}/{fingerprint}".encode()
+
+
+def group_key(group: str) -> bytes:
+    """Return the key of the members of a group, named by the fingerprint of its composite's alert."""
+    return GROUP_PREFIX + group.encode()
 
 
 def known_key(kind: str, labels: dict[str, str]) -> bytes:

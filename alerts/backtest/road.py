@@ -4,8 +4,8 @@ These are the cores that run live. Alerts about an entity depend on that entity'
 same for any number of partitions once the changes of one instant are put in order of rule and fingerprint.
 """
 
-from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -19,9 +19,6 @@ from streams.contracts.codec import decode_event, encode_event
 from streams.contracts.events import Event
 from streams.contracts.records import Segment
 from streams.runtime.ports import Admitted, InMemoryStateStore, Outcome
-
-JUST_AFTER = timedelta(microseconds=1)
-"""What fires is told, and composites and limits are settled, when an instant is over: a look at it sees them."""
 
 
 class RoadError(RuntimeError):
@@ -66,40 +63,40 @@ class PureRoad:
         """Return what the passing of time up to an instant changes."""
         return self._pass(ticks=[at])
 
-    def end(self, at: datetime) -> list[AlertChanged]:
-        """Return what the passing of time up to an instant and the end of that instant change, and nothing later."""
-        return [*self.tick(at), *(change for change in self.tick(at + JUST_AFTER) if change.at <= at)]
-
     def process(self, admitted: Admitted) -> list[AlertChanged]:
-        """Return what one admitted record of a signals log changes. Raise `RoadError`."""
-        return self._pass(
-            segments=admitted.segments, ticks=admitted.ticks, now=admitted.now, instants=admitted.instants
-        )
+        """Return what one admitted record of a signals log changes; what the road refused then it refuses again."""
+        self._position = admitted.position
+        return self._judge(self._assess.process(admitted), now=admitted.now, stalled=admitted.stalled)
 
     def judge(self, assessments: Iterable[Event]) -> list[AlertChanged]:
-        """Return what ready-made assessments change, past the assess core: for tests of a rule alone."""
-        return self._judge([encode_event(event) for event in assessments])
+        """Return what ready-made assessments of one event change, past the assess core: for tests of a rule alone."""
+        outputs = [encode_event(event) for event in assessments]
+        return self._judge(Outcome(outputs=outputs, output_counts=[len(outputs)]))
 
     def _pass(self, **source: Any) -> list[AlertChanged]:
         self._position += 1
-        assessed = _checked(self._assess.process(Admitted(position=self._position, **source)))
-        return self._judge(assessed, now=source.get("now"))
+        return self._judge(_checked(self._assess.process(Admitted(position=self._position, **source))))
 
-    def _judge(self, assessments: Iterable[bytes], *, now: datetime | None = None) -> list[AlertChanged]:
-        items = [msgspec.Raw(raw) for raw in assessments]
+    def _judge(
+        self, assessed: Outcome, *, now: datetime | None = None, stalled: Sequence[str] = ()
+    ) -> list[AlertChanged]:  # fmt: skip
+        items = [msgspec.Raw(raw) for raw in assessed.outputs]
         if self._watch is not None:
             for item in items:
                 self._watch(decode_event(item))
-        alerts = _checked(self._rules.process(Admitted(position=self._position, items=items, now=now)))
+        admitted = Admitted(
+            position=self._position, items=items, item_counts=assessed.output_counts, now=now, stalled=stalled
+        )
+        alerts = _checked(self._rules.process(admitted)).outputs
         if self._notify is not None:
             raws = [msgspec.Raw(raw) for raw in alerts]
-            entries = _checked(self._notify.process(Admitted(position=self._position, items=raws)))
+            entries = _checked(self._notify.process(Admitted(position=self._position, items=raws))).outputs
             self.deliveries += [d for raw in entries if isinstance(d := decode_event(raw).data, DeliveryChanged)]
         return [data for raw in alerts if isinstance(data := decode_event(raw).data, AlertChanged)]
 
 
-def _checked(outcome: Outcome) -> list[bytes]:
+def _checked(outcome: Outcome) -> Outcome:
     if outcome.dead_letters:
         first = outcome.dead_letters[0]
         raise RoadError(f"{first.reason} at {first.field}: {first.detail}: {(first.value or b'')[:200]!r}")
-    return list(outcome.outputs)
+    return outcome

@@ -58,7 +58,7 @@ def _run(
     while tick is not None and next_tick < until:
         yield from road.tick(next_tick)
         next_tick += tick
-    yield from road.end(until)
+    yield from road.tick(until)
 
 
 def backtest(

@@ -1,11 +1,14 @@
-"""Backtest over the signals log of a running road: each partition in its own order, ticks included, as read live.
+"""Backtest over the signals log of a running road: each partition in its own order, with its watermark, as read live.
 
-Late events stay where they came, so the alert log is the one the road itself wrote for these rules.
+Late events stay where they came, and what the road refused is refused, so the alert log is the one the road itself
+wrote for these rules.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+
+import msgspec
 
 from alerts.backtest.road import PureRoad, RoadError, Watcher
 from alerts.rules.ruleset import Rules
@@ -33,50 +36,37 @@ def _admitted(records: Iterable[tuple[int, bytes]]) -> Iterator[Admitted]:
         marks = result.marks
         if result.decision is Admission.UNDECODABLE:
             raise RoadError(f"record {offset} of the signals log cannot be read: {result.detail}")
+        if result.decision is Admission.HOLE:
+            raise RoadError(f"a record before offset {offset} of the signals log is missing: {result.detail}")
         if result.admitted is not None:
             yield result.admitted
 
 
 def _until(records: Iterable[tuple[int, bytes]], until: datetime, keep: Keep) -> Iterator[Admitted]:
-    """Cut a partition off at the first tick after `until`; leave out what was recorded later, and what is not kept."""
+    """Cut a partition off where its time passes `until`; leave out what came in later, and what is not kept."""
     for admitted in _admitted(records):
-        if admitted.ticks:
-            ticks = [at for at in admitted.ticks if at <= until]
-            if ticks:
-                yield replace(admitted, ticks=ticks)
-            if len(ticks) < len(admitted.ticks):
-                return
-            continue
-        if admitted.now is not None:
-            last = admitted.now > until
-            kept_at = [
-                (cut, at)
-                for segment, at in zip(admitted.segments, admitted.instants, strict=True)
-                if at / 1000 <= until.timestamp() and (cut := _cut(segment, None, keep)) is not None
-            ]
-            yield replace(
-                admitted, segments=[s for s, _ in kept_at], instants=[at for _, at in kept_at],
-                now=until if last else admitted.now,
-            )  # fmt: skip
-            if last:
-                return
-            continue
+        ticks = [at for at in admitted.ticks if at <= until]
+        is_last = len(ticks) < len(admitted.ticks) or (admitted.now is not None and admitted.now > until)
         segments = [kept for segment in admitted.segments if (kept := _cut(segment, until, keep)) is not None]
-        if segments:
-            yield replace(admitted, segments=segments)
+        now = admitted.now if admitted.now is None else min(admitted.now, until)
+        if segments or ticks or now is not None:
+            yield replace(admitted, segments=segments, ticks=ticks, now=now)
+        if is_last:
+            return
 
 
-def _cut(segment: Segment, until: datetime | None, keep: Keep) -> Segment | None:
+def _cut(segment: Segment, until: datetime, keep: Keep) -> Segment | None:
+    if segment.at and segment.at > until.timestamp() * 1000:
+        return None
     events = [decode_event(raw) for raw in segment.events]
-    kept = [n for n, event in enumerate(events) if (until is None or event.recorded_at <= until) and keep(event)]
+    kept = [n for n, event in enumerate(events) if (segment.at or event.recorded_at <= until) and keep(event)]
     if len(kept) == len(segment.events):
         return segment
     if not kept:
         return None
-    return Segment(
-        topic=segment.topic, partition=segment.partition, offset=segment.offset,
-        indexes=[segment.indexes[n] for n in kept], events=[segment.events[n] for n in kept],
-    )  # fmt: skip
+    return msgspec.structs.replace(
+        segment, indexes=[segment.indexes[n] for n in kept], events=[segment.events[n] for n in kept]
+    )
 
 
 def backtest_signals(
@@ -91,18 +81,18 @@ def backtest_signals(
         road = PureRoad(rules, partition=partition, partitions=len(log), watch=watch)
         for admitted in _until(records, until, keep):
             changes += road.process(admitted)
-        changes += road.end(until)
+        changes += road.tick(until)
     return sorted(changes, key=lambda c: (c.at, c.rule, c.fingerprint))
 
 
 def end_of(log: SignalLog) -> datetime | None:
-    """Return the instant that every partition has reached: the earliest of their last ticks; `None` without ticks."""
+    """Return the instant that every partition has reached by ticks or watermark; `None` where one has neither."""
     last: list[datetime] = []
     for records in log.values():
-        ticks = [at for a in _admitted(records) for at in (*a.ticks, *([a.now] if a.now is not None else []))]
-        if not ticks:
+        reached = [at for a in _admitted(records) for at in (*a.ticks, *([a.now] if a.now is not None else []))]
+        if not reached:
             return None
-        last.append(max(ticks))
+        last.append(max(reached))
     return min(last, default=None)
 
 

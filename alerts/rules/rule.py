@@ -93,7 +93,7 @@ class CompiledRule:
 
     @property
     def shared(self) -> bool:
-        """Whether several entities may share its alert, which then is decided when an instant is over."""
+        """Whether several entities may share its alert."""
         return self.on == "source"
 
     def named(self, known: Assessed | None, memory: RuleMemory | None) -> Assessed | None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from alerts.backtest.road import JUST_AFTER, PureRoad, RoadError
+from alerts.backtest.road import PureRoad, RoadError
 from alerts.backtest.run import in_order
 from alerts.delivery.ledger import read_request
 from alerts.rules.ruleset import Rules
@@ -62,10 +62,8 @@ class _Clock:
             self._note(self.road.take(sorted(what.events, key=in_order)))
         if what.assessments:
             self._note(self.road.judge(what.assessments))
-        if what.acknowledgements:
-            self.tick(at + JUST_AFTER)  # nobody takes an alert before it is told
         for n, taken in enumerate(what.acknowledgements):
-            self._acknowledge(taken, at + JUST_AFTER, where=f"acknowledgements ({n + 1} at this instant)")
+            self._acknowledge(taken, at, where=f"acknowledgements ({n + 1} at this instant)")
 
     def _acknowledge(self, taken: AcknowledgementSpec, at: datetime, *, where: str) -> None:
         found = [c for c in self.open_alerts() if c.rule == taken.rule and taken.labels.items() <= c.labels.items()]
@@ -123,8 +121,6 @@ def _run(test: RuleTestSpec, rules: Rules, *, start: datetime, interval: str, ti
             clock.arrive(coming[at], at)
         if ticks or at in checks or at == until:
             clock.tick(at)
-        if at in checks or at == until:
-            clock.tick(at + JUST_AFTER)
         for n in checks.get(at, ()):
             failures[n] = compare_alerts(test.alerts[n], clock.open_alerts(), about=test.about, start=start, at=at)
     told = [f for n in sorted(failures) for f in failures[n]]

@@ -3,19 +3,20 @@
 Policy, directives and time are its own; everything else is a subject (`streams.adapters.subjects.registry`), which is
 shown the events of its types, the measures that changed, and the instants at which it asked to be woken.
 
-Time is cadence-invariant: when `now` moves to X, everything due at d <= X is assessed first, in order of d (measures by
-name, then the subjects that follow them, then wake-ups in order of the registry), and what it sends carries d. One tick
-a day and one tick a second give the same assessments.
+An event is assessed at its own instant, when the broker took it in; it is shown to the subjects at once, in the order of
+the log. What is due by time follows the watermark: when that moves to X, everything due at d <= X is assessed first, in
+order of d (measures by name, then the subjects that follow them, then wake-ups in order of the registry), and what it
+sends carries d. One statement a day and one a second give the same assessments. A replay has no watermark: there its
+events are the time.
 
-The same event (source, id) again changes nothing and sends nothing, however it arrives: the measure book keeps every
-identity for ever; series of prices and trade keep one figure per reference period (31 and 13 periods), plants the
-newest of each field, directives the last 64 digests per target. What lies before those bounds is older than anything
-that counts, except for directives, where the 65th newest would be taken for new.
+The same event (source, id) again changes nothing and sends nothing, however it arrives, as far as the identity window
+reaches back (`streams.domain.identity_window`); the same identity with another body is refused. Beyond the window the
+measure book still keeps every identity for ever, and series, plants and stocks the newest of each figure.
 """
 
 import heapq
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 
 import msgspec
@@ -26,7 +27,6 @@ from streams.adapters.assess_state import (
     Due,
     FollowedMeasure,
     LastAssessed,
-    SeenDirectives,
     decode_state,
     encode_state,
 )
@@ -40,10 +40,9 @@ from streams.contracts.events import Event, Payload, Tick
 from streams.contracts.policy import ClaimMade, MeasureChanged, StandardPublished
 from streams.contracts.price import PriceQuoted
 from streams.contracts.reasons import DecodeError, RejectReason
+from streams.domain.identity_window import Identity, IdentityWindow
 from streams.domain.indicators import indicators_of
 from streams.domain.measures import MEASURE_PREFIX, MeasureBook
-from streams.domain.observations import digest_of
-from streams.domain.seen_events import SeenEvents
 from streams.runtime.ports import Admitted, DeadLetter, Outcome, StateStore
 
 __all__ = ["STATE_TYPES", "AssessCore", "decode_state", "encode_state"]
@@ -51,7 +50,8 @@ __all__ = ["STATE_TYPES", "AssessCore", "decode_state", "encode_state"]
 SOURCE = "monazite/assess"
 CLOCK_KEY = b"clock"
 DUE_PREFIX = b"due/"
-DIRECTIVES_KEPT = 64
+HISTORY_AFTER = timedelta(days=1)
+"""An event that says it was recorded longer ago than this is history, and keeps the instant it brings."""
 _LONGEST_CAUSE = 120
 """Ids are at most 200 characters; what is added to a cause (a measure id, the name of a finding) takes up to 80."""
 
@@ -109,7 +109,9 @@ class AssessCore:
         self._due: list[tuple[datetime, int, str]] = []
         clock: Clock | None = store.get(CLOCK_KEY)
         self._now = self._at = clock.now if clock else None
-        self._seen = SeenEvents(store)
+        self._identities = IdentityWindow(store)
+        self._output_counts: list[int] = []
+        self._counted = 0
         self._last_tick = clock.last_tick if clock else None
         if self._now is not None:
             self._rebuild_due(self._now)
@@ -123,20 +125,21 @@ class AssessCore:
 
     def process(self, admitted: Admitted) -> Outcome:
         """Take one record of `signals`; deterministic in the state and the record."""
-        self._outputs = []
+        self._outputs, self._output_counts, self._counted = [], [], 0
         dead: list[DeadLetter] = []
         before = (self._now, self._last_tick)
-        duplicates = 0
-        for place, segment in enumerate(admitted.segments):
-            appended = admitted.instants[place] if admitted.instants else 0
-            instant = datetime.fromtimestamp(appended / 1000, UTC) if appended else None
+        taken = {Identity.NEW: 0, Identity.DUPLICATE: 0, Identity.CONFLICT: 0}
+        for segment in admitted.segments:
+            instant = datetime.fromtimestamp(segment.at / 1000, UTC) if segment.at else None
             for index, raw in zip(segment.indexes, segment.events, strict=True):
                 try:
                     event = decode_event(raw)
-                    if self._seen.is_new(digest_of(source=event.source, event=event.id)):
-                        self._take(event, instant=instant, bound=admitted.now)
-                    else:
-                        duplicates += 1
+                    identity = self._identities.take(event)
+                    taken[identity] += 1
+                    if identity is Identity.NEW:
+                        self._take(event, instant=instant, watermark=admitted.now)
+                    elif identity is Identity.CONFLICT:
+                        raise _conflict(event)
                 except DecodeError as error:
                     dead.append(
                         DeadLetter(
@@ -144,36 +147,51 @@ class AssessCore:
                             index=index,
                         )
                     )  # fmt: skip
+                self._end_step()
         for at in admitted.ticks:
             self._tick(at)
         if admitted.now is not None and (self._now is None or admitted.now > self._now):
             self._advance(admitted.now)
-        self._seen.keep()
+        self._end_step()
+        self._identities.keep()
         for subject in self._keepers:
             subject.keep(self._place)
         if (self._now, self._last_tick) != before and self._now is not None:
             self._store.put(CLOCK_KEY, Clock(now=self._now, last_tick=self._last_tick))
-        return Outcome(outputs=self._outputs, dead_letters=dead, duplicate_count=duplicates)
+        return Outcome(
+            outputs=self._outputs, output_counts=self._output_counts, dead_letters=dead,
+            duplicate_count=taken[Identity.DUPLICATE], conflict_count=taken[Identity.CONFLICT],
+        )  # fmt: skip
 
-    def _take(self, event: Event, *, instant: datetime | None, bound: datetime | None) -> None:
-        """Take one event at its own instant; time moves before it as far as the inputs are known to have come."""
+    def _end_step(self) -> None:
+        """Note how many outputs an event, or what was due at one instant, gave: the next stage decides after each."""
+        count = len(self._outputs) - self._counted
+        if count:
+            self._output_counts.append(count)
+            self._counted = len(self._outputs)
+
+    def _take(self, event: Event, *, instant: datetime | None, watermark: datetime | None) -> None:
+        """Take one event at its own instant; before it time moves as far as the inputs are known to have come.
+
+        `instant` is when the broker took it in, `None` in a replay, where it is when the event was recorded.
+        """
         kind = type(event.data)
         takers = self._takers.get(kind)
         if takers is None:
             raise DecodeError(
                 reason=RejectReason.WRONG_TOPIC, field="/type", detail=f"{event.type} does not belong on signals"
             )
-        now = self._now
-        if instant is None:  # a replay: events bring their instants, in order
-            if now is None or event.recorded_at > now:
-                now = event.recorded_at
-                self._advance(now)
-            self._at = now
+        if instant is None:
+            if self._now is None or event.recorded_at > self._now:
+                self._advance(event.recorded_at)
+            now = self._at = self._now
+            assert now is not None
         else:
-            to = instant if bound is None or instant <= bound else bound
-            if bound is not None and (now is None or to > now):
-                self._advance(to)
-            self._at = now = instant
+            if watermark is not None and (self._now is None or min(instant, watermark) > self._now):
+                self._advance(min(instant, watermark))
+            now = self._at = instant
+            if instant - event.recorded_at < HISTORY_AFTER:
+                event = msgspec.structs.replace(event, recorded_at=instant)
         own = self._own.get(kind)
         if own is not None:
             own(event)
@@ -191,6 +209,8 @@ class AssessCore:
 
     def _advance(self, to: datetime) -> None:
         while self._due and self._due[0][0] <= to:
+            if self._due[0][0] != self._at:
+                self._end_step()
             at = self._now = self._at = self._due[0][0]
             measures: list[str] = []
             while self._due and self._due[0][:2] == (at, _MEASURES):
@@ -200,6 +220,7 @@ class AssessCore:
             else:
                 _, rank, name = heapq.heappop(self._due)
                 self._wake(self._subjects[rank], name, at=at)
+        self._end_step()
         self._now = to
 
     def _wake(self, subject: Subject, name: str, *, at: datetime) -> None:
@@ -217,9 +238,6 @@ class AssessCore:
         for each in result:
             if isinstance(each, Finding):
                 data = each.data
-                if data.at != now:
-                    data = msgspec.structs.replace(data, at=now)
-                    each = msgspec.structs.replace(each, data=data)  # noqa: PLW2901
                 self._send(f"{cause}/{each.name}", data, at=data.at)
                 if isinstance(data, RiskAssessed):
                     for listener in self._listeners[subject.name]:
@@ -244,8 +262,25 @@ class AssessCore:
             self._send(_short(whole, identity=whole), indicator, at=at)
 
     def _take_policy(self, event: Event) -> None:
-        assert self._at is not None
-        self._move(sorted(self._book.record(event)), at=self._at, cause=cause_of(event))
+        at = self._at
+        assert at is not None
+        self._catch_up_measures(at)
+        self._move(sorted(self._book.record(event)), at=at, cause=cause_of(event))
+
+    def _catch_up_measures(self, to: datetime) -> None:
+        """Assess what fell due of measures by an instant, before what an act of that instant makes of them.
+
+        The watermark may not have come so far: an end at noon and an act a moment later are told in that order.
+        """
+        due = sorted(entry for entry in self._due if entry[0] <= to and entry[1] == _MEASURES)
+        if due:
+            self._due = [entry for entry in self._due if entry[0] > to or entry[1] != _MEASURES]
+            heapq.heapify(self._due)
+        for at in sorted({entry[0] for entry in due}):
+            self._at = at
+            self._move([name for instant, _, name in due if instant == at], at=at, cause=None)
+            self._end_step()
+        self._at = to
 
     def _take_tick(self, event: Event) -> None:
         self._tick(event.occurred_at)
@@ -283,13 +318,16 @@ class AssessCore:
 
     def _take_directive(self, event: Event) -> None:
         """Send a directive on as it came: every partition sends its own copy, so each stage sees it in its place."""
-        key = b"directive/" + event.subject.encode()
-        seen: SeenDirectives = self._store.get(key) or SeenDirectives()
-        digest = digest_of(source=event.source, event=event.id)
-        if digest not in seen.digests:
-            self._store.put(key, SeenDirectives(digests=(*seen.digests, digest)[-DIRECTIVES_KEPT:]))
-            assert self._at is not None
-            self._outputs.append(encode_event(msgspec.structs.replace(event, recorded_at=self._at)))
+        assert self._at is not None
+        self._outputs.append(encode_event(msgspec.structs.replace(event, recorded_at=self._at)))
+
+
+def _conflict(event: Event) -> DecodeError:
+    return DecodeError(
+        reason=RejectReason.CONFLICT, field="/id",
+        detail=f"an event {event.id[:100]!r} of {event.source[:100]!r} that says something else was taken before; "
+        "send it under an id of its own, with `amends` where it corrects the other",
+    )  # fmt: skip
 
 
 def _due_key(subject: Subject, name: str) -> bytes:

@@ -9,7 +9,7 @@ from streams.adapters.subjects.material_page import MaterialPage
 from streams.adapters.subjects.registry import SUBJECTS
 from streams.contracts.assessments import MeasureAssessed
 from streams.domain.measures import ClaimPage, MeasurePage
-from streams.domain.seen_events import SeenPage
+from streams.domain.identity_window import IdentityPage
 
 
 class Clock(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -40,12 +40,12 @@ class Due(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class SeenDirectives(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Digests of the last directives about one target, oldest first."""
+    """Digests of the last directives about one target: in state of version 0.1, before the identity window."""
 
     digests: tuple[int, ...] = ()
 
 
-_OWN = (MeasurePage, ClaimPage, LastAssessed, FollowedMeasure, Clock, Due, SeenDirectives, MaterialPage, SeenPage)
+_OWN = (MeasurePage, ClaimPage, LastAssessed, FollowedMeasure, Clock, Due, SeenDirectives, MaterialPage, IdentityPage)
 STATE_TYPES: Any = Union[(*_OWN, *dict.fromkeys(kept for subject in SUBJECTS for kept in subject.keeps))]
 """Union of all values; each carries its name as a tag, so one decoder reads them all."""
 

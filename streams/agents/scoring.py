@@ -38,7 +38,7 @@ def build_scoring(settings: RoadSettings) -> SafeApp:
 
     stage = StageSpec(
         name=STAGE, source_topic=settings.topic(SIGNALS), source_kind=SourceKind.SIGNALS,
-        output_topic=settings.topic(ASSESSMENTS), make_core=make_core,
+        output_topic=settings.topic(ASSESSMENTS), make_core=make_core, forwards_time=True,
         encode_value=encode_state, decode_value=decode_state,
     )  # fmt: skip
     metrics = WorkerMetrics(process="scoring", version=VERSION, topics=[settings.topic(SIGNALS)])

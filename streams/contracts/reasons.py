@@ -19,6 +19,7 @@ class RejectReason(StrEnum):
     DATE_ORDER = "date_order"
     LEGAL_FORCE = "legal_force"
     INCONSISTENT = "inconsistent"
+    CONFLICT = "conflict"
     INTERNAL = "internal"
 
 

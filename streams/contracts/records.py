@@ -1,10 +1,10 @@
 """Frames of the records on the internal logs: what stands around the events, not the events themselves.
 
-`signals` holds `SignalRecord`s written by intake (segments) and by tickers (ticks); the logs behind it hold
-`LinkedRecord`s, whose two numbers let a reader drop repeats and notice a hole without any other store.
+`signals` holds `SignalRecord`s written by intake; the logs behind it hold `LinkedRecord`s, whose two numbers let a
+reader drop repeats and notice a hole without any other store.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -29,42 +29,54 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Statement(msgspec.Struct, frozen=True, array_like=True):
     """What an intake worker knows of its inputs: all that the broker had up to an instant was admitted.
 
-    `up_to`: milliseconds since 1970, 0 for not known yet (a sign of life). `of`: its partitions by topic, of which it
-    heard lately. `counts`: how many partitions each topic has, so that a reader knows whom it waits for.
+    `up_to`: milliseconds since 1970, 0 for not known yet (a sign of life). `owned`: for each topic of
+    `streams.contracts.topics.INPUTS`, in that order, the partitions it speaks for as a bit mask in hexadecimal (bit 0 is
+    partition 0). `counts`: how many partitions each topic has, so that a reader knows whom it waits for.
     """
 
     up_to: int
-    of: Mapping[str, Sequence[int]]
-    counts: Mapping[str, int]
+    owned: Sequence[str]
+    counts: Sequence[int]
 
 
 class SignalRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One record of `signals`: admitted segments in the order that counts, and how far its writer has come.
 
     `ticks` are instants that a replay states for all inputs; `w` is the statement of a live intake worker, `s` the
-    broker-side milliseconds at which it was written as far as the worker knows (0: not known).
+    broker-side milliseconds at which it was written as far as the worker knows (0: not known). `i` names the life of
+    the worker that wrote it, `q` counts its records with segments in this partition, this one included: a reader that
+    misses a number has lost a record, while offsets alone have gaps where bare statements were compacted away.
     """
 
     segments: Sequence[Segment] = ()
     ticks: Sequence[datetime] = ()
     w: Statement | None = None
     s: int = 0
+    i: str = ""
+    q: int = 0
 
 
 class LinkedRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One record of `assessments` or `alerts`.
 
     `o` is the offset in `signals` (same partition) that the outputs come from; `prev` is the `o` of the output
-    record before this one, `None` for the first of a partition. `x` are CloudEvents in structured form. `w`: the
-    watermark of the partition after them, in milliseconds since 1970, 0 for none.
+    record before this one, `None` for the first of a partition. `x` are CloudEvents in structured form. `n`: how many
+    of them each event or timer gave, in order; empty for one each. `w`: the watermark of the partition after them, in
+    milliseconds since 1970, 0 for none. `stalled`: the inputs that time goes on without, such as `price.v1/3`.
+
+    A record without outputs states the watermark alone. It is no link of the chain: the next `prev` does not name it.
     """
 
     o: int
     prev: int | None
     x: Sequence[msgspec.Raw]
+    n: Sequence[int] = ()
     w: int = 0
+    stalled: Sequence[str] = ()
 
 
+WATERMARK_KEY = b"w"
+"""Key of records that only state how far time has come: compaction keeps the last of them."""
 encode = msgspec.json.Encoder().encode
 decode_signal = msgspec.json.Decoder(SignalRecord).decode
 decode_linked = msgspec.json.Decoder(LinkedRecord).decode

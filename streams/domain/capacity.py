@@ -8,7 +8,7 @@ import msgspec
 
 from streams.contracts.assessments import Fact
 from streams.contracts.capacity import CapacityReported
-from streams.domain.observations import period_kind
+from streams.domain.observations import period_kind, supersedes
 
 _FIELDS = (
     "status", "nameplate_tonnes_per_year", "target_tonnes_per_year", "actual_tonnes", "actual_period",
@@ -68,9 +68,9 @@ def next_plant(
         if value is None:
             continue
         held = stated.get(name)
-        if held is None or (recorded, digest) > (held[1], held[2]):
+        if held is None or supersedes((recorded, digest), (held[1], held[2])):
             stated[name] = (value, recorded, digest)
-        if name == "current_target" and (promised is None or (recorded, digest) < (promised[1], promised[2])):
+        if name == "current_target" and (promised is None or recorded < promised[1]):
             promised = (value, recorded, digest)
     if prior is not None and stated == prior.stated and promised == prior.promised:
         return None

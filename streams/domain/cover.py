@@ -12,7 +12,7 @@ from streams.contracts.events import Event
 from streams.contracts.materials import RARE_EARTHS
 from streams.domain.independence import Independence
 from streams.domain.methods.time_to_survive import time_to_survive
-from streams.domain.observations import digest_of
+from streams.domain.observations import digest_of, supersedes
 
 Amount = tuple[float, float, int]
 """A stated amount, when it was recorded (seconds since 1970) and the digest of the event, which decide what counts."""
@@ -60,9 +60,9 @@ def next_stock(prior: SiteStock | None, event: Event, report: StockReported) -> 
     Use that a newer report leaves out keeps its last stated value.
     """
     told = event.recorded_at.timestamp(), digest_of(source=event.source, event=event.id)
-    newest = prior is None or told > prior.stock[1:]
+    newest = prior is None or supersedes(told, prior.stock[1:])
     use = prior.use if prior is not None else None
-    if report.daily_use_tonnes is not None and (use is None or told > use[1:]):
+    if report.daily_use_tonnes is not None and (use is None or supersedes(told, use[1:])):
         use = (report.daily_use_tonnes, *told)
     if prior is not None and not newest:
         return None if use == prior.use else msgspec.structs.replace(prior, use=use)

@@ -1,7 +1,7 @@
-"""Bounded rings of observations: one a reference period, the latest recorded counts, order of arrival does not matter.
+"""Bounded rings of observations: one a reference period, of which the latest recorded counts.
 
-A ring is a function of the set of events it was shown (as far as it reaches back), so repeats and late events need no
-memory of their own: what does not change the ring says nothing new.
+What was recorded at one instant, as the events of one batch are, counts in the order of the log. A ring shows repeats
+and late events nothing new, so they need no memory of their own.
 """
 
 from datetime import datetime
@@ -35,6 +35,14 @@ def digest_of(*, source: str, event: str) -> int:
     return int.from_bytes(begun.digest(), "big") >> 1
 
 
+def supersedes(new: tuple[float, int], held: tuple[float, int]) -> bool:
+    """Tell whether the telling that comes now counts more than the one held, both as (seconds since 1970, digest).
+
+    The later recorded one does; of two of one instant the later in the log, unless it is the same event again.
+    """
+    return new[0] > held[0] or (new[0] == held[0] and new[1] != held[1])
+
+
 def observation(*, period: str, value: float, recorded_at: datetime, digest: int) -> Observation:
     """Return an observation of one event."""
     return Observation(period, value, recorded_at.timestamp(), digest)
@@ -51,7 +59,7 @@ def ring_with(ring: Ring, new: Observation, *, limit: int) -> Ring:
     for index in range(len(ring) - 1, -1, -1):
         held = ring[index]
         if held.period == new.period:
-            if new.recorded < held.recorded or new.digest == held.digest:
+            if not supersedes((new.recorded, new.digest), (held.recorded, held.digest)):
                 return ring
             return (*ring[:index], new, *ring[index + 1 :])
         if held.period < new.period:

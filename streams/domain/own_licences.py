@@ -8,7 +8,7 @@ from streams.contracts.assessments import Fact
 from streams.contracts.capacity import LicenceDecided
 from streams.contracts.dates import lapse_instant, legal_day
 from streams.contracts.events import Event
-from streams.domain.observations import digest_of
+from streams.domain.observations import digest_of, supersedes
 
 _FIELDS = ("decision", "exporter", "site", "quantity_tonnes", "expires_at", "measure")
 PENDING = frozenset({"applied", "held"})
@@ -61,7 +61,7 @@ def next_licence(
     for name in _FIELDS:
         value = getattr(decided, name)
         held = stated.get(name)
-        if value is not None and (held is None or told > held[1:]):
+        if value is not None and (held is None or supersedes(told, held[1:])):
             stated[name] = (value, *told)
     known = prior.applied if prior is not None else None
     applied = decided.applied_at or (event.occurred_at if decided.decision == "applied" else None)

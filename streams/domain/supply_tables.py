@@ -17,7 +17,7 @@ import msgspec
 from streams.contracts.capacity import SupplyObserved
 from streams.contracts.events import Event
 from streams.domain.intervals import Interval
-from streams.domain.observations import digest_of
+from streams.domain.observations import digest_of, supersedes
 
 TABLES_KEPT = 12
 FIGURES_KEPT = 120
@@ -122,14 +122,14 @@ def _with_figure(table: SupplyTable, event: Event, observed: SupplyObserved) -> 
     recorded, digest = event.recorded_at.timestamp(), digest_of(source=event.source, event=event.id)
     figures, world = table.figures, table.world_tonnes
     held = figures.get(observed.country)
-    if held is None or (recorded, digest) > (held.recorded, held.digest):
+    if held is None or supersedes((recorded, digest), (held.recorded, held.digest)):
         figure = Figure(
             tonnes=observed.tonnes, low=observed.share_low_ratio, high=observed.share_high_ratio,
             mark=(observed.published_as or "")[:_MARK_LENGTH] or None, trade_factor=observed.trade_factor,
             recorded=recorded, digest=digest,
         )  # fmt: skip
         figures = dict(sorted({**figures, observed.country: figure}.items())[:FIGURES_KEPT])
-    if observed.world_tonnes is not None and (world is None or (recorded, digest) > world[1:]):
+    if observed.world_tonnes is not None and (world is None or supersedes((recorded, digest), world[1:])):
         world = (observed.world_tonnes, recorded, digest)
     return msgspec.structs.replace(
         table, figures=figures, world_tonnes=world,

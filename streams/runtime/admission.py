@@ -6,13 +6,14 @@ from enum import StrEnum
 
 import msgspec
 
-from streams.contracts.records import decode_linked, decode_signal
+from streams.contracts.records import LinkedRecord, decode_linked, decode_signal
 from streams.runtime.links import LinkDecision, decide_admission
 from streams.runtime.marks import Marks
 from streams.runtime.origins import admit_segments
 from streams.runtime.ports import Admitted
 from streams.runtime.stage import SourceKind
-from streams.runtime.watermark import heard
+from streams.runtime.watermark import InputClock, after_statement
+from streams.runtime.writers import SequenceDecision, decide_sequence, writers_after
 
 
 class Admission(StrEnum):
@@ -56,33 +57,57 @@ def admit(
 
 def _admit_signal(value: bytes, *, offset: int, recorded_at: datetime, marks: Marks) -> AdmissionResult:
     record = decode_signal(value)
+    if decide_sequence(marks.writers, record) is SequenceDecision.HOLE:
+        detail = f"last record of writer {record.i} was {marks.writers[record.i]}, this one is {record.q}"
+        return AdmissionResult(Admission.HOLE, None, marks, detail)
     segments, origins = admit_segments(marks.origins, record.segments)
     if not segments and not record.ticks and record.w is None:
         return AdmissionResult(Admission.REPEAT, None, marks)
-    before = clock = marks.clock
+    clock = marks.clock
     if record.w is not None:
-        clock = heard(before, record.w, said_at=record.s)
-    if origins is not marks.origins or clock is not before:
-        marks = msgspec.structs.replace(marks, origins=origins, clock=clock)
-    instants = [s.at for s in segments]
+        clock = after_statement(clock, record.w, said_at=record.s)
+    marks = msgspec.structs.replace(
+        marks, origins=origins, clock=clock, writers=writers_after(marks.writers, record)
+    )  # fmt: skip
     admitted = Admitted(
-        position=offset, recorded_at=recorded_at, segments=segments, ticks=record.ticks, instants=instants,
-        now=_instant(clock.now),
+        position=offset, recorded_at=recorded_at, segments=segments, ticks=record.ticks, now=_instant(clock.now),
+        stalled=clock.stalled,
     )  # fmt: skip
     return AdmissionResult(Admission.PROCESS, admitted, marks)
 
 
 def _admit_linked(value: bytes, *, recorded_at: datetime, marks: Marks) -> AdmissionResult:
     record = decode_linked(value)
+    if not record.x:
+        return _admit_watermark(record, recorded_at=recorded_at, marks=marks)
     decision = decide_admission(marks.seen, origin=record.o, previous=record.prev)
     if decision is LinkDecision.REPEAT:
         return AdmissionResult(Admission.REPEAT, None, marks)
     if decision is LinkDecision.HOLE:
         detail = f"last origin seen {marks.seen}, record has prev={record.prev} o={record.o}"
         return AdmissionResult(Admission.HOLE, None, marks, detail)
-    marks = msgspec.structs.replace(marks, seen=record.o)
-    admitted = Admitted(position=record.o, recorded_at=recorded_at, items=record.x, now=_instant(record.w))
+    marks = msgspec.structs.replace(marks, seen=record.o, clock=_clock_at(marks, record.w))
+    admitted = Admitted(
+        position=record.o, recorded_at=recorded_at, items=record.x, item_counts=record.n, now=_instant(marks.clock.now),
+        stalled=record.stalled,
+    )  # fmt: skip
     return AdmissionResult(Admission.PROCESS, admitted, marks)
+
+
+def _admit_watermark(record: LinkedRecord, *, recorded_at: datetime, marks: Marks) -> AdmissionResult:
+    """Take a record that states the watermark alone; one that states nothing later is a repeat."""
+    if record.w <= marks.clock.now:
+        return AdmissionResult(Admission.REPEAT, None, marks)
+    marks = msgspec.structs.replace(marks, clock=_clock_at(marks, record.w))
+    admitted = Admitted(
+        position=record.o, recorded_at=recorded_at, now=_instant(record.w), stalled=record.stalled
+    )  # fmt: skip
+    return AdmissionResult(Admission.PROCESS, admitted, marks)
+
+
+def _clock_at(marks: Marks, watermark: int) -> InputClock:
+    clock = marks.clock
+    return clock if watermark <= clock.now else msgspec.structs.replace(clock, now=watermark)
 
 
 def _instant(milliseconds: int) -> datetime | None:

@@ -106,7 +106,7 @@ def engine_options(settings: RuntimeSettings) -> dict[str, Any]:
         "broker_heartbeat_interval": session.heartbeat_seconds,
         "broker_rebalance_timeout": session.rebalance_seconds,
         "broker_request_timeout": settings.request_timeout_seconds,
-        "broker_commit_interval": 1.0,
+        "broker_commit_interval": settings.commit_seconds,
         "producer_linger": 0,  # each hop would wait for it twice; batching is in the record
         "producer_acks": -1,
         "producer_max_batch_size": 262_144,
@@ -192,7 +192,9 @@ async def _close_old_groups(app: SafeApp, store: PartitionStore) -> None:
         opened = state.opened_at_seconds
         if app.rebalancing or state.lock.locked() or opened is None:
             continue
-        if monotonic_seconds() - opened >= app.settings.checkpoint.minimum_age_seconds:
+        policy = app.settings.checkpoint
+        age_seconds = policy.time_only_age_seconds if state.time_only else policy.minimum_age_seconds
+        if monotonic_seconds() - opened >= age_seconds:
             async with state.lock:
                 await store.close_group(state, CheckpointReason.IDLE)
 

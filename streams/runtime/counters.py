@@ -14,6 +14,7 @@ class StageCounters:
     changelog_records_total: int = 0
     dead_letters_total: int = 0
     duplicate_events_total: int = 0
+    conflicting_events_total: int = 0
     rollbacks_total: int = 0
     healed_keys_total: int = 0
     unread_tails_total: int = 0

@@ -111,6 +111,7 @@ def written(state: PartitionState, records: list[Record], *, first_offset: int, 
     state.forget_changes()
     state.opened_at_seconds = None
     state.record_count = 0
+    state.time_only = True
 
 
 class Fence(StrEnum):

@@ -5,6 +5,7 @@ cannot take is undone and goes to the dead letters; everything else that fails e
 """
 
 import asyncio
+import struct
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +15,7 @@ import structlog
 
 from streams.contracts.dead_letters import DeadLetterRecord, encode_dead_letter
 from streams.contracts.reasons import RejectReason
-from streams.contracts.records import LinkedRecord
+from streams.contracts.records import WATERMARK_KEY, LinkedRecord
 from streams.contracts.records import encode as encode_record
 from streams.runtime.admission import Admission, AdmissionResult, admit
 from streams.runtime.checkpoint import decide_checkpoint
@@ -24,12 +25,13 @@ from streams.runtime.exits import fatal
 from streams.runtime.marks import Marks
 from streams.runtime.ports import Admitted, DeadLetter, Outcome
 from streams.runtime.settings import RuntimeSettings
-from streams.runtime.stage import RecordObserver, RecordTaken
+from streams.runtime.stage import RecordObserver, RecordTaken, SourceKind
 from streams.runtime.state import PartitionState
 from streams.runtime.store import PartitionStore
 
 _log = structlog.get_logger(__name__)
 _FORWARD_EVERY_MS = 1_000
+_ORIGIN = struct.Struct(">Q")  # as the key, so that compaction of the time alone leaves every output
 _MAXIMUM_PENDING_OUTPUTS = 512  # bounds memory when the broker stalls; a group waits for all of them anyway
 
 
@@ -66,7 +68,8 @@ class StageLoop:
             fatal("a stage failed", error=error, **self._facts(message))
 
     def _is_next(self, state: PartitionState, message: Any) -> bool:
-        # The guard against every way an engine may lose or reorder records: offsets of the source are contiguous.
+        # The guard against every way an engine may lose or reorder records: offsets of the source are contiguous. Gaps
+        # are allowed where compaction makes them, in logs whose records carry numbers that tell what is missing.
         offset = message.offset
         if offset == state.position + 1:
             return True
@@ -77,7 +80,9 @@ class StageLoop:
                 **self._facts(message),
             )
         if offset > state.position + 1:
-            fatal("a gap in the source log", position=state.position, **self._facts(message))
+            if self._spec.source_kind is SourceKind.PLAIN:
+                fatal("a gap in the source log", position=state.position, **self._facts(message))
+            return True
         self._store.counters.repeats_total += 1
         return False
 
@@ -95,6 +100,9 @@ class StageLoop:
         state.marks = marks
         state.position = message.offset
         self._store.counters.duplicate_events_total += outcome.duplicate_count
+        self._store.counters.conflicting_events_total += outcome.conflict_count
+        if admitted is None or admitted.segments or admitted.items or outcome.outputs or outcome.dead_letters:
+            state.time_only = False
         await self._account(state, ticked=admitted is not None and bool(admitted.ticks))
         return result, outcome
 
@@ -109,7 +117,7 @@ class StageLoop:
         )
         self._store.counters.records_total += 1
         if result.decision is Admission.HOLE:
-            fatal("a hole in the linked log: an output is missing", detail=result.detail, **self._facts(message))
+            fatal("a hole in the source log: a record is missing", detail=result.detail, **self._facts(message))
         if result.decision is Admission.REPEAT:
             self._store.counters.repeats_total += 1
         return result
@@ -125,14 +133,23 @@ class StageLoop:
             return Outcome(dead_letters=[_internal(message, error)])
 
     async def _send_outputs(self, state: PartitionState, origin: int, outcome: Outcome, marks: Marks) -> Marks:
-        now = marks.clock.now
-        if self._spec.output_topic is None or not (outcome.outputs or now - marks.told >= _FORWARD_EVERY_MS):
+        topic, clock = self._spec.output_topic, marks.clock
+        if topic is None:
             return marks
         # The watermark rides on what is said; alone it goes on only so often, for the timers of the next stage.
-        record = LinkedRecord(o=origin, prev=marks.sent, x=[msgspec.Raw(output) for output in outcome.outputs], w=now)
-        await self._send(self._spec.output_topic, None, encode_record(record), state.partition)
+        forwards = self._spec.forwards_time and clock.now - marks.forwarded >= _FORWARD_EVERY_MS
+        if not (outcome.outputs or forwards):
+            return marks
+        record = LinkedRecord(
+            o=origin, prev=marks.sent, x=[msgspec.Raw(output) for output in outcome.outputs], n=outcome.output_counts,
+            w=clock.now if self._spec.forwards_time else 0, stalled=clock.stalled,
+        )  # fmt: skip
+        if not outcome.outputs:
+            await self._send(topic, WATERMARK_KEY, encode_record(record), state.partition)
+            return msgspec.structs.replace(marks, forwarded=clock.now)
+        await self._send(topic, _ORIGIN.pack(origin), encode_record(record), state.partition)
         self._store.counters.outputs_total += 1
-        return msgspec.structs.replace(marks, sent=origin, told=now)
+        return msgspec.structs.replace(marks, sent=origin, forwarded=clock.now)
 
     async def _send_dead_letters(self, state: PartitionState, message: Any, letters: Sequence[DeadLetter]) -> None:
         if self._gauge.record(refused=bool(letters)) is not DeadLetterVerdict.WITHIN_LIMITS:
@@ -171,6 +188,7 @@ class StageLoop:
             change_count=len(state.before_group),
             age_seconds=now - state.opened_at_seconds,
             ticked=ticked,
+            time_only=state.time_only and not ticked,
         )
         if reason is not None:
             await self._store.close_group(state, reason)

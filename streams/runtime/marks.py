@@ -15,15 +15,18 @@ class Marks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The marks of one partition; replaced, never changed in place.
 
     `seen` is the origin of the last linked record taken (`None` before the first), `sent` the origin of the last
-    output written. `origins` holds the last offset admitted per origin topic and partition. `clock`: what the intake
-    workers stated of their inputs, and the watermark that follows; `told` the watermark sent on last.
+    output written. `origins` holds the last offset admitted per origin topic and partition, `writers` the number of the
+    last record with segments by worker life, the latest heard of last. `clock`: what the intake workers stated of their
+    inputs, and the watermark that follows; of a linked source only the watermark. `forwarded`: the watermark sent on
+    last.
     """
 
     seen: int | None = None
     sent: int | None = None
     origins: Mapping[str, Mapping[int, int]] = {}
+    writers: Mapping[str, int] = {}
     clock: InputClock = InputClock()
-    told: int = 0
+    forwarded: int = 0
 
 
 class Progress(msgspec.Struct, frozen=True, array_like=True):

@@ -36,8 +36,9 @@ class Admitted:
 
     `position` is the offset in `signals` it goes back to. `segments` and `ticks` come from `signals` only, `items`
     (events in structured form) from the logs behind it. `recorded_at` is the broker's time stamp, for metrics only.
-    `now` is the watermark after the record, `None` where none is known; `instants` those of the segments, in
-    milliseconds, empty where events bring their own.
+    `now` is the watermark after the record, `None` where none is known: then the events bring their instants, in order,
+    and are the time. `item_counts`: how many of `items` each event or timer before gave, empty for one each. `stalled`:
+    the inputs that time goes on without.
     """
 
     position: int
@@ -46,7 +47,8 @@ class Admitted:
     items: Sequence[msgspec.Raw] = ()
     recorded_at: datetime | None = None
     now: datetime | None = None
-    instants: Sequence[int] = ()
+    item_counts: Sequence[int] = ()
+    stalled: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,11 +69,18 @@ class DeadLetter:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """What a core made of one record: events in structured form for the next log, and dead letters."""
+    """What a core made of one record: events in structured form for the next log, and dead letters.
+
+    `output_counts`: how many of the outputs each event or timer gave, in order; empty for one each. `duplicate_count`:
+    events that were taken before; `conflict_count`: those whose identity stands for another body, which are among the
+    dead letters too.
+    """
 
     outputs: Sequence[bytes] = ()
+    output_counts: Sequence[int] = ()
     dead_letters: Sequence[DeadLetter] = ()
     duplicate_count: int = 0
+    conflict_count: int = 0
 
 
 class PartitionCore(Protocol):

@@ -30,11 +30,10 @@ class RuntimeSettings:
 
     `app_id` names the consumer group and, with the stage, the changelog `<app_id>-<stage>-changelog`. `data_directory`
     set means a durable local copy per partition below it, apart by cluster and app; `None` keeps state in memory only.
-    `tick_seconds` set makes this worker send a tick that often into each owned partition of a signals source, and
-    one more into a partition that took events and then none for `closing_quiet_seconds` (`None`: no such ticks).
     `static_member` is for a supervisor that restarts at once (1.4 s instead of 5.5-7.7); static members do not leave
     on SIGTERM, so never with scaling. `stall_limit_seconds` is how long the event loop may stand still before the
-    worker ends itself; `None` switches the watchdog off (tests of the fences behind it).
+    worker ends itself; `None` switches the watchdog off (tests of the fences behind it). `commit_seconds` is how often
+    consumed offsets are committed, for others to see: nothing resumes from them, the position of the state counts.
     """
 
     app_id: str
@@ -50,6 +49,7 @@ class RuntimeSettings:
     stalled_progress_seconds: float = 30.0
     maximum_record_bytes: int = 4 * 1024 * 1024
     request_timeout_seconds: float = 20.0
+    commit_seconds: float = 10.0
     log_level: str = "info"
     use_uvloop: bool = True
 

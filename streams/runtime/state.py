@@ -56,6 +56,7 @@ class PartitionState:
         self.suspect = False  # a checkpoint was cut short: the durable position is not known
         self.opened_at_seconds: float | None = None  # when the first record after the last checkpoint came
         self.record_count = 0  # records since the last checkpoint
+        self.time_only = True  # nothing but time has passed since the last checkpoint
         self.lock = asyncio.Lock()  # one record or one checkpoint at a time
 
     def put(self, key: bytes, value: Any) -> None:
@@ -113,3 +114,4 @@ class PartitionState:
         self.marks = self.durable_marks
         self.opened_at_seconds = None
         self.record_count = 0
+        self.time_only = True

@@ -6,58 +6,87 @@ gives no answer) holds it back for at most `MAXIMUM_STALL_MS` of the time in whi
 time passes here, so an outage of everything is caught up in the order of its events.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import msgspec
 
 from streams.contracts.records import Statement
+from streams.contracts.topics import INPUTS
 
 MAXIMUM_STALL_MS = 60_000
-_LONGEST_STEP_MS = 2_000
-"""The most that one record adds to the time in which somebody spoke."""
+_LONGEST_STEP_MS = 6_000
+"""The most that one record adds to the time in which somebody spoke: a little over the idle cadence of statements."""
 
 
-class InputClock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What was stated, by topic and partition.
+class InputClock(msgspec.Struct, frozen=True, array_like=True):
+    """What was stated of each input partition, in the order of `INPUTS` and of partition numbers.
 
-    `up_to`: the instants, in milliseconds. `heard`: `spoken` when something was last heard of the partition. `spoken`:
-    milliseconds in which somebody spoke. `said_at`: when the last record was written. `now`: the watermark, 0 for none
-    yet; it never goes back. `stalled`: inputs that time goes on without.
+    `now`: the watermark in milliseconds since 1970, 0 for none yet; it never goes back. `counts`: partitions by topic.
+    `lead`: how far beyond `now` each input was stated to have come, in milliseconds, negative where it is behind `now`
+    because time went on without it, `None` where nothing was stated yet. `silent`: milliseconds in which others spoke
+    and nobody spoke of it. `said_at`: when the last record was written, in milliseconds since 1970.
     """
 
-    up_to: Mapping[str, Mapping[int, int]] = {}
-    heard: Mapping[str, Mapping[int, int]] = {}
-    counts: Mapping[str, int] = {}
-    spoken: int = 0
-    said_at: int = 0
     now: int = 0
-    stalled: tuple[tuple[str, int], ...] = ()
+    counts: tuple[int, ...] = ()
+    lead: tuple[int | None, ...] = ()
+    silent: tuple[int, ...] = ()
+    said_at: int = 0
+
+    @property
+    def stalled(self) -> tuple[str, ...]:
+        """Name the inputs that time goes on without, such as `price.v1/3`."""
+        if not self.silent or max(self.silent) <= MAXIMUM_STALL_MS:
+            return ()
+        names = [f"{topic}/{p}" for topic, count in zip(INPUTS, self.counts, strict=True) for p in range(count)]
+        return tuple(name for name, ms in zip(names, self.silent, strict=True) if ms > MAXIMUM_STALL_MS)
 
 
-def heard(clock: InputClock, said: Statement, *, said_at: int) -> InputClock:
-    """Return the clock after one statement, written at `said_at` (0: not known)."""
+def after_statement(clock: InputClock, said: Statement, *, said_at: int) -> InputClock:
+    """Return the clock after one statement, written at `said_at` (milliseconds since 1970, 0: not known)."""
     step = min(max(said_at - clock.said_at, 0), _LONGEST_STEP_MS) if said_at and clock.said_at else 0
-    spoken = clock.spoken + step
-    counts = clock.counts
-    if any(counts.get(topic, 0) < count for topic, count in said.counts.items()):
-        counts = {**counts, **{t: max(n, counts.get(t, 0)) for t, n in said.counts.items()}}
-    up_to, ears = dict(clock.up_to), dict(clock.heard)
-    for topic, partitions in said.of.items():
-        stated, signs = dict(up_to.get(topic, {})), dict(ears.get(topic, {}))
-        for partition in partitions:
-            stated[partition] = max(stated.get(partition, 0), said.up_to)
-            signs[partition] = spoken
-        up_to[topic], ears[topic] = stated, signs
-    least, stalled = None, []
-    for topic, count in sorted(counts.items()):
-        stated, signs = up_to.get(topic, {}), ears.get(topic, {})
+    if tuple(said.counts) != clock.counts:
+        clock = _with_counts(clock, said.counts)
+    stated: list[int | None] = [None if lead is None else clock.now + lead for lead in clock.lead]
+    silent = [ms + step for ms in clock.silent] if step else list(clock.silent)
+    first = 0
+    for mask, count in zip(said.owned, clock.counts, strict=False):
+        owned = int(mask, 16)
         for partition in range(count):
-            if spoken - signs.get(partition, 0) > MAXIMUM_STALL_MS:
-                stalled.append((topic, partition))
-                continue
-            at = stated.get(partition, 0)
-            least = at if least is None or at < least else least
-    return InputClock(
-        up_to=up_to, heard=ears, counts=counts, spoken=spoken, said_at=max(said_at, clock.said_at),
-        now=max(clock.now, least or 0), stalled=tuple(stalled),
-    )  # fmt: skip
+            if owned >> partition & 1:
+                place = first + partition
+                known = stated[place]
+                if known is None or known < said.up_to:
+                    stated[place] = said.up_to
+                silent[place] = 0
+        first += count
+    least = _least(stated, silent)
+    now = least if least is not None and least > clock.now else clock.now
+    lead = tuple([None if at is None else at - now for at in stated])
+    return InputClock(now, clock.counts, lead, tuple(silent), said_at if said_at > clock.said_at else clock.said_at)
+
+
+def _least(stated: Sequence[int | None], silent: Sequence[int]) -> int | None:
+    """Return the instant that all inputs have reached but those that are stalled, `None` where one is not known."""
+    least: int | None = None
+    for at, ms in zip(stated, silent, strict=True):
+        if ms > MAXIMUM_STALL_MS:
+            continue
+        if not at:  # not heard of yet, or a sign of life without an instant
+            return None
+        if least is None or at < least:
+            least = at
+    return least
+
+
+def _with_counts(clock: InputClock, counts: Sequence[int]) -> InputClock:
+    """Make room for partitions that were added; a worker that knows of fewer takes none away."""
+    wanted = [max(count, known) for count, known in zip(counts, clock.counts or (0,) * len(counts), strict=True)]
+    lead: list[int | None] = []
+    silent: list[int] = []
+    first = 0
+    for known, count in zip(clock.counts or (0,) * len(counts), wanted, strict=True):
+        lead += [*clock.lead[first : first + known], *[None] * (count - known)]
+        silent += [*clock.silent[first : first + known], *[0] * (count - known)]
+        first += known
+    return InputClock(clock.now, tuple(wanted), tuple(lead), tuple(silent), clock.said_at)

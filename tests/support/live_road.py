@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from alerts.adapters.rules import RulesCore
 from alerts.adapters.rules import decode_state as decode_rules_state
 from alerts.adapters.rules import encode_state as encode_rules_state
-from alerts.backtest.road import JUST_AFTER
 from alerts.rules.ruleset import Rules
 from streams.adapters.assess import AssessCore
 from streams.adapters.assess import decode_state as decode_assess_state
@@ -21,7 +20,7 @@ from streams.contracts.codec import encode_event
 from streams.contracts.events import Event
 from streams.contracts.records import Segment
 from streams.runtime.ports import Admitted, InMemoryStateStore
-from tests.support.rule_road import alerts_in, as_item
+from tests.support.rule_road import alerts_in
 from tests.support.stores import recovered
 
 Record: TypeAlias = list[Event] | datetime
@@ -53,10 +52,7 @@ def cut(events: list[Event], *, until: datetime, data: st.DataObject, most_ticks
 def live(
     records: list[Record], rules: Rules, *, restarts: set[int], partition: int = 0, partitions: int = 1
 ) -> list[AlertChanged]:
-    """Run assess and rules of one partition as they run live, both recovered from their bytes before some records.
-
-    The last instant is over when they end.
-    """
+    """Run assess and rules of one partition as they run live, both recovered from their bytes before some records."""
     assess_store, rules_store = InMemoryStateStore(), InMemoryStateStore()
     changes: list[AlertChanged] = []
     for position, record in enumerate(records):
@@ -70,14 +66,9 @@ def live(
         else:
             admitted = Admitted(position=position, segments=[segment_of(record, position=position)])
         assessed = assess.process(admitted)
-        judged = judge.process(Admitted(position=position, items=[msgspec.Raw(raw) for raw in assessed.outputs]))
+        items = [msgspec.Raw(raw) for raw in assessed.outputs]
+        judged = judge.process(Admitted(position=position, items=items, item_counts=assessed.output_counts))
         assert not assessed.dead_letters
         assert not judged.dead_letters
         changes += alerts_in(judged.outputs)
-    over = judge.process(Admitted(position=len(records), items=[as_item(JUST_AFTER + _end_of(records))]))
-    return [*changes, *(change for change in alerts_in(over.outputs) if change.at <= _end_of(records))]
-
-
-def _end_of(records: Sequence[Record]) -> datetime:
-    last = records[-1]
-    return last if isinstance(last, datetime) else last[-1].recorded_at
+    return changes

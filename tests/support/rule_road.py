@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from alerts.adapters.rules import RulesCore, decode_state, encode_state
-from alerts.backtest.road import JUST_AFTER
 from alerts.rules.loader import load_texts
 from alerts.rules.ruleset import Rules
 from alerts.subscriptions.requests import build_rule_set
@@ -117,32 +116,13 @@ class RuleRoad:
         self.store = InMemoryStateStore()
         self.core = RulesCore(partition=0, rules=rules, store=self.store)
         self.outputs: list[bytes] = []
-        self.shown: set[str] = set()
 
     def take(self, *items: Payload | datetime, at: datetime | None = None) -> list[AlertChanged]:
-        """Feed items as one record; return the alert changes it made, those that are told when its instant is over too.
-
-        Nothing of the latter is in `outputs` yet: the road itself goes on in the same instant.
-        """
+        """Feed items as one record, each an event of its own; return the alert changes it made."""
         outcome = self.core.process(Admitted(position=0, items=[as_item(item, at=at) for item in items]))
         assert not outcome.dead_letters, outcome.dead_letters
         self.outputs += outcome.outputs
-        made = [*alerts_in(outcome.outputs), *self.ahead()]
-        new = [change for change in made if change.alert not in self.shown]
-        self.shown |= {change.alert for change in new}
-        return new
-
-    def ahead(self) -> list[AlertChanged]:
-        """Return what a copy of this road says of the present instant when time moves on by a hair."""
-        if self.store.get(SETTLING_KEY) is None:
-            return []
-        store = InMemoryStateStore()
-        for key, value in self.store.items():
-            store.put(key, value)
-        now = store.get(SETTLING_KEY).at
-        copy = RulesCore(partition=0, rules=self.rules, store=store)
-        outcome = copy.process(Admitted(position=0, items=[as_item(now + JUST_AFTER)]))
-        return [change for change in alerts_in(outcome.outputs) if change.at <= now]
+        return alerts_in(outcome.outputs)
 
     def refused(self, item: bytes) -> list[str]:
         """Feed one item as it stands; return the reasons of the dead letters it became."""
@@ -160,8 +140,8 @@ class RuleRoad:
         self.core = RulesCore(partition=0, rules=self.rules, store=self.store)
 
     def changes(self) -> list[AlertChanged]:
-        """Return all alert changes so far, those that are told when the present instant is over too."""
-        return [*alerts_in(self.outputs), *self.ahead()]
+        """Return all alert changes so far."""
+        return alerts_in(self.outputs)
 
 
 def alerts_in(outputs: Iterable[bytes]) -> list[AlertChanged]:

@@ -49,7 +49,7 @@ class Capacity(Subject):
         facts = plant_facts(plant, outage_facts(plant, outside_tonnes=outside, told_by=told_by))
         return (
             risk(
-                event, provenance=report.provenance, aspect="capacity", labels=plant.labels, facts=facts,
+                event, now, provenance=report.provenance, aspect="capacity", labels=plant.labels, facts=facts,
                 synthetic=plant.synthetic,
             ),
         )  # fmt: skip

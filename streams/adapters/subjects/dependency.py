@@ -53,17 +53,19 @@ class DependencySubject(Subject):
         if held is None:
             enter(place.store, observed.material, "supply", key)
         after = _all_facts(view)
-        found = [_finding(event, observed, home, facts) for home, facts in after.items() if before.get(home) != facts]
+        found = [
+            _finding(event, now, observed, home, facts) for home, facts in after.items() if before.get(home) != facts
+        ]
         for stage, ratio in _us_ratios(place.store, observed.material).items():
             if ratios.get(stage) != ratio:
-                found.append(_us_finding(event, observed, stage, ratio))
+                found.append(_us_finding(event, now, observed, stage, ratio))
         return found
 
 
-def _finding(event: Event, observed: SupplyObserved, home: str | None, facts: Facts) -> Finding:
+def _finding(event: Event, now: datetime, observed: SupplyObserved, home: str | None, facts: Facts) -> Finding:
     stage = observed.stage
     return risk(
-        event, provenance=observed.provenance, aspect="supply", labels={"stage": stage}, facts=facts, home=home,
+        event, now, provenance=observed.provenance, aspect="supply", labels={"stage": stage}, facts=facts, home=home,
         name=f"supply/{stage}" if home is None else f"supply/{stage}/{home}",
     )  # fmt: skip
 
@@ -83,10 +85,12 @@ def _us_ratios(store: StateStore, material: str) -> dict[str, tuple[float, str, 
     return found
 
 
-def _us_finding(event: Event, observed: SupplyObserved, stage: str, found: tuple[float, str, str]) -> Finding:
+def _us_finding(
+    event: Event, now: datetime, observed: SupplyObserved, stage: str, found: tuple[float, str, str]
+) -> Finding:
     ratio, period, vintage = found
     said = us_output(
-        material=observed.material, stage=stage, ratio=ratio, period=period, vintage=vintage, at=event.recorded_at,
+        material=observed.material, stage=stage, ratio=ratio, period=period, vintage=vintage, at=now,
         causes=(event.id,), sources=(observed.provenance.source,), synthetic=observed.provenance.synthetic,
     )  # fmt: skip
     return Finding(name=f"us-output/{stage}", data=said)

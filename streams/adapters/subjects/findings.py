@@ -1,5 +1,6 @@
 """Findings made of one event: what every subject that assesses a material says in the same way."""
 
+from datetime import datetime
 from typing import Literal
 
 from streams.adapters.subjects.subject import Finding
@@ -12,6 +13,7 @@ Aspect = Literal["price", "capacity", "supply", "trade", "stock", "licence", "sc
 
 def risk(
     event: Event,
+    now: datetime,
     *,
     provenance: Provenance,
     aspect: Aspect,
@@ -21,14 +23,14 @@ def risk(
     home: str | None = None,
     synthetic: bool | None = None,
 ) -> Finding:
-    """Return the finding that an event makes of its own material at its recorded instant.
+    """Return the finding that an event makes of its own material at the instant of the event.
 
     `labels` may be shared by many findings: nobody writes to them. `facts` are the facts and the names of those that
     are unknown; `name` is the aspect, unless one event finds several; `home` is the country the facts are for (`None`:
     all); `synthetic` is that of the event, unless figures of other events enter.
     """
     data = RiskAssessed(
-        material=event.subject, aspect=aspect, at=event.recorded_at, labels=labels, facts=facts[0], home=home,
+        material=event.subject, aspect=aspect, at=now, labels=labels, facts=facts[0], home=home,
         missing=facts[1], synthetic=provenance.synthetic if synthetic is None else synthetic, causes=(event.id,),
         sources=(provenance.source,),
     )  # fmt: skip

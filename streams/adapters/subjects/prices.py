@@ -51,12 +51,12 @@ class Prices(Subject):
             if not row.waits:
                 row.waits = True
                 _waiting(place).append(row)
-        found = [self._finding(event, row)]
+        found = [self._finding(event, now, row)]
         if row.side is Side.CHINA:
             period = row.series.ring[-1].period
             for number, other in enumerate(desk.outside_of(row)):
                 if days_apart(other.series.ring[-1].period, period) <= NEAR_DAYS:
-                    found.append(self._finding(event, other, name=f"price/premium/{number}"))
+                    found.append(self._finding(event, now, other, name=f"price/premium/{number}"))
         return found
 
     def keep(self, place: Place) -> None:
@@ -76,7 +76,7 @@ class Prices(Subject):
         assert row is not None
         return row
 
-    def _finding(self, event: Event, row: Row, *, name: str = "price") -> Finding:
+    def _finding(self, event: Event, now: datetime, row: Row, *, name: str = "price") -> Finding:
         """Assess a series beside the others of its market; what is made up in any of them makes the finding so."""
         quote: Any = event.data
         series = row.series
@@ -88,7 +88,7 @@ class Prices(Subject):
         thin = thin_of(series, premium_ratio=premium["premium_ratio"] if premium is not None else None)
         facts, missing = price_facts(series, gap=row.panel.gap(row.slot), thin=thin, premium=premium)
         data = RiskAssessed(
-            material=quote.material, aspect="price", at=event.recorded_at, labels=row.labels, facts=facts,
+            material=quote.material, aspect="price", at=now, labels=row.labels, facts=facts,
             missing=missing, synthetic=synthetic, causes=(event.id,), sources=(quote.provenance.source,),
         )  # fmt: skip
         return Finding(name=name, data=data, entity=row.entity)

@@ -28,7 +28,7 @@ class Standards(Subject):
         if not place.is_home_of(published.issuer):
             return ()
         said = standards_set(
-            issuer=published.issuer, at=event.recorded_at, titles=known.standards, scope=known.scope,
+            issuer=published.issuer, at=now, titles=known.standards, scope=known.scope,
             causes=(event.id,), sources=(published.provenance.source,),
         )  # fmt: skip
         return (Finding(name="standards", data=said),)

@@ -74,7 +74,7 @@ class Subject(Protocol):
     """Tagged struct types that it puts into the store; the name of each is unique among all subjects."""
 
     def take(self, place: Place, event: Event, now: datetime) -> Result:
-        """Take one event; `now` is the time of the partition, not earlier than `event.recorded_at`."""
+        """Take one event; `now` is its instant, at which it is assessed."""
         return ()
 
     def follow(self, place: Place, changed: Sequence[MeasureAssessed], now: datetime) -> Result:

@@ -40,18 +40,20 @@ class Trade(Subject):
         if held is None:
             enter(place.store, trade.material, "flows", key)
         flows = _reporters(place, trade)
-        yield _finding(event, trade, key, flows, name="trade")
+        yield _finding(event, now, trade, key, flows, name="trade")
         for number, (other_key, other) in enumerate(flows.items()):
             if other_key != key and other.ring[-1].period == trade.reference_period:
-                yield _finding(event, trade, other_key, flows, name=f"trade/reporter/{number}")
+                yield _finding(event, now, trade, other_key, flows, name=f"trade/reporter/{number}")
 
 
-def _finding(event: Event, trade: TradeObserved, key: bytes, flows: dict[bytes, TradeSeries], *, name: str) -> Finding:
+def _finding(
+    event: Event, now: datetime, trade: TradeObserved, key: bytes, flows: dict[bytes, TradeSeries], *, name: str
+) -> Finding:
     """Assess a flow beside the other reporters; a gap to made-up figures is made up."""
     others = [other for other_key, other in flows.items() if other_key != key]
     synthetic = any(flow.synthetic for flow in flows.values())
     return risk(
-        event, provenance=trade.provenance, aspect="trade", labels=flows[key].labels,
+        event, now, provenance=trade.provenance, aspect="trade", labels=flows[key].labels,
         facts=trade_facts(flows[key], others), name=name, synthetic=synthetic,
     )  # fmt: skip
 
