@@ -97,7 +97,7 @@ class RulesCore:
                         value=bytes(raw), reason=error.reason.value, field=error.field, detail=error.detail, index=index
                     )
                 )
-        if admitted.now is not None:
+        if admitted.now is not None and not admitted.more:
             self._pass_time(admitted.now)
         self._keep_seen()
         if self._now is not None and self._now != before:

@@ -20,6 +20,8 @@ class RejectReason(StrEnum):
     LEGAL_FORCE = "legal_force"
     INCONSISTENT = "inconsistent"
     INTERNAL = "internal"
+    OUTPUT_TOO_LARGE = "output_too_large"
+    UNREADABLE_BATCH = "unreadable_batch"
 
 
 class DecodeError(ValueError):

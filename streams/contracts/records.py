@@ -6,6 +6,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -51,18 +52,36 @@ class SignalRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     s: int = 0
 
 
+Place: TypeAlias = tuple[int, int]
+"""A record of a linked log: the offset in `signals` it comes from, and its number among those of that offset."""
+
+NOWHERE: Final = (-1, 0)
+"""The place before the first record."""
+
+
 class LinkedRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One record of `assessments` or `alerts`.
 
     `o` is the offset in `signals` (same partition) that the outputs come from; `prev` is the `o` of the output
     record before this one, `None` for the first of a partition. `x` are CloudEvents in structured form. `w`: the
     watermark of the partition after them, in milliseconds since 1970, 0 for none.
+
+    Outputs of one `o` that are too large for one record stand in several: `n` counts them from 0, `prev_n` is the `n`
+    of the record before. `more`: others of the same `o` may follow, so time has not come to `w` with this one yet.
     """
 
     o: int
     prev: int | None
     x: Sequence[msgspec.Raw]
     w: int = 0
+    n: int = 0
+    prev_n: int = 0
+    more: bool = False
+
+    @property
+    def place(self) -> "Place":
+        """Where the record stands in its log; places only grow."""
+        return self.o, self.n
 
 
 encode = msgspec.json.Encoder().encode

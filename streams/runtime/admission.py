@@ -74,14 +74,17 @@ def _admit_signal(value: bytes, *, offset: int, recorded_at: datetime, marks: Ma
 
 def _admit_linked(value: bytes, *, recorded_at: datetime, marks: Marks) -> AdmissionResult:
     record = decode_linked(value)
-    decision = decide_admission(marks.seen, origin=record.o, previous=record.prev)
+    previous = None if record.prev is None else (record.prev, record.prev_n)
+    decision = decide_admission(marks.seen_place, place=record.place, previous=previous)
     if decision is LinkDecision.REPEAT:
         return AdmissionResult(Admission.REPEAT, None, marks)
     if decision is LinkDecision.HOLE:
-        detail = f"last origin seen {marks.seen}, record has prev={record.prev} o={record.o}"
+        detail = f"last (origin, part) seen {marks.seen_place}, the record is {record.place} after {previous}"
         return AdmissionResult(Admission.HOLE, None, marks, detail)
-    marks = msgspec.structs.replace(marks, seen=record.o)
-    admitted = Admitted(position=record.o, recorded_at=recorded_at, items=record.x, now=_instant(record.w))
+    marks = msgspec.structs.replace(marks, seen=record.o, seen_part=record.n)
+    admitted = Admitted(
+        position=record.o, recorded_at=recorded_at, items=record.x, now=_instant(record.w), more=record.more
+    )  # fmt: skip
     return AdmissionResult(Admission.PROCESS, admitted, marks)
 
 

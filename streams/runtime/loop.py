@@ -24,6 +24,7 @@ from streams.runtime.exits import fatal
 from streams.runtime.marks import Marks
 from streams.runtime.ports import Admitted, DeadLetter, Outcome
 from streams.runtime.settings import RuntimeSettings
+from streams.runtime.splitting import MAXIMUM_LETTER_BYTES, bounded, split
 from streams.runtime.stage import RecordObserver, RecordTaken
 from streams.runtime.state import PartitionState
 from streams.runtime.store import PartitionStore
@@ -90,7 +91,9 @@ class StageLoop:
             outcome = Outcome(dead_letters=[_undecodable(message, result)])
         if admitted is not None:
             outcome = self._process(state, message, admitted)
-            marks = await self._send_outputs(state, admitted.position, outcome, marks)
+            if self._spec.output_topic is not None:
+                outcome = bounded(outcome, limit_bytes=self._settings.maximum_output_bytes)
+            marks = await self._send_outputs(state, admitted, outcome, marks)
         await self._send_dead_letters(state, message, outcome.dead_letters)
         state.marks = marks
         state.position = message.offset
@@ -124,15 +127,25 @@ class StageLoop:
             self._store.rebuild_core(message.partition)
             return Outcome(dead_letters=[_internal(message, error)])
 
-    async def _send_outputs(self, state: PartitionState, origin: int, outcome: Outcome, marks: Marks) -> Marks:
+    async def _send_outputs(
+        self, state: PartitionState, admitted: Admitted, outcome: Outcome, marks: Marks
+    ) -> Marks:  # fmt: skip
         now = marks.clock.now
-        if self._spec.output_topic is None or not (outcome.outputs or now - marks.told >= _FORWARD_EVERY_MS):
+        alone = not admitted.more and now - marks.told >= _FORWARD_EVERY_MS
+        if self._spec.output_topic is None or not (outcome.outputs or alone):
             return marks
         # The watermark rides on what is said; alone it goes on only so often, for the timers of the next stage.
-        record = LinkedRecord(o=origin, prev=marks.sent, x=[msgspec.Raw(output) for output in outcome.outputs], w=now)
-        await self._send(self._spec.output_topic, None, encode_record(record), state.partition)
-        self._store.counters.outputs_total += 1
-        return msgspec.structs.replace(marks, sent=origin, told=now)
+        parts = list(split(outcome.outputs, limit_bytes=self._settings.maximum_output_bytes))
+        for number, outputs in enumerate(parts, 1):
+            record = LinkedRecord(
+                o=admitted.position, prev=marks.sent, x=[msgspec.Raw(output) for output in outputs], w=now,
+                n=marks.sent_part + 1 if marks.sent == admitted.position else 0, prev_n=marks.sent_part,
+                more=admitted.more or number < len(parts),
+            )  # fmt: skip
+            await self._send(self._spec.output_topic, None, encode_record(record), state.partition)
+            self._store.counters.outputs_total += 1
+            marks = msgspec.structs.replace(marks, sent=record.o, sent_part=record.n)
+        return marks if admitted.more else msgspec.structs.replace(marks, told=now)
 
     async def _send_dead_letters(self, state: PartitionState, message: Any, letters: Sequence[DeadLetter]) -> None:
         if self._gauge.record(refused=bool(letters)) is not DeadLetterVerdict.WITHIN_LIMITS:
@@ -191,7 +204,10 @@ class StageLoop:
 
 
 def dead_letter_record(letter: DeadLetter, *, stage: str, message: Any) -> DeadLetterRecord:
-    """Return the wire form of a dead letter of `stage`, made while it processed `message`."""
+    """Return the wire form of a dead letter of `stage`, made while it processed `message`; a long value is cut."""
+    value, cut_from = letter.value, None
+    if value is not None and len(value) > MAXIMUM_LETTER_BYTES:
+        value, cut_from = value[:MAXIMUM_LETTER_BYTES], len(value)
     return DeadLetterRecord(
         reason=letter.reason,
         stage=stage,
@@ -199,7 +215,8 @@ def dead_letter_record(letter: DeadLetter, *, stage: str, message: Any) -> DeadL
         partition=message.partition,
         offset=message.offset,
         recorded_at=datetime.fromtimestamp(message.timestamp or 0.0, UTC),
-        value=letter.value,
+        value=value,
+        cut_from=cut_from,
         key=letter.key,
         headers=letter.headers,
         index=letter.index,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from streams.contracts.records import Place
 from streams.runtime.watermark import InputClock
 
 
@@ -15,8 +16,9 @@ class Marks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The marks of one partition; replaced, never changed in place.
 
     `seen` is the origin of the last linked record taken (`None` before the first), `sent` the origin of the last
-    output written. `origins` holds the last offset admitted per origin topic and partition. `clock`: what the intake
-    workers stated of their inputs, and the watermark that follows; `told` the watermark sent on last.
+    output written, `seen_part` and `sent_part` their numbers among the records of that origin. `origins` holds the
+    last offset admitted per origin topic and partition. `clock`: what the intake workers stated of their inputs, and
+    the watermark that follows; `told` the watermark sent on last.
     """
 
     seen: int | None = None
@@ -24,6 +26,13 @@ class Marks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     origins: Mapping[str, Mapping[int, int]] = {}
     clock: InputClock = InputClock()
     told: int = 0
+    seen_part: int = 0
+    sent_part: int = 0
+
+    @property
+    def seen_place(self) -> Place | None:
+        """Return the place of the last linked record taken."""
+        return None if self.seen is None else (self.seen, self.seen_part)
 
 
 class Progress(msgspec.Struct, frozen=True, array_like=True):

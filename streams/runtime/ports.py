@@ -37,7 +37,8 @@ class Admitted:
     `position` is the offset in `signals` it goes back to. `segments` and `ticks` come from `signals` only, `items`
     (events in structured form) from the logs behind it. `recorded_at` is the broker's time stamp, for metrics only.
     `now` is the watermark after the record, `None` where none is known; `instants` those of the segments, in
-    milliseconds, empty where events bring their own.
+    milliseconds, empty where events bring their own. `more`: this is a part, others of the same position may follow;
+    `now` bounds the time of what is in it and is reached with the last part.
     """
 
     position: int
@@ -47,6 +48,7 @@ class Admitted:
     recorded_at: datetime | None = None
     now: datetime | None = None
     instants: Sequence[int] = ()
+    more: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -34,7 +34,9 @@ class RuntimeSettings:
     one more into a partition that took events and then none for `closing_quiet_seconds` (`None`: no such ticks).
     `static_member` is for a supervisor that restarts at once (1.4 s instead of 5.5-7.7); static members do not leave
     on SIGTERM, so never with scaling. `stall_limit_seconds` is how long the event loop may stand still before the
-    worker ends itself; `None` switches the watchdog off (tests of the fences behind it).
+    worker ends itself; `None` switches the watchdog off (tests of the fences behind it). `maximum_record_bytes` is
+    the `max.message.bytes` of the changelogs; outputs of one record that take more than `maximum_output_bytes` are
+    split over several (below a broker's default limit of 1 MiB, the frame included).
     """
 
     app_id: str
@@ -49,6 +51,7 @@ class RuntimeSettings:
     stall_limit_seconds: float | None = 6.0
     stalled_progress_seconds: float = 30.0
     maximum_record_bytes: int = 4 * 1024 * 1024
+    maximum_output_bytes: int = 1_000_000
     request_timeout_seconds: float = 20.0
     log_level: str = "info"
     use_uvloop: bool = True
