@@ -20,17 +20,20 @@ from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import KafkaError
 
 from streams.contracts.dead_letters import DeadLetterRecord, encode_dead_letter
+from streams.contracts.reasons import RejectReason
 from streams.contracts.records import Segment, SignalRecord, Statement, encode
 from streams.contracts.topics import DEAD_LETTERS, SIGNALS, topic_name
-from streams.intake.core import InputRecord, admission_rules, admit
+from streams.intake.core import Admission, InputRecord, admission_rules, admit
 from streams.intake.input_time import BrokerClock, FetchTimes, HeldRecords
 from streams.intake.limit import DeadLetterLimit
 from streams.intake.packing import pack
 from streams.intake.settings import IntakeSettings
 from streams.intake.stats import IntakeStats
+from streams.intake.unreadable import UnreadableBatches
 from streams.runtime.clock import monotonic_seconds
 from streams.runtime.ports import DeadLetter
 
+_log = structlog.get_logger(__name__)
 EXIT_CODE = 70
 """EX_SOFTWARE of sysexits.h: the supervisor restarts the worker, which reads again from what was committed."""
 STAGE = "intake"
@@ -103,6 +106,7 @@ class Intake:
         self._live = settings.tick_seconds is not None
         self.clock = BrokerClock()
         self._held = HeldRecords()
+        self.unreadable = UnreadableBatches()
         self._fetches: FetchTimes | None = None
         self._broker_stamps: bool | None = None
         self._wrote_at = dict.fromkeys(range(settings.partitions), float("-inf"))
@@ -132,6 +136,7 @@ class Intake:
                     self._took_at = monotonic_seconds()
                     ordered = [(0, record) for tp in sorted(fetched) for record in fetched[tp]]
                     await self._take(ordered, None)
+                await self._write_unreadable()
                 await self._commit_when_due()
         async with self._working:
             await self._commit()
@@ -158,6 +163,7 @@ class Intake:
         """Note the partitions that are ours now."""
         self._is_between_assignments = False
         self._held.assign(assigned)
+        self.unreadable.forget()
         self._paused.clear()
         if self._fetches is not None:
             self._fetches.answered.clear()
@@ -252,10 +258,11 @@ class Intake:
         return stated
 
     async def _write(
-        self, packed: Mapping[int, Sequence[bytes]], letters: Sequence[tuple[InputRecord, DeadLetter]]
-    ) -> None:
+        self, packed: Mapping[int, Sequence[bytes]], letters: Sequence[tuple[InputRecord, DeadLetter]], *,
+        last_offset: int | None = None,
+    ) -> None:  # fmt: skip
         writes = [self._write_partition(partition, records) for partition, records in packed.items()]
-        writes.extend(self._write_letter(record, letter) for record, letter in letters)
+        writes.extend(self._write_letter(record, letter, last_offset) for record, letter in letters)
         for result in await asyncio.gather(*writes, return_exceptions=True):
             if isinstance(result, BaseException):
                 self._stop_loudly(f"a write failed: {result!r}")
@@ -271,7 +278,7 @@ class Intake:
                 if self._broker_stamps:
                     self.clock.observe(written.timestamp, now)
 
-    async def _write_letter(self, record: InputRecord, letter: DeadLetter) -> None:
+    async def _write_letter(self, record: InputRecord, letter: DeadLetter, last_offset: int | None) -> None:
         value, cut_from = letter.value, None
         if value is not None and len(value) > self._settings.max_letter_bytes:
             # The whole of it still stands at its origin, which the note names.
@@ -279,10 +286,26 @@ class Intake:
         written = DeadLetterRecord(
             reason=letter.reason, field=letter.field, detail=letter.detail, stage=STAGE, topic=record.topic,
             partition=record.partition, offset=record.offset, index=letter.index, cut_from=cut_from, value=value,
-            key=letter.key, headers=[(name, content or b"") for name, content in letter.headers],
+            last_offset=last_offset, key=letter.key, headers=[(name, content or b"") for name, content in letter.headers],
             recorded_at=record.received_at or _UNKNOWN_TIME,
         )  # fmt: skip
         await self._producer.send_and_wait(self._letters, encode_dead_letter(written), key=written.origin)
+
+    async def _write_unreadable(self) -> None:
+        """Put the offsets of batches that could not be decoded into the dead letters; the bytes stay on the topic."""
+        for batch in self.unreadable.take():
+            topic, partition = batch.place
+            detail = (
+                f"the offsets {batch.first_offset} to {batch.last_offset} cannot be decoded and were skipped "
+                f"({batch.detail}); look at them with kafka-dump-log, and have the sender send them again"
+            )
+            record = InputRecord(topic=topic, partition=partition, offset=batch.first_offset, value=None)
+            letter = DeadLetter(value=None, reason=RejectReason.UNREADABLE_BATCH, field="", detail=detail)
+            _log.warning("intake_skipped_unreadable_batch", topic=topic, partition=partition, detail=detail)
+            self._stats.count(topic, Admission(dead_letters=(letter,)))
+            await self._write({}, [(record, letter)], last_offset=batch.last_offset)
+            if not self._held.held.get(batch.place):  # else what is held before it is committed first
+                self._done[batch.place] = batch.last_offset + 1
 
     async def _commit_when_due(self) -> None:
         if self._done and monotonic_seconds() - self._committed_at >= self._settings.commit_interval.total_seconds():
@@ -319,7 +342,7 @@ async def run_intake(
     )  # fmt: skip
     consumer = AIOKafkaConsumer(
         bootstrap_servers=settings.brokers, group_id=settings.group, enable_auto_commit=False,
-        auto_offset_reset="earliest", max_partition_fetch_bytes=4 * 1024 * 1024, request_timeout_ms=request_ms,
+        auto_offset_reset="earliest", isolation_level="read_committed", max_partition_fetch_bytes=4 * 1024 * 1024, request_timeout_ms=request_ms,
         session_timeout_ms=int(settings.session_timeout.total_seconds() * 1000),
         heartbeat_interval_ms=int(settings.heartbeat_interval.total_seconds() * 1000),
         rebalance_timeout_ms=int(settings.rebalance_timeout.total_seconds() * 1000),
@@ -330,6 +353,7 @@ async def run_intake(
         await _check_signals(producer, settings=settings)
         consumer.subscribe(settings.inputs(), listener=_Rebalances(intake))
         await _start(consumer.start, settings=settings)
+        intake.unreadable.guard(consumer)
         await intake.run(stop)
     finally:
         stats.ready = False
