@@ -286,8 +286,8 @@ class Intake:
         written = DeadLetterRecord(
             reason=letter.reason, field=letter.field, detail=letter.detail, stage=STAGE, topic=record.topic,
             partition=record.partition, offset=record.offset, index=letter.index, cut_from=cut_from, value=value,
-            last_offset=last_offset, key=letter.key, headers=[(name, content or b"") for name, content in letter.headers],
-            recorded_at=record.received_at or _UNKNOWN_TIME,
+            last_offset=last_offset, key=letter.key,
+            headers=[(name, content or b"") for name, content in letter.headers], recorded_at=record.received_at or _UNKNOWN_TIME,
         )  # fmt: skip
         await self._producer.send_and_wait(self._letters, encode_dead_letter(written), key=written.origin)
 
@@ -342,7 +342,8 @@ async def run_intake(
     )  # fmt: skip
     consumer = AIOKafkaConsumer(
         bootstrap_servers=settings.brokers, group_id=settings.group, enable_auto_commit=False,
-        auto_offset_reset="earliest", isolation_level="read_committed", max_partition_fetch_bytes=4 * 1024 * 1024, request_timeout_ms=request_ms,
+        auto_offset_reset="earliest", isolation_level="read_committed",
+        max_partition_fetch_bytes=4 * 1024 * 1024, request_timeout_ms=request_ms,
         session_timeout_ms=int(settings.session_timeout.total_seconds() * 1000),
         heartbeat_interval_ms=int(settings.heartbeat_interval.total_seconds() * 1000),
         rebalance_timeout_ms=int(settings.rebalance_timeout.total_seconds() * 1000),

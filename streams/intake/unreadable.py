@@ -67,9 +67,7 @@ class UnreadableBatches:
                 return  # all its records were read; what is wrong is behind them
             if not self._is_given_up(place, first):
                 return
-            following = decide_following_offset(
-                first, told=end, next_base=batches.base_of_next(), highwater=highwater
-            )
+            following = decide_following_offset(first, told=end, next_base=batches.base_of_next(), highwater=highwater)
             fetched.next_fetch_offset = following
             self.skip(place, first, following - 1, f"{type(error).__name__}: {error}")
 
