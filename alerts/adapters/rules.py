@@ -17,8 +17,6 @@ from alerts.adapters.in_force import (
     close_alerts,
     read_rule_set,
     retime_alerts,
-    rules_in_force,
-    store_rule_set,
 )
 from alerts.adapters.judging import Judge
 from alerts.adapters.rules_state import (
@@ -31,6 +29,7 @@ from alerts.adapters.rules_state import (
     known_key,
 )
 from alerts.adapters.seats import Seats
+from alerts.adapters.standing import keep_refusal, rule_set_in_force, store_rule_set
 from alerts.lifecycle.evaluation import Alert
 from alerts.lifecycle.life import acknowledge
 from alerts.lifecycle.transitions import Reason
@@ -64,18 +63,17 @@ class RulesCore:
         self._initial = rules
         self._bound: datetime | None = None
         self._seen: dict[bytes, Assessed | tuple[str, RiskAssessed]] = {}
-        self._put_in_force(rules_in_force(store.get, rules))
+        self._put_in_force(rule_set_in_force(store.get, rules).rules)
 
     def _put_in_force(self, rules: Rules) -> None:
-        self._judge = Judge(
-            partition=self.partition,
-            rules=rules,
-            store=self._store,
-            counts=self.counts,
-            known=self._known,
-            say=self._say,
-        )
+        self._judge = self._judge_of(rules)
         self._hears_sources = bool(rules.on("source"))
+
+    def _judge_of(self, rules: Rules) -> Judge:
+        return Judge(
+            partition=self.partition, rules=rules, store=self._store, counts=self.counts, known=self._known,
+            say=self._say,
+        )  # fmt: skip
 
     def process(self, admitted: Admitted) -> Outcome:
         """Take one record of `assessments`; deterministic in the state and the record."""
@@ -210,7 +208,11 @@ class RulesCore:
 
     def _change_rules(self, directive: DirectiveGiven, *, at: datetime) -> None:
         """Put another rule set in force, here and now; alerts of rules that are gone or begin anew are closed."""
-        rules = self._initial if directive.withdrawn else read_rule_set(directive)
+        try:
+            rules = self._initial if directive.withdrawn else read_rule_set(directive)
+        except DecodeError as error:
+            keep_refusal(self._store, directive, reason=error.detail, at=at)
+            raise
         edits = list(edits_between(self._judge.rules, rules))
         self._keep_seen()
         self._closed(close_alerts(self._store, self._judge.rules, edits, partition=self.partition), at=at)

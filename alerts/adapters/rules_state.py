@@ -8,9 +8,12 @@ import msgspec
 from alerts.lifecycle.evaluation import Alert
 from alerts.rules.entities import KnownEntity
 from alerts.rules.memory import Awaited, LastHeard, Samples
+from streams.contracts.rule_sets import RefusedRuleSet
 
 CLOCK_KEY = b"clock"
 RULES_KEY = b"rules"
+RULES_BEFORE_KEY = b"rules/before"
+RULES_REFUSED_KEY = b"rules/refused"
 ALERT_PREFIX = b"alert/"
 KNOWN_PREFIX = b"known/"
 MEMORY_PREFIX = b"memory/"
@@ -31,7 +34,9 @@ class RulesInForce(msgspec.Struct, frozen=True, kw_only=True, tag="rules"):
     at: datetime
 
 
-RulesStateValue: TypeAlias = RulesClock | RulesInForce | KnownEntity | Alert | Samples | LastHeard | Awaited
+RulesStateValue: TypeAlias = (
+    RulesClock | RulesInForce | RefusedRuleSet | KnownEntity | Alert | Samples | LastHeard | Awaited
+)
 STATE_TYPES = RulesStateValue
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(RulesStateValue).decode
