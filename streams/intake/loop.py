@@ -287,7 +287,8 @@ class Intake:
             reason=letter.reason, field=letter.field, detail=letter.detail, stage=STAGE, topic=record.topic,
             partition=record.partition, offset=record.offset, index=letter.index, cut_from=cut_from, value=value,
             last_offset=last_offset, key=letter.key,
-            headers=[(name, content or b"") for name, content in letter.headers], recorded_at=record.received_at or _UNKNOWN_TIME,
+            headers=[(name, content or b"") for name, content in letter.headers],
+            recorded_at=record.received_at or _UNKNOWN_TIME,
         )  # fmt: skip
         await self._producer.send_and_wait(self._letters, encode_dead_letter(written), key=written.origin)
 

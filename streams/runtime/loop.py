@@ -17,7 +17,7 @@ from streams.contracts.reasons import RejectReason
 from streams.contracts.records import LinkedRecord
 from streams.contracts.records import encode as encode_record
 from streams.runtime.admission import Admission, AdmissionResult, admit
-from streams.runtime.checkpoint import decide_checkpoint
+from streams.runtime.checkpoint import CheckpointReason, decide_checkpoint
 from streams.runtime.clock import monotonic_seconds
 from streams.runtime.dead_letters import DeadLetterGauge, DeadLetterVerdict
 from streams.runtime.exits import fatal
@@ -95,11 +95,26 @@ class StageLoop:
                 outcome = bounded(outcome, limit_bytes=self._settings.maximum_output_bytes)
             marks = await self._send_outputs(state, admitted, outcome, marks)
         await self._send_dead_letters(state, message, outcome.dead_letters)
+        verdict = self._gauge.record(refused=bool(outcome.dead_letters))
         state.marks = marks
         state.position = message.offset
         self._store.counters.duplicate_events_total += outcome.duplicate_count
         await self._account(state, ticked=admitted is not None and bool(admitted.ticks))
+        if verdict is not DeadLetterVerdict.WITHIN_LIMITS:
+            await self._stop_refusing(state, message, verdict, outcome.dead_letters[-1:])
         return result, outcome
+
+    async def _stop_refusing(
+        self, state: PartitionState, message: Any, verdict: DeadLetterVerdict, last: Sequence[DeadLetter]
+    ) -> None:
+        """End the worker with what was refused made durable: the next start goes on behind it, as far as a mended rule
+        set or the next program, instead of meeting the same records for ever."""
+        await self._store.close_group(state, CheckpointReason.STOPPING)
+        facts = {"reason": last[0].reason, "detail": last[0].detail} if last else {}
+        remedy = (
+            f"they are kept in {self._settings.dead_letter_topic}: `monazite dead-letters list`; {self._spec.remedy}"
+        )
+        fatal(f"too many dead letters ({verdict.value})", **facts, **self._facts(message), remedy=remedy)
 
     def _admit(self, state: PartitionState, message: Any) -> AdmissionResult:
         recorded_at = datetime.fromtimestamp(message.timestamp or 0.0, UTC)
@@ -148,8 +163,6 @@ class StageLoop:
         return marks if admitted.more else msgspec.structs.replace(marks, told=now)
 
     async def _send_dead_letters(self, state: PartitionState, message: Any, letters: Sequence[DeadLetter]) -> None:
-        if self._gauge.record(refused=bool(letters)) is not DeadLetterVerdict.WITHIN_LIMITS:
-            fatal("too many dead letters", last=letters[-1:], **self._facts(message))
         topic = self._settings.dead_letter_topic
         for letter in letters:
             self._store.counters.dead_letters_total += 1

@@ -68,7 +68,7 @@ class StageSpec:
 
     `encode_value` and `decode_value` turn state values into bytes and back, exactly; the default is MessagePack of
     plain values, a stage with typed state gives the pair of a tagged union. `output_topic` must have the partition
-    count of the source: outputs keep the partition.
+    count of the source: outputs keep the partition. `remedy` is what an operator can do when the core refuses too much.
     """
 
     name: str
@@ -76,5 +76,6 @@ class StageSpec:
     source_kind: SourceKind
     make_core: Callable[[int, StateStore], PartitionCore]
     output_topic: str | None = None
+    remedy: str = "mend what sends them, or this program"
     encode_value: Callable[[Any], bytes] = field(default=msgspec.msgpack.Encoder().encode)
     decode_value: Callable[[bytes], Any] = field(default=msgspec.msgpack.Decoder().decode)
