@@ -11,7 +11,7 @@ from streams.contracts.codec import decode_event, split_record
 from streams.contracts.dead_letters import DeadLetterRecord, decode_dead_letter
 from streams.contracts.events import Event, Tick
 from streams.contracts.reasons import DecodeError
-from streams.contracts.records import decode_linked
+from streams.contracts.records import NOWHERE, Place, decode_linked
 from streams.contracts.topics import ALERTS, DEAD_LETTERS, DELIVERIES, DIRECTIVES, SIGNALS, topic_name
 
 IDLE_POLLS = 15
@@ -65,14 +65,14 @@ def read_alert_changes(
     bootstrap: str, *, prefix: str, partitions: int = 4
 ) -> tuple[list[AlertChanged], datetime | None]:
     """Return the alert changes in order of their instants, and the last tick that every partition has forwarded."""
-    seen: dict[int, int] = {}
+    seen: dict[int, Place] = {}
     ticks: dict[int, datetime] = {}
     alerts: list[AlertChanged] = []
     for partition, value in _records(bootstrap, topic_name(ALERTS, prefix=prefix), partitions=partitions):
         record = decode_linked(value)
-        if record.o <= seen.get(partition, -1):
+        if record.place <= seen.get(partition, NOWHERE):
             continue
-        seen[partition] = record.o
+        seen[partition] = record.place
         for item in record.x:
             event = decode_event(item)
             if isinstance(event.data, AlertChanged):

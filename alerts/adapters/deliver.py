@@ -43,10 +43,11 @@ class ClosedDelivery(msgspec.Struct, frozen=True, kw_only=True, tag="closed"):
     number: int = 0
 
 
-class LedgerOrigin(msgspec.Struct, frozen=True, kw_only=True, tag="origin"):
-    """How far the requests of notify were read: `o` of the last linked record, an offset in `signals`."""
+class LedgerOrigin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="origin"):
+    """How far the requests of notify were read: the place of the last linked record, `o` an offset in `signals`."""
 
     o: int
+    n: int = 0
 
 
 DeliverStateValue: TypeAlias = OpenDelivery | ClosedDelivery | LedgerOrigin

@@ -1,16 +1,16 @@
-"""Putting another rule set in force: which rules the state says hold, and what a change of them does to alerts.
+"""Putting another rule set in force: reading it, and what a change of rules does to alerts.
 
 It happens at one place in the log of every partition, where the directive stands, so that a replay and a backtest see
 it there too. Nothing is read from outside the state.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 
 import msgspec
 
 from alerts.adapters.limits import OVER_LIMIT_RULE, as_told, over_limit_alert
-from alerts.adapters.rules_state import RULES_KEY, RulesInForce, alert_key, memory_key
+from alerts.adapters.rules_state import alert_key, memory_key
 from alerts.lifecycle.evaluation import Alert, Evaluation, Verdict
 from alerts.lifecycle.life import retimed
 from alerts.lifecycle.transitions import Reason
@@ -27,15 +27,6 @@ _CLOSED = Evaluation(verdict=Verdict.HOLD)
 _TEXT_FIELD = "/data/rule_set/text"
 
 
-def rules_in_force(get: Callable[[bytes], object], initial: Rules) -> Rules:
-    """Return the rules that a partition's state puts in force: those applied last, or the ones the worker began with.
-
-    Raises `RuleFileError` for a set that this version of the program refuses: the worker must not go on without rules.
-    """
-    applied = get(RULES_KEY)
-    return load_rule_set(applied.text) if isinstance(applied, RulesInForce) else initial
-
-
 def find_rule(rules: Rules, name: str) -> Rule | None:
     """Return a rule of the set, or the one that alerts about limits belong to."""
     return OVER_LIMIT_RULE if name == OVER_LIMIT else rules.by_id.get(name)
@@ -46,21 +37,13 @@ def read_rule_set(directive: DirectiveGiven) -> Rules:
     assert directive.rule_set is not None
     try:
         rules = load_rule_set(directive.rule_set.text)
-    except RuleFileError as error:
-        raise DecodeError(reason=RejectReason.OUT_OF_RANGE, field=_TEXT_FIELD, detail=str(error)[:500]) from error
+    except Exception as error:  # a fault of the loader is a set that this version cannot take, not a refused record
+        said = str(error) if isinstance(error, RuleFileError) else f"{type(error).__name__}: {error}"
+        raise DecodeError(reason=RejectReason.OUT_OF_RANGE, field=_TEXT_FIELD, detail=said[:500]) from error
     if rules.content_hash != directive.rule_set.content_hash:
         detail = f"the rules hash to {rules.content_hash}, the directive says {directive.rule_set.content_hash}"
         raise DecodeError(reason=RejectReason.INCONSISTENT, field="/data/rule_set/content_hash", detail=detail)
     return rules
-
-
-def store_rule_set(store: StateStore, directive: DirectiveGiven, *, at: datetime) -> None:
-    """Keep which rules are in force from here on."""
-    if directive.withdrawn or directive.rule_set is None:
-        store.delete(RULES_KEY)
-        return
-    given = directive.rule_set
-    store.put(RULES_KEY, RulesInForce(text=given.text, content_hash=given.content_hash, by=directive.by, at=at))
 
 
 class Closed(msgspec.Struct, frozen=True, kw_only=True):

@@ -140,7 +140,7 @@ class Judge:
             memory: RuleMemory | None = None
             if rule.keeps_memory:
                 before = self._store.get(seat.memory_key)
-                memory = rule.observe(before, assessed, at=at)
+                memory = self._observed(rule, before, assessed, at=at)
                 if memory is not None and memory is not before:
                     self._store.put(seat.memory_key, memory)
             evaluation = self._evaluation(rule, assessed, at=moment, prior=prior, memory=memory)
@@ -167,7 +167,7 @@ class Judge:
         """Judge what a source says by a rule over sources; several series may speak for its alert."""
         rule = seat.rule
         if rule.keeps_memory:
-            memory = rule.observe(self._memory(rule, seat.fingerprint), assessed, at=at)
+            memory = self._observed(rule, self._memory(rule, seat.fingerprint), assessed, at=at)
             if memory is not None:
                 self._store.put(seat.memory_key, memory)
         self._judge_shared(rule, seat.labels, seat.fingerprint, at=at, step=step)
@@ -188,11 +188,22 @@ class Judge:
     ) -> Evaluation:
         try:
             evaluation = rule.evaluate(assessed, at=at, prior=prior, memory=memory)
-        except (ArithmeticError, ValueError, OverflowError):
+        except Exception:  # noqa: BLE001 - whatever a rule stumbles over, no record is refused for it
             evaluation = _FAILED  # figures of a size nobody thought of; a firing alert goes on firing
         if evaluation.verdict is Verdict.ERROR:
             self._counts.errors[rule.id] += 1
+        if rule.texts.faults.count:
+            self._counts.errors[rule.id] += rule.texts.faults.take()
         return evaluation
+
+    def _observed(
+        self, rule: Rule, before: RuleMemory | None, assessed: Assessed, *, at: datetime
+    ) -> RuleMemory | None:  # fmt: skip
+        try:
+            return rule.observe(before, assessed, at=at)
+        except Exception:  # noqa: BLE001 - as for an evaluation
+            self._counts.errors[rule.id] += 1
+            return before
 
     def _judged(
         self, rule: Rule, labels: dict[str, str], fingerprint: str, prior: Alert | None, now: Evaluation, *,
@@ -293,7 +304,7 @@ class Judge:
                 prior: Alert | None = self._store.get(seat.alert_key)
                 memory = self._store.get(seat.memory_key) if rule.keeps_memory else None
                 if rule.keeps_memory and rule.id in fresh:
-                    memory = rule.observe(memory, assessed, at=assessed.at)
+                    memory = self._observed(rule, memory, assessed, at=assessed.at)
                     if memory is not None:
                         self._store.put(seat.memory_key, memory)
                 age = rule.timing.resolve_after
@@ -315,6 +326,8 @@ class Judge:
     ) -> None:  # fmt: skip
         """Say that an alert changed."""
         changed = describe(rule, prior, alert, now, reason=reason, at=at, assessed=assessed)
+        if rule.texts.faults.count:
+            self._counts.errors[rule.id] += rule.texts.faults.take()
         self._say(changed)
 
 

@@ -23,8 +23,6 @@ from alerts.adapters.in_force import (
     close_alerts,
     read_rule_set,
     retime_alerts,
-    rules_in_force,
-    store_rule_set,
 )
 from alerts.adapters.judging import Judge
 from alerts.adapters.rules_state import (
@@ -37,6 +35,7 @@ from alerts.adapters.rules_state import (
     known_key,
 )
 from alerts.adapters.seats import Seats
+from alerts.adapters.standing import keep_refusal, rule_set_in_force, store_rule_set
 from alerts.lifecycle.evaluation import Alert
 from alerts.lifecycle.life import acknowledge
 from alerts.lifecycle.transitions import Reason
@@ -51,6 +50,9 @@ from streams.contracts.events import Event, Tick
 from streams.contracts.indicators import IndicatorAssessed
 from streams.contracts.reasons import DecodeError, RejectReason
 from streams.runtime.ports import Admitted, DeadLetter, Outcome, StateStore
+
+_STEPS_IN_PART = 1_000_000
+"""More than events in a record: steps of a later part of a record come after those of an earlier one."""
 
 __all__ = ["CLOCK_KEY", "SOURCE", "STATE_TYPES", "RulesCore", "decode_state", "encode_state"]
 
@@ -71,18 +73,17 @@ class RulesCore:
         self._watermark: datetime | None = None
         self._step: Step = BY_TIME
         self._seen: dict[bytes, Assessed | tuple[str, RiskAssessed]] = {}
-        self._put_in_force(rules_in_force(store.get, rules))
+        self._put_in_force(rule_set_in_force(store.get, rules).rules)
 
     def _put_in_force(self, rules: Rules) -> None:
-        self._judge = Judge(
-            partition=self.partition,
-            rules=rules,
-            store=self._store,
-            counts=self.counts,
-            known=self._known,
-            say=self._say,
-        )
+        self._judge = self._judge_of(rules)
         self._hears_sources = bool(rules.on("source"))
+
+    def _judge_of(self, rules: Rules) -> Judge:
+        return Judge(
+            partition=self.partition, rules=rules, store=self._store, counts=self.counts, known=self._known,
+            say=self._say,
+        )  # fmt: skip
 
     def process(self, admitted: Admitted) -> Outcome:
         """Take one record of `assessments`; deterministic in the state and the record."""
@@ -92,7 +93,7 @@ class RulesCore:
         before = self._now
         index = 0
         for number, count in enumerate(admitted.item_counts or repeat(1, len(admitted.items)), 1):
-            self._step = (admitted.position + 1, number)
+            self._step = (admitted.position + 1, admitted.part * _STEPS_IN_PART + number)
             for raw in admitted.items[index : index + count]:
                 letter = self._take_item(raw, index)
                 if letter is not None:
@@ -100,7 +101,7 @@ class RulesCore:
                 index += 1
             if self._watermark is None and self._now is not None:
                 self._judge.run_until(self._now)
-        if admitted.now is not None:
+        if admitted.now is not None and not admitted.more:
             self._pass_time(admitted.now)
             self._judge.run_until(admitted.now)
         self._judge.composites.keep()
@@ -232,7 +233,11 @@ class RulesCore:
 
     def _change_rules(self, directive: DirectiveGiven, *, at: datetime) -> None:
         """Put another rule set in force, here and now; alerts of rules that are gone or begin anew are closed."""
-        rules = self._initial if directive.withdrawn else read_rule_set(directive)
+        try:
+            rules = self._initial if directive.withdrawn else read_rule_set(directive)
+        except DecodeError as error:
+            keep_refusal(self._store, directive, reason=error.detail, at=at)
+            raise
         self._judge.composites.decide_all()
         self._judge.composites.keep()
         edits = list(edits_between(self._judge.rules, rules))

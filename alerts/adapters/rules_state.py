@@ -8,10 +8,13 @@ import msgspec
 from alerts.lifecycle.evaluation import Alert
 from alerts.rules.entities import KnownEntity
 from alerts.rules.memory import Awaited, LastHeard, Samples
+from streams.contracts.rule_sets import RefusedRuleSet
 
 CLOCK_KEY = b"clock"
 RULES_KEY = b"rules"
 CHANGES_KEY = b"member-changes"
+RULES_BEFORE_KEY = b"rules/before"
+RULES_REFUSED_KEY = b"rules/refused"
 ALERT_PREFIX = b"alert/"
 KNOWN_PREFIX = b"known/"
 MEMORY_PREFIX = b"memory/"
@@ -66,6 +69,7 @@ class Settling(msgspec.Struct, frozen=True, kw_only=True, tag="settling"):
 RulesStateValue: TypeAlias = (
     RulesClock
     | RulesInForce
+    | RefusedRuleSet
     | KnownEntity
     | Alert
     | Samples

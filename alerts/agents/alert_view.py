@@ -3,9 +3,12 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import structlog
+
 from alerts.adapters.counting import RuleCounts
-from alerts.adapters.in_force import find_rule, rules_in_force
+from alerts.adapters.in_force import find_rule
 from alerts.adapters.rules_state import CLOCK_KEY, RulesClock
+from alerts.adapters.standing import rule_set_in_force
 from alerts.lifecycle.evaluation import Alert, Evaluation, Verdict
 from alerts.rules.ruleset import Rule, Rules
 from streams.adapters.metrics.snapshot import WorkerSnapshot
@@ -15,6 +18,7 @@ from streams.contracts.alert import AlertChanged, AlertState
 from streams.runtime.app import SafeApp
 from streams.runtime.view import OwnedPartition, owned_partitions
 
+_log = structlog.get_logger(__name__)
 STAGE = "rules"
 _OPEN = frozenset({AlertState.FIRING, AlertState.CLEARING})
 
@@ -25,7 +29,7 @@ def open_alerts(owned: OwnedPartition, initial: Rules) -> list[AlertChanged]:
     What began to fire in an instant that is not over is not shown yet, and what a limit holds back is not shown; the
     alert `alerts-over-limit` says how many these are.
     """
-    rules = rules_in_force(owned.state.get, initial)
+    rules = rule_set_in_force(owned.state.get, initial).rules
     return [
         _as_it_stands(value, rule)
         for _, value in owned.state.items()
@@ -58,8 +62,9 @@ def clock_of(owned: OwnedPartition) -> datetime | None:
 def view_slice(owned: OwnedPartition, rules: Rules) -> ViewSlice:
     """Return what the read view shows of a partition."""
     return ViewSlice(
-        position=owned.position, clock_at=clock_of(owned), alerts={a.fingerprint: a for a in open_alerts(owned, rules)}
-    )
+        position=owned.position, clock_at=clock_of(owned), alerts={a.fingerprint: a for a in open_alerts(owned, rules)},
+        rule_set=rule_set_in_force(owned.state.get, rules).standing,
+    )  # fmt: skip
 
 
 def publish_counts(counts: RuleCounts, metrics: WorkerMetrics) -> None:
@@ -68,6 +73,7 @@ def publish_counts(counts: RuleCounts, metrics: WorkerMetrics) -> None:
         metrics.count_transition(rule=rule, to_state=to, count=count)
     for rule, count in counts.errors.items():
         metrics.count_rule_errors(rule=rule, count=count)
+        _log.warning("rule_failed", rule=rule, count=count, remedy="`monazite rules explain` shows it; mend the rule")
     metrics.count_evaluations(count=counts.evaluations_count, seconds=counts.evaluation_seconds)
     counts.clear()
 
@@ -82,13 +88,18 @@ def with_alerts(
     alerts: list[AlertChanged] = []
     clocks: dict[int, datetime | None] = {}
     in_force: dict[str, None] = {}
+    refused: dict[int, bool] = {}
     owned_here = list(owned_partitions(app, STAGE))
     for owned in owned_here:
         alerts += open_alerts(owned, rules)
         clocks[owned.partition] = clock_of(owned)
-        in_force |= dict.fromkeys(rules_in_force(owned.state.get, rules).by_id)
+        found = rule_set_in_force(owned.state.get, rules)
+        in_force |= dict.fromkeys(found.rules.by_id)
+        refused[owned.partition] = found.standing.refused is not None
     partitions = tuple(replace(p, clock_at=clocks.get(p.partition)) for p in snapshot.partitions)
     named = tuple(in_force) if owned_here else tuple(rules.by_id)
     publish_counts(counts, metrics)
     metrics.set_rules_loaded(len(named))
-    return replace(snapshot, open_alerts=tuple(alerts), rules=named, partitions=partitions)
+    return replace(
+        snapshot, open_alerts=tuple(alerts), rules=named, partitions=partitions, refused_rule_sets=refused
+    )  # fmt: skip

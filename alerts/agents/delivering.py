@@ -18,6 +18,7 @@ from alerts.delivery.sender import Sender
 from streams.adapters.metrics.catalogue import NotificationOutcome
 from streams.adapters.metrics.worker import WorkerMetrics
 from streams.contracts.alert import DeliveryChanged
+from streams.contracts.records import Place
 from streams.runtime.app import SafeApp
 from streams.runtime.clock import utc_now
 from streams.runtime.exits import fatal
@@ -53,11 +54,11 @@ class LedgerCore:
                 items.extend(msgspec.Raw(entry) for entry in record.entries)
         return self._core.process(Admitted(position=admitted.position, items=items, recorded_at=admitted.recorded_at))
 
-    def _is_new(self, origin: int) -> bool:
+    def _is_new(self, origin: Place) -> bool:
         known: LedgerOrigin | None = self._store.get(ORIGIN_KEY)
-        if known is not None and origin <= known.o:
+        if known is not None and origin <= (known.o, known.n):
             return False
-        self._store.put(ORIGIN_KEY, LedgerOrigin(o=origin))
+        self._store.put(ORIGIN_KEY, LedgerOrigin(o=origin[0], n=origin[1]))
         return True
 
     def due_deliveries(self, at: datetime) -> Sequence[OpenDelivery]:

@@ -29,6 +29,11 @@ from streams.runtime.clock import monotonic_seconds, utc_now
 from streams.runtime.ports import PartitionCore, StateStore
 from streams.runtime.stage import CheckpointObserver, SourceKind, StageSpec
 
+_REMEDY = (
+    "where the rule set applied last is to blame (`monazite rules status`), mend it and run `monazite rules apply`, or "
+    "`monazite rules apply --withdraw`; the supervisor starts the worker again and it comes to the new set"
+)
+
 
 def rules_stage(settings: RoadSettings, rules: Rules, counts: RuleCounts) -> StageSpec:
     """Declare the stage that decides alerts; what it does is counted in `counts`."""
@@ -38,7 +43,7 @@ def rules_stage(settings: RoadSettings, rules: Rules, counts: RuleCounts) -> Sta
 
     return StageSpec(
         name=alert_view.STAGE, source_topic=settings.topic(ASSESSMENTS), source_kind=SourceKind.LINKED,
-        output_topic=settings.topic(ALERTS), make_core=make_core,
+        output_topic=settings.topic(ALERTS), make_core=make_core, remedy=_REMEDY,
         encode_value=encode_state, decode_value=decode_state,
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ from fastapi import FastAPI, Request, Response
 from prometheus_client.exposition import choose_encoder
 from starlette.exceptions import HTTPException
 
-from alerts.console.shapes import alert_row, material_rows, measure_row, view_row
+from alerts.console.shapes import alert_row, material_rows, measure_row, refusal_in_words, rule_set_rows, view_row
 from streams.adapters.metrics.worker import WorkerMetrics
 from streams.adapters.view_layout import DEFAULT_VIEW_PREFIX
 from streams.adapters.view_reader import ReadView, ViewUnavailableError
@@ -86,7 +86,14 @@ def _add_reading_routes(app: FastAPI, view: ReadView, settings: ConsoleSettings,
     def alerts() -> Response:
         """Open alerts, the newest first."""
         rows, age = view.open_alerts()
-        return _json({"alerts": [alert_row(row) for row in rows],
+        return _json({"alerts": [alert_row(row) for row in rows], "rules_refused": refusal_in_words(age.positions),
+                      "view": view_row(age, stale_after_seconds=stale_after_seconds)})  # fmt: skip
+
+    @app.get("/v1/rules")
+    def rules() -> Response:
+        """Which rule set is in force in each partition, since when, by whom, and which applied set is refused."""
+        _, age = view.open_alerts()
+        return _json({"partitions": rule_set_rows(age.positions), "rules_refused": refusal_in_words(age.positions),
                       "view": view_row(age, stale_after_seconds=stale_after_seconds)})  # fmt: skip
 
     @app.get("/v1/alerts/{fingerprint}")

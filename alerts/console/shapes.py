@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from streams.adapters.risk_document import assessed_document
+from streams.adapters.view_layout import Position
 from streams.adapters.view_reader import ViewAge
 from streams.contracts.alert import AlertChanged
 from streams.contracts.assessments import MeasureAssessed, RiskAssessed
@@ -83,6 +84,29 @@ def material_rows(risks: Iterable[RiskAssessed]) -> list[dict[str, Any]]:
         {"material": m, "symbol": MATERIALS.get(m), "assessments": rows, "scores": scores.get(m, [])}
         for m, rows in sorted(found.items())
     ]
+
+
+def rule_set_rows(positions: Iterable[Position]) -> list[dict[str, Any]]:
+    """Show which rule set holds in each partition, and which one that was applied is refused there."""
+    return [
+        {"partition": p.partition, **msgspec.to_builtins(p.rule_set)} for p in positions if p.rule_set is not None
+    ]  # fmt: skip
+
+
+def refusal_in_words(positions: Iterable[Position]) -> str | None:
+    """Say that the rule set applied last is refused and what holds instead; `None` where it is in force everywhere."""
+    found = [(p, p.rule_set.refused) for p in positions if p.rule_set is not None and p.rule_set.refused is not None]
+    if not found:
+        return None
+    position, refused = found[0]
+    assert position.rule_set is not None
+    reason = (refused.reason.splitlines() or ["no reason"])[0]
+    places = ", ".join(str(p.partition) for p, _ in found)
+    return (
+        f"The rule set applied by {refused.by} at {refused.at:%Y-%m-%d %H:%M} UTC is refused in partition {places} "
+        f"({reason}); the {position.rule_set.source} rules are in force. Mend it and run `monazite rules apply`, "
+        "or `monazite rules apply --withdraw`; `monazite rules status` has more."
+    )
 
 
 def view_row(age: ViewAge, *, stale_after_seconds: float) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from streams.contracts.codec import encode_batch, encode_event, split_record
 from streams.contracts.directive import Subscription
 from streams.contracts.events import Event
 from streams.contracts.reasons import DecodeError
-from streams.contracts.records import decode_linked
+from streams.contracts.records import Place, decode_linked
 
 SOURCE = "monazite/notify"
 
@@ -84,9 +84,9 @@ def ledger_event(entry: DeliveryChanged) -> Event:
 
 
 class LedgerRecord(NamedTuple):
-    """A record of the ledger, split. `origin`: the offset in `signals` that requests come from, `None` for senders."""
+    """A record of the ledger, split. `origin`: the place in its log that requests stand at, `None` for senders."""
 
-    origin: int | None
+    origin: Place | None
     entries: Sequence[bytes | msgspec.Raw]
 
 
@@ -98,7 +98,7 @@ def split_ledger_record(value: bytes) -> LedgerRecord:
     try:
         if value.startswith(b'{"o":'):
             linked = decode_linked(value)
-            return LedgerRecord(linked.o, linked.x)
+            return LedgerRecord(linked.place, linked.x)
         if value.startswith(b"["):
             return LedgerRecord(None, split_record(value))
     except (msgspec.DecodeError, DecodeError):

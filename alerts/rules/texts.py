@@ -1,4 +1,7 @@
-"""Texts of alerts: `{name}` and `{name:format}` over facts, every name checked at load, unknown spelt out."""
+"""Texts of alerts: `{name}` and `{name:format}` over facts, every name checked at load, unknown spelt out.
+
+Filling a text never raises: a value that its format does not fit stands as it is, and is counted.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -33,10 +36,23 @@ _FORMATS: Mapping[str, Callable[[Any], str]] = MappingProxyType(
 )
 
 
+class FormatFaults:
+    """Counts values that did not fit their format, for the texts of one rule; whoever publishes it begins again."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def take(self) -> int:
+        """Return the count and begin again at zero."""
+        count, self.count = self.count, 0
+        return count
+
+
 class Text:
     """A checked text. Raises `TextError` when built with an unknown name, format or stray brace."""
 
-    def __init__(self, text: str, *, known: Iterable[str]) -> None:
+    def __init__(self, text: str, *, known: Iterable[str], faults: FormatFaults | None = None) -> None:
+        self._faults = faults or FormatFaults()
         allowed = sorted(set(known))
         for name, format_name in _PLACEHOLDER.findall(text):
             if name not in allowed:
@@ -59,6 +75,16 @@ class Text:
         told = [self._begins]
         for name, form, then in self._parts:
             value = values.get(name)
-            told.append("unknown" if value is None else form(value))
+            told.append("unknown" if value is None else self._filled(form, value))
             told.append(then)
         return " ".join("".join(told).split())
+
+    def _filled(self, form: Callable[[Any], str], value: Any) -> str:
+        try:
+            return form(value)
+        except Exception:  # noqa: BLE001 - an alert must be told whatever is wrong with its text
+            self._faults.count += 1
+        try:
+            return str(value)
+        except Exception:  # noqa: BLE001 - a value that cannot even be written
+            return "unknown"

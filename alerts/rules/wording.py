@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -18,7 +18,7 @@ from alerts.rules.entities import (
 from alerts.rules.expressions import Condition, ExpressionError, Truth
 from alerts.rules.facts import CATALOGUE, TEXT_NAMES, measure_facts
 from alerts.rules.specification import AnnotationSpec, AnyRuleSpec
-from alerts.rules.texts import Text, TextError
+from alerts.rules.texts import FormatFaults, Text, TextError
 from streams.contracts.assessments import ClaimedEnd, ExposureAssessed, Fact, MeasureAssessed
 from streams.contracts.policy import Targets
 
@@ -67,6 +67,7 @@ class Texts:
     resolved: Text | None
     passed: Text | None
     runbook: str | None
+    faults: FormatFaults = field(default_factory=FormatFaults)
 
     def render(self, values: Mapping[str, Any], *, passed: bool = False) -> dict[str, str]:
         """Fill the firing texts; after a deadline with its own summary, where there is one."""
@@ -78,13 +79,14 @@ def build_texts(spec: AnnotationSpec, *, on: str | None, more: Iterable[str] = (
     """Check the texts of a rule on an entity kind (`None`: on other rules), with `more` names. Raise `RuleError`."""
     known = {*(CATALOGUE[on] if on is not None else ()), *TEXT_NAMES, *more}
     made: dict[str, Text] = {}
+    faults = FormatFaults()
     for name in ("summary", "description", "resolved", "passed"):
         try:
-            made[name] = Text(getattr(spec, name), known=known)
+            made[name] = Text(getattr(spec, name), known=known, faults=faults)
         except TextError as error:
             raise RuleError(field=f"annotations.{name}", detail=str(error)) from error
     return Texts(
-        summary=made["summary"], description=made["description"], runbook=spec.runbook,
+        summary=made["summary"], description=made["description"], runbook=spec.runbook, faults=faults,
         resolved=made["resolved"] if spec.resolved else None, passed=made["passed"] if spec.passed else None,
     )  # fmt: skip
 

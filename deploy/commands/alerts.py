@@ -41,6 +41,8 @@ def list_alerts(
     if as_json:
         print_json(rows)
         return
+    if document.get("rules_refused"):
+        typer.echo(document["rules_refused"], err=True)
     stale = " (stale: the worker does not write)" if document["view"]["stale"] else ""
     print_table(
         f"{len(rows)} open alerts{stale}",

@@ -1,11 +1,12 @@
-"""`monazite rules`: check rule files, and run them over history."""
+"""`monazite rules`: check rule files, run them over history, and see which are in force."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from deploy.commands import apply_rules, explain_rules, history_of_rules
+from deploy.commands.alerts import DEFAULT_CONSOLE, ConsoleUrl
 from deploy.commands.options import AsJson
 from deploy.output import EXIT_FINDING, EXIT_USAGE, fail, print_json, print_table
 
@@ -41,6 +42,32 @@ def check(paths: Annotated[list[Path] | None, typer.Argument(help="files or dire
         print_json([dict(zip(("id", "kind", "on", "hash"), row, strict=True)) for row in rows])
     else:
         print_table(f"{len(rows)} rules, set {rules.content_hash}", ["id", "kind", "on", "hash"], rows)
+
+
+@app.command()
+def status(console_url: ConsoleUrl = DEFAULT_CONSOLE, as_json: AsJson = False) -> None:
+    """Show which rule set is in force in each partition, since when and by whom, and which applied set is refused.
+
+    A set that this version refuses changes nothing: the one before it stays in force. Exit codes: 0 the set applied
+    last is in force, 1 it is refused.
+    """
+    from deploy.live import read_live
+
+    document = read_live(console_url, "/v1/rules")
+    rows: list[dict[str, Any]] = document["partitions"]
+    if as_json:
+        print_json(rows)
+    else:
+        stale = " (stale: the worker does not write)" if document["view"]["stale"] else ""
+        print_table(
+            f"rules in force{stale}",
+            ["partition", "set", "rules", "source", "since (UTC)", "by"],
+            [(str(r["partition"]), r["content_hash"], str(r["rule_count"]), r["source"],
+              (r.get("at") or "–")[:16].replace("T", " "), r.get("by") or "–") for r in rows],
+        )  # fmt: skip
+    if document["rules_refused"]:
+        typer.echo(document["rules_refused"], err=True)
+        raise typer.Exit(EXIT_FINDING)
 
 
 @app.command()

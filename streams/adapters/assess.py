@@ -3,11 +3,10 @@
 Policy, directives and time are its own; everything else is a subject (`streams.adapters.subjects.registry`), which is
 shown the events of its types, the measures that changed, and the instants at which it asked to be woken.
 
-An event is assessed at its own instant, when the broker took it in; it is shown to the subjects at once, in the order of
-the log. What is due by time follows the watermark: when that moves to X, everything due at d <= X is assessed first, in
-order of d (measures by name, then the subjects that follow them, then wake-ups in order of the registry), and what it
-sends carries d. One statement a day and one a second give the same assessments. A replay has no watermark: there its
-events are the time.
+An event is assessed at once, in the order of the log, at its own instant: when the broker took it in. What is due by
+time follows the watermark: when that moves to X, everything due at d <= X is assessed first, in order of d (measures by
+name, then the subjects that follow them, then wake-ups in order of the registry), and what it sends carries d. One
+statement a day and one a second give the same assessments. A replay has no watermark: there its events are the time.
 
 The same event (source, id) again changes nothing and sends nothing, however it arrives, as far as the identity window
 reaches back (`streams.domain.identity_window`); the same identity with another body is refused. Beyond the window the
@@ -16,7 +15,7 @@ measure book still keeps every identity for ever, and series, plants and stocks 
 
 import heapq
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from hashlib import blake2b
 
 import msgspec
@@ -37,6 +36,7 @@ from streams.contracts.capacity import CapacityReported, LicenceDecided, StockRe
 from streams.contracts.codec import decode_event, encode_event, encode_said
 from streams.contracts.directive import DirectiveGiven
 from streams.contracts.events import Event, Payload, Tick
+from streams.contracts.instants import as_recorded, instant_of
 from streams.contracts.policy import ClaimMade, MeasureChanged, StandardPublished
 from streams.contracts.price import PriceQuoted
 from streams.contracts.reasons import DecodeError, RejectReason
@@ -50,8 +50,6 @@ __all__ = ["STATE_TYPES", "AssessCore", "decode_state", "encode_state"]
 SOURCE = "monazite/assess"
 CLOCK_KEY = b"clock"
 DUE_PREFIX = b"due/"
-HISTORY_AFTER = timedelta(days=1)
-"""An event that says it was recorded longer ago than this is history, and keeps the instant it brings."""
 _LONGEST_CAUSE = 120
 """Ids are at most 200 characters; what is added to a cause (a measure id, the name of a finding) takes up to 80."""
 
@@ -130,7 +128,7 @@ class AssessCore:
         before = (self._now, self._last_tick)
         taken = {Identity.NEW: 0, Identity.DUPLICATE: 0, Identity.CONFLICT: 0}
         for segment in admitted.segments:
-            instant = datetime.fromtimestamp(segment.at / 1000, UTC) if segment.at else None
+            instant = instant_of(segment.at)
             for index, raw in zip(segment.indexes, segment.events, strict=True):
                 try:
                     event = decode_event(raw)
@@ -190,8 +188,7 @@ class AssessCore:
             if watermark is not None and (self._now is None or min(instant, watermark) > self._now):
                 self._advance(min(instant, watermark))
             now = self._at = instant
-            if instant - event.recorded_at < HISTORY_AFTER:
-                event = msgspec.structs.replace(event, recorded_at=instant)
+            event = as_recorded(event, at=instant)
         own = self._own.get(kind)
         if own is not None:
             own(event)

@@ -8,8 +8,8 @@ import msgspec
 from streams.adapters.subjects.material_page import MaterialPage
 from streams.adapters.subjects.registry import SUBJECTS
 from streams.contracts.assessments import MeasureAssessed
-from streams.domain.measures import ClaimPage, MeasurePage
 from streams.domain.identity_window import IdentityPage
+from streams.domain.measures import ClaimPage, MeasurePage
 
 
 class Clock(msgspec.Struct, frozen=True, kw_only=True, tag=True):

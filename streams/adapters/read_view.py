@@ -144,7 +144,7 @@ class ReadViewWriter:
         place = {"stage": self._stage, "partition": partition}
         document = Position(
             stage=self._stage, partition=partition, position=shown.position, written_at=self._clock(),
-            clock_at=shown.clock_at, lineage=self._lineage,
+            clock_at=shown.clock_at, lineage=self._lineage, rule_set=shown.rule_set,
         )  # fmt: skip
         keys = [position_key(self._prefix, stage=self._stage, partition=partition)]
         keys += [hash_key(self._prefix, name=name, stage=self._stage, partition=partition) for name in HASHES]

@@ -13,6 +13,7 @@ import msgspec
 
 from streams.contracts.alert import AlertChanged
 from streams.contracts.assessments import MeasureAssessed, RiskAssessed
+from streams.contracts.rule_sets import RuleSetStanding
 
 DEFAULT_VIEW_PREFIX = "monazite"
 HASHES = ("measures", "risks", "alerts")
@@ -25,7 +26,8 @@ class ViewSlice:
     """What one partition of one stage shows, at one position.
 
     `position` is the offset of the last record it reflects; `clock_at` the partition's own now, `None` before the first
-    record. The keys name the entity: the measure, `risk_key` of an assessment, the fingerprint of an open alert.
+    record. `rule_set`: the rules in force, of the stage that has any. The keys name the entity: the measure, `risk_key`
+    of an assessment, the fingerprint of an open alert.
     """
 
     position: int
@@ -33,6 +35,7 @@ class ViewSlice:
     measures: dict[str, MeasureAssessed] = field(default_factory=dict)
     risks: dict[str, RiskAssessed] = field(default_factory=dict)
     alerts: dict[str, AlertChanged] = field(default_factory=dict)
+    rule_set: RuleSetStanding | None = None
 
     def hashes(self) -> dict[str, dict[str, bytes]]:
         """Encode the rows, by hash and field."""
@@ -41,7 +44,10 @@ class ViewSlice:
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
-    """Where one partition stands. `written_at` is the writer's clock, `clock_at` the partition's own now."""
+    """Where one partition stands. `written_at` is the writer's clock, `clock_at` the partition's own now.
+
+    `rule_set`: the rules in force in it, of the stage that has any.
+    """
 
     stage: str
     partition: int
@@ -49,6 +55,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     written_at: datetime
     clock_at: datetime | None = None
     lineage: str = ""
+    rule_set: RuleSetStanding | None = None
 
 
 _encode = msgspec.json.Encoder(order="deterministic").encode

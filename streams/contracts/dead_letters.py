@@ -16,7 +16,8 @@ class DeadLetterRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     """One refused record or event, enough to inspect and to replay it.
 
     `topic`, `partition` and `offset` say which source record it came from; `index` the place of the event within its
-    input record, `None` when the whole record is meant. `field` is a JSON pointer into the value. `recorded_at` is the
+    input record, `None` when the whole record is meant. `last_offset` is set where it stands for a batch that could not
+    be decoded: all offsets from `offset` to it. `field` is a JSON pointer into the value. `recorded_at` is the
     broker's instant of the source record. `attempt` counts replays from 1, `version` is the version of this frame.
     `cut_from` is the size in bytes of a value that was too large to be kept whole, else `None`. Bytes are Base64.
     """
@@ -36,6 +37,7 @@ class DeadLetterRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     attempt: int = 1
     version: int = 1
     cut_from: int | None = None
+    last_offset: int | None = None
 
     @property
     def origin(self) -> bytes:

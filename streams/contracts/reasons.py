@@ -21,6 +21,8 @@ class RejectReason(StrEnum):
     INCONSISTENT = "inconsistent"
     CONFLICT = "conflict"
     INTERNAL = "internal"
+    OUTPUT_TOO_LARGE = "output_too_large"
+    UNREADABLE_BATCH = "unreadable_batch"
 
 
 class DecodeError(ValueError):

@@ -6,6 +6,7 @@ reader drop repeats and notice a hole without any other store.
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -29,9 +30,9 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Statement(msgspec.Struct, frozen=True, array_like=True):
     """What an intake worker knows of its inputs: all that the broker had up to an instant was admitted.
 
-    `up_to`: milliseconds since 1970, 0 for not known yet (a sign of life). `owned`: for each topic of
-    `streams.contracts.topics.INPUTS`, in that order, the partitions it speaks for as a bit mask in hexadecimal (bit 0 is
-    partition 0). `counts`: how many partitions each topic has, so that a reader knows whom it waits for.
+    `up_to`: milliseconds since 1970, 0 for not known yet (a sign of life). `owned`: the partitions it speaks for of
+    each topic of `streams.contracts.topics.INPUTS`, in that order, as a bit mask in hexadecimal (bit 0 is partition 0).
+    `counts`: how many partitions each topic has, so that a reader knows whom it waits for.
     """
 
     up_to: int
@@ -56,13 +57,23 @@ class SignalRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     q: int = 0
 
 
+Place: TypeAlias = tuple[int, int]
+"""A record of a linked log: the offset in `signals` it comes from, and its number among those of that offset."""
+
+NOWHERE: Final = (-1, 0)
+"""The place before the first record."""
+
+
 class LinkedRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One record of `assessments` or `alerts`.
 
     `o` is the offset in `signals` (same partition) that the outputs come from; `prev` is the `o` of the output
-    record before this one, `None` for the first of a partition. `x` are CloudEvents in structured form. `n`: how many
+    record before this one, `None` for the first of a partition. `x` are CloudEvents in structured form. `e`: how many
     of them each event or timer gave, in order; empty for one each. `w`: the watermark of the partition after them, in
     milliseconds since 1970, 0 for none. `stalled`: the inputs that time goes on without, such as `price.v1/3`.
+
+    Outputs of one `o` that are too large for one record stand in several: `n` counts them from 0, `prev_n` is the `n`
+    of the record before. `more`: others of the same `o` may follow, so time has not come to `w` with this one yet.
 
     A record without outputs states the watermark alone. It is no link of the chain: the next `prev` does not name it.
     """
@@ -70,9 +81,17 @@ class LinkedRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     o: int
     prev: int | None
     x: Sequence[msgspec.Raw]
-    n: Sequence[int] = ()
+    e: Sequence[int] = ()
     w: int = 0
     stalled: Sequence[str] = ()
+    n: int = 0
+    prev_n: int = 0
+    more: bool = False
+
+    @property
+    def place(self) -> "Place":
+        """Where the record stands in its log; places only grow."""
+        return self.o, self.n
 
 
 WATERMARK_KEY = b"w"

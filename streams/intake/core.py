@@ -39,9 +39,9 @@ class InputRecord:
 class AdmissionRules:
     """What admission depends on beside the record.
 
-    `families` maps a full topic name to the family of events it may hold. `max_ahead` is how far an event's recorded
-    time may lie ahead of the broker's time stamp: time in a partition never goes back, so one record from a clock that
-    is wrong would move it for good (RUNTIME section 2.8).
+    `families` maps a full topic name to the family of events it may hold. `max_ahead` is how far the recorded time of
+    an event of a replay may lie ahead of the broker's time stamp: there events are the time, and one record from a
+    clock that is wrong would move it for good. Live, the broker's instant counts whatever an event says.
     """
 
     partitions: int
@@ -90,7 +90,7 @@ def admit(record: InputRecord, *, rules: AdmissionRules) -> Admission:
             # The codec hands the broker's instant through as it is, so identity tells that the event brought none.
             if event.recorded_at is record.received_at:
                 admitted = msgspec.Raw(encode_event(event))
-            elif latest is not None and event.recorded_at > latest:
+            elif latest is not None and event.recorded_at > latest and not record.at_ms:
                 raise _ahead(event, record, rules)
             else:
                 admitted = raw if isinstance(raw, msgspec.Raw) else msgspec.Raw(raw)

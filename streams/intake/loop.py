@@ -1,10 +1,10 @@
-"""The intake worker: read input topics, admit, write `signals` and dead letters, then commit.
+"""The intake worker: read input topics, admit, write `signals` and dead letters, then commit; and state the time.
 
 A plain aiokafka loop instead of a Faust agent: it keeps no state, and `getmany` costs 2 microseconds of client time a
-record where the engine costs 64 (FAUST section 7.3).
+record where the engine costs 64 (measured, RUNTIME.md).
 
-One record per target partition is in flight at a time. With more, a first that fails for good and a second that goes
-through would leave a hole that the assess agent, which skips by position, could never see filled.
+Intake is the only writer of time. What it reads is held until no other input that is behind can have anything earlier;
+with what goes on, and alone when nothing does, it states up to which instant its inputs were read.
 """
 
 import asyncio
@@ -13,29 +13,34 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-import msgspec
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import KafkaError
 
-from streams.contracts.dead_letters import DeadLetterRecord, encode_dead_letter
-from streams.contracts.records import Segment, SignalRecord, Statement, encode
-from streams.contracts.topics import DEAD_LETTERS, SIGNALS, topic_name
-from streams.intake.core import InputRecord, admission_rules, admit
-from streams.intake.input_time import BrokerClock, FetchTimes, HeldRecords
+from streams.contracts.reasons import RejectReason
+from streams.contracts.records import Segment, SignalRecord, Statement
+from streams.contracts.topics import SIGNALS, topic_name
+from streams.intake.broker_clock import BrokerClock
+from streams.intake.core import Admission, InputRecord, admission_rules, admit
+from streams.intake.fetch_times import FetchTimes
+from streams.intake.held_records import Held, HeldRecords, Reach
 from streams.intake.limit import DeadLetterLimit
 from streams.intake.packing import pack
 from streams.intake.settings import IntakeSettings
+from streams.intake.statements import Cadence, decide_statement, statement_of, with_statement
 from streams.intake.stats import IntakeStats
-from streams.runtime.clock import monotonic_seconds
+from streams.intake.unreadable import UnreadableBatches
+from streams.intake.writer import Letter, SignalsWriter
+from streams.runtime.clock import boot_seconds, utc_now
 from streams.runtime.ports import DeadLetter
 
+_log = structlog.get_logger(__name__)
 EXIT_CODE = 70
 """EX_SOFTWARE of sysexits.h: the supervisor restarts the worker, which reads again from what was committed."""
-STAGE = "intake"
 MAX_FAILED_COMMITS = 20
-_UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+_COUNTS_AGE_SECONDS = 1.0
+"""How often the partition counts of the inputs are looked at: a partition that is added must be waited for soon."""
 
 Fetched = Mapping[TopicPartition, Sequence[ConsumerRecord]]
 
@@ -92,29 +97,30 @@ class Intake:
             max_ahead=settings.max_ahead,
         )
         self._limit = DeadLetterLimit(settings.dead_letter_policy)
-        self._signals = topic_name(SIGNALS, prefix=settings.prefix)
-        self._letters = topic_name(DEAD_LETTERS, prefix=settings.prefix)
+        self._inputs = settings.inputs()
         self._working = asyncio.Lock()
         self._is_between_assignments = False
         self._done: dict[TopicPartition, int] = {}
         self._committed_at = 0.0
         self._took_at = float("-inf")
         self._failed_commits = 0
-        self._live = settings.tick_seconds is not None
+        self._is_live = settings.tick_seconds is not None
         self.clock = BrokerClock()
+        self._writer = SignalsWriter(
+            settings, producer=producer, stats=stats, clock=self.clock, stop_loudly=stop_loudly
+        )  # fmt: skip
         self._held = HeldRecords()
-        self._fetches: FetchTimes | None = None
-        self._broker_stamps: bool | None = None
-        self._wrote_at = dict.fromkeys(range(settings.partitions), float("-inf"))
+        self.unreadable = UnreadableBatches()
+        self.fetches: FetchTimes | None = None
         self._paused: set[TopicPartition] = set()
         self._counts: dict[str, int] = {}
         self._counted_at = float("-inf")
+        self._last_event_at = dict.fromkeys(range(settings.partitions), 0)
+        self._stated = dict.fromkeys(range(settings.partitions), 0)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; everything read is then written and committed."""
         poll_ms = int(self._settings.poll_timeout.total_seconds() * 1000)
-        if self._live:
-            self._fetches = FetchTimes(self._consumer)
         while not stop.is_set():
             await self._gather()
             fetched: Fetched = await self._consumer.getmany(
@@ -126,19 +132,19 @@ class Intake:
             if self._is_between_assignments:
                 continue
             async with self._working:
-                if self._live:
+                if self._is_live:
                     await self._take_live(fetched)
                 elif fetched:
-                    self._took_at = monotonic_seconds()
-                    ordered = [(0, record) for tp in sorted(fetched) for record in fetched[tp]]
-                    await self._take(ordered, None)
+                    self._took_at = boot_seconds()
+                    await self._take([Held(0, record) for place in sorted(fetched) for record in fetched[place]], None)
+                await self._write_unreadable()
                 await self._commit_when_due()
         async with self._working:
             await self._commit()
 
     async def _gather(self) -> None:
         """Let records gather while they come fast: one `gather_interval` from one batch to the next, none when idle."""
-        left_seconds = self._took_at + self._settings.gather_interval.total_seconds() - monotonic_seconds()
+        left_seconds = self._took_at + self._settings.gather_interval.total_seconds() - boot_seconds()
         if left_seconds > 0:
             await asyncio.sleep(left_seconds)
 
@@ -149,7 +155,7 @@ class Intake:
             self._stats.rebalances += 1
             await self._commit()
             self._done.clear()
-            self._held.assign(())
+            self._held.assign((), now=boot_seconds())
             for tp in revoked:
                 self._stats.positions.pop((tp.topic, tp.partition), None)
             self._stats.assigned = frozenset()
@@ -157,70 +163,95 @@ class Intake:
     def take_over(self, assigned: Sequence[TopicPartition]) -> None:
         """Note the partitions that are ours now."""
         self._is_between_assignments = False
-        self._held.assign(assigned)
+        self._held.assign(assigned, now=boot_seconds())
+        self.unreadable.forget()
         self._paused.clear()
-        if self._fetches is not None:
-            self._fetches.answered.clear()
+        if self.fetches is not None:
+            self.fetches.answered.clear()
         self._stats.assigned = frozenset((tp.topic, tp.partition) for tp in assigned)
         self._stats.ready = True
 
     async def _take_live(self, fetched: Fetched) -> None:
-        """Hold what was read, admit what may be admitted in order of time, and state how far the inputs have come."""
-        assert self._fetches is not None
-        now = monotonic_seconds()
-        if self._broker_stamps is not True:
-            self.clock.observe(time.time() * 1000, now)
-        now_ms = self.clock.at(now)
-        for tp, records in fetched.items():
-            self._held.add(tp, records, now_ms=now_ms)
-        positions: dict[TopicPartition, int | None] = {}
-        for tp in self._held.held:
-            state = self._consumer._subscription.subscription.assignment.state_value(tp)
-            positions[tp] = state.position if state is not None and state.has_valid_position else None
-        frontier, up_to, of = self._held.state(positions, self._fetches.answered, self.clock)
-        taken = self._held.take(frontier)
-        if taken or frontier is not None:
-            _, up_to, of = self._held.state(positions, self._fetches.answered, self.clock)
+        """Hold what was read, admit what may go on in order of time, and state how far the inputs have come."""
+        now = boot_seconds()
+        if self._writer.broker_stamps is not True:
+            self.clock.observe(utc_now().timestamp() * 1000, now)  # the best there is, held to the same rules
+        for place, records in fetched.items():
+            self._held.add(place, records, now=now, broker_ms=self.clock.at(now))
+        reach = self._reach(now)
+        taken = self._held.take(reach.frontier)
+        if taken or reach.frontier is not None:
+            reach = self._reach(now)
             self._pause()
-        if self._broker_stamps is None:
-            up_to = 0  # the first write tells whose clock the broker goes by
-        if now - self._counted_at > 1.0:
-            self._counts = {t: len(self._consumer.partitions_for_topic(t) or ()) for t in self._settings.inputs()}
-            self._counted_at = now
-        counts = self._counts
-        statement = Statement(up_to, of, counts)
+        # The first write tells whose clock the broker goes by: until then this is a sign of life.
+        up_to = reach.up_to if self._writer.broker_stamps is not None else 0
+        statement = statement_of(up_to, reach.inputs, topics=self._inputs, counts=self._partition_counts(now))
+        self._held.stated(up_to)
         if taken:
             self._took_at = now
             await self._take(taken, statement)
-        idle = now - self._took_at > self._settings.idle_after_seconds
-        due = self._settings.idle_tick_seconds if idle else self._settings.tick_seconds
-        assert due is not None
-        if self._broker_stamps is None:
-            due = 0.0
-        quiet = [p for p, wrote in self._wrote_at.items() if now - wrote >= due]
-        if quiet and of:
-            bare = encode(SignalRecord(w=statement, s=now_ms or 0))
-            await self._write({partition: [bare] for partition in quiet}, ())
-            self._stats.statements += len(quiet)
+        if reach.inputs:
+            await self._state_alone(statement, now)
+
+    def _reach(self, now: float) -> Reach:
+        assert self.fetches is not None
+        return self._held.reach(
+            position=self.fetches.position, answered=self.fetches.answered, broker_at=self.clock.at, now=now
+        )
+
+    def _partition_counts(self, now: float) -> Mapping[str, int]:
+        if now - self._counted_at > _COUNTS_AGE_SECONDS:
+            self._counts = {topic: len(self._consumer.partitions_for_topic(topic) or ()) for topic in self._inputs}
+            self._counted_at = now
+        return self._counts
+
+    async def _state_alone(self, statement: Statement, now: float) -> None:
+        """Write the statement to the partitions of `signals` that need it without events."""
+        settings = self._settings
+        assert settings.tick_seconds is not None
+        every_seconds = settings.tick_seconds if self._writer.broker_stamps is not None else 0.0
+        due = [
+            partition for partition, wrote_at in self._writer.wrote_at.items()
+            if decide_statement(
+                since_written_seconds=now - wrote_at, since_event_seconds=now - self._took_at,
+                last_event_at=self._last_event_at[partition], stated_up_to=self._stated[partition],
+                up_to=statement.up_to, every_seconds=every_seconds,
+                idle_every_seconds=max(settings.idle_tick_seconds, every_seconds),
+                idle_after_seconds=settings.idle_after_seconds,
+            ) is not Cadence.WAIT
+        ]  # fmt: skip
+        if due:
+            await self._write_stated({partition: [SignalRecord()] for partition in due}, statement)
+            self._stats.statements += len(due)
+
+    async def _write_stated(
+        self, records: Mapping[int, Sequence[SignalRecord]], statement: Statement | None, letters: Sequence[Letter] = ()
+    ) -> None:
+        if statement is not None:
+            said_at = self.clock.at(boot_seconds()) or 0
+            records = {p: with_statement(each, statement, said_at=said_at) for p, each in records.items()}
+            self._stated.update(dict.fromkeys(records, statement.up_to))
+        await self._writer.write(records, letters)
 
     def _pause(self) -> None:
         """Read no more of a partition of which much is held."""
         most = 4 * self._settings.max_poll_records
-        for tp, held in self._held.held.items():
-            if len(held) > most and tp not in self._paused:
-                self._consumer.pause(tp)
-                self._paused.add(tp)
-            elif tp in self._paused and len(held) <= most // 2:
-                self._consumer.resume(tp)
-                self._paused.discard(tp)
+        for place in self._held.places:
+            count = self._held.count(place)
+            if count > most and place not in self._paused:
+                self._consumer.pause(place)
+                self._paused.add(place)
+            elif place in self._paused and count <= most // 2:
+                self._consumer.resume(place)
+                self._paused.discard(place)
 
-    async def _take(self, taken: Sequence[tuple[int, ConsumerRecord]], statement: Statement | None) -> None:
+    async def _take(self, taken: Sequence[Held], statement: Statement | None) -> None:
         began = time.thread_time()
         shares: dict[int, list[Segment]] = {}
-        letters: list[tuple[InputRecord, DeadLetter]] = []
+        letters: list[Letter] = []
         reached = None
-        for at_ms, fetched_record in taken:
-            record = input_record(fetched_record, at_ms=at_ms)
+        for held in taken:
+            record = input_record(held.record, at_ms=held.at)
             admission = admit(record, rules=self._rules)
             for partition, segment in admission.segments.items():
                 shares.setdefault(partition, []).append(segment)
@@ -229,63 +260,38 @@ class Intake:
             reached = self._limit.observe(
                 admitted_count=admission.admitted_count, refused_count=len(admission.dead_letters)
             ) or reached  # fmt: skip
-        packed = {p: [encode(r) for r in self._stated(pack(segments), statement)] for p, segments in shares.items()}
+        self._last_event_at.update({partition: segments[-1].at for partition, segments in shares.items()})
         self._stats.busy_seconds += time.thread_time() - began
-        await self._write(packed, letters)
-        for _, fetched_record in taken:
-            tp = TopicPartition(fetched_record.topic, fetched_record.partition)
-            self._done[tp] = fetched_record.offset + 1
-            self._stats.positions[tp.topic, tp.partition] = fetched_record.offset + 1
+        await self._write_stated({p: pack(segments) for p, segments in shares.items()}, statement, letters)
+        for held in taken:
+            place = TopicPartition(held.record.topic, held.record.partition)
+            self._done[place] = held.record.offset + 1
+            self._stats.positions[place.topic, place.partition] = held.record.offset + 1
         if reached is not None:
             await self._commit()
-            self._stop_loudly(f"too many dead letters ({reached.value}); see topic {self._letters}")
+            self._stop_loudly(
+                f"too many dead letters ({reached.value}): look at them with `monazite dead-letters list`, mend what "
+                f"sends them; they are kept on {self._writer.letters_topic}"
+            )
 
-    def _stated(self, records: Sequence[SignalRecord], statement: Statement | None) -> Sequence[SignalRecord]:
-        """Put a statement on every record: the whole on the last, as far as their segments go on those before."""
-        if statement is None:
-            return records
-        s = self.clock.at(monotonic_seconds()) or 0
-        stated = []
-        for number, record in enumerate(records, 1):
-            up_to = statement.up_to if number == len(records) else min(statement.up_to, record.segments[-1].at - 1)
-            stated.append(msgspec.structs.replace(record, w=Statement(up_to, statement.of, statement.counts), s=s))
-        return stated
-
-    async def _write(
-        self, packed: Mapping[int, Sequence[bytes]], letters: Sequence[tuple[InputRecord, DeadLetter]]
-    ) -> None:
-        writes = [self._write_partition(partition, records) for partition, records in packed.items()]
-        writes.extend(self._write_letter(record, letter) for record, letter in letters)
-        for result in await asyncio.gather(*writes, return_exceptions=True):
-            if isinstance(result, BaseException):
-                self._stop_loudly(f"a write failed: {result!r}")
-                raise result
-
-    async def _write_partition(self, partition: int, records: Sequence[bytes]) -> None:
-        for value in records:
-            written = await self._producer.send_and_wait(self._signals, value, partition=partition)
-            self._stats.records_written += 1
-            now = self._wrote_at[partition] = monotonic_seconds()
-            if self._live:
-                self._broker_stamps = written.timestamp_type == 1
-                if self._broker_stamps:
-                    self.clock.observe(written.timestamp, now)
-
-    async def _write_letter(self, record: InputRecord, letter: DeadLetter) -> None:
-        value, cut_from = letter.value, None
-        if value is not None and len(value) > self._settings.max_letter_bytes:
-            # The whole of it still stands at its origin, which the note names.
-            value, cut_from = value[: self._settings.max_letter_bytes], len(value)
-        written = DeadLetterRecord(
-            reason=letter.reason, field=letter.field, detail=letter.detail, stage=STAGE, topic=record.topic,
-            partition=record.partition, offset=record.offset, index=letter.index, cut_from=cut_from, value=value,
-            key=letter.key, headers=[(name, content or b"") for name, content in letter.headers],
-            recorded_at=record.received_at or _UNKNOWN_TIME,
-        )  # fmt: skip
-        await self._producer.send_and_wait(self._letters, encode_dead_letter(written), key=written.origin)
+    async def _write_unreadable(self) -> None:
+        """Put the offsets of batches that could not be decoded into the dead letters; the bytes stay on the topic."""
+        for batch in self.unreadable.take():
+            topic, partition = batch.place
+            detail = (
+                f"the offsets {batch.first_offset} to {batch.last_offset} cannot be decoded and were skipped "
+                f"({batch.detail}); look at them with kafka-dump-log, and have the sender send them again"
+            )
+            record = InputRecord(topic=topic, partition=partition, offset=batch.first_offset, value=None)
+            letter = DeadLetter(value=None, reason=RejectReason.UNREADABLE_BATCH, field="", detail=detail)
+            _log.warning("intake_skipped_unreadable_batch", topic=topic, partition=partition, detail=detail)
+            self._stats.count(topic, Admission(dead_letters=(letter,)))
+            await self._writer.write({}, [(record, letter)], last_offset=batch.last_offset)
+            if not self._held.count(batch.place):  # else what is held before it is committed first
+                self._done[batch.place] = batch.last_offset + 1
 
     async def _commit_when_due(self) -> None:
-        if self._done and monotonic_seconds() - self._committed_at >= self._settings.commit_interval.total_seconds():
+        if self._done and boot_seconds() - self._committed_at >= self._settings.commit_interval.total_seconds():
             await self._commit()
 
     async def _commit(self) -> None:
@@ -303,7 +309,7 @@ class Intake:
             return
         self._failed_commits = 0
         self._stats.commits += 1
-        self._committed_at = monotonic_seconds()
+        self._committed_at = boot_seconds()
         self._done.clear()
 
 
@@ -319,7 +325,9 @@ async def run_intake(
     )  # fmt: skip
     consumer = AIOKafkaConsumer(
         bootstrap_servers=settings.brokers, group_id=settings.group, enable_auto_commit=False,
-        auto_offset_reset="earliest", max_partition_fetch_bytes=4 * 1024 * 1024, request_timeout_ms=request_ms,
+        auto_offset_reset="earliest", isolation_level="read_committed",
+        max_partition_fetch_bytes=4 * 1024 * 1024, request_timeout_ms=request_ms,
+        fetch_max_wait_ms=int(settings.fetch_wait.total_seconds() * 1000),
         session_timeout_ms=int(settings.session_timeout.total_seconds() * 1000),
         heartbeat_interval_ms=int(settings.heartbeat_interval.total_seconds() * 1000),
         rebalance_timeout_ms=int(settings.rebalance_timeout.total_seconds() * 1000),
@@ -330,6 +338,8 @@ async def run_intake(
         await _check_signals(producer, settings=settings)
         consumer.subscribe(settings.inputs(), listener=_Rebalances(intake))
         await _start(consumer.start, settings=settings)
+        intake.unreadable.guard(consumer)
+        intake.fetches = FetchTimes(consumer, clock=boot_seconds)
         await intake.run(stop)
     finally:
         stats.ready = False

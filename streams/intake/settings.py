@@ -19,7 +19,8 @@ class IntakeSettings:
     `tick_seconds`: a partition of `signals` to which nothing else was written for so long gets a bare statement of how
     far the inputs have come, after `idle_after_seconds` without an event every `idle_tick_seconds`; `None`: no
     statements, events bring their instants (a replay). `input_prefix`: the prefix of the input topics where it is not
-    that of the other topics, as for a second pipeline over one input.
+    that of the other topics, as for a second pipeline over one input. `fetch_wait`: how long the broker holds an answer
+    back while there is nothing new; the watermark of quiet inputs lags by it.
     """
 
     brokers: str
@@ -34,6 +35,7 @@ class IntakeSettings:
     commit_interval: timedelta = timedelta(milliseconds=200)
     poll_timeout: timedelta = timedelta(milliseconds=200)
     gather_interval: timedelta = timedelta(milliseconds=10)
+    fetch_wait: timedelta = timedelta(milliseconds=200)
     max_poll_records: int = 2_000
     max_ahead: timedelta = timedelta(seconds=5)
     max_letter_bytes: int = 900_000

@@ -80,16 +80,17 @@ def _admit_linked(value: bytes, *, recorded_at: datetime, marks: Marks) -> Admis
     record = decode_linked(value)
     if not record.x:
         return _admit_watermark(record, recorded_at=recorded_at, marks=marks)
-    decision = decide_admission(marks.seen, origin=record.o, previous=record.prev)
+    previous = None if record.prev is None else (record.prev, record.prev_n)
+    decision = decide_admission(marks.seen_place, place=record.place, previous=previous)
     if decision is LinkDecision.REPEAT:
         return AdmissionResult(Admission.REPEAT, None, marks)
     if decision is LinkDecision.HOLE:
-        detail = f"last origin seen {marks.seen}, record has prev={record.prev} o={record.o}"
+        detail = f"last (origin, part) seen {marks.seen_place}, the record is {record.place} after {previous}"
         return AdmissionResult(Admission.HOLE, None, marks, detail)
-    marks = msgspec.structs.replace(marks, seen=record.o, clock=_clock_at(marks, record.w))
+    marks = msgspec.structs.replace(marks, seen=record.o, seen_part=record.n, clock=_clock_at(marks, record.w))
     admitted = Admitted(
-        position=record.o, recorded_at=recorded_at, items=record.x, item_counts=record.n, now=_instant(marks.clock.now),
-        stalled=record.stalled,
+        position=record.o, recorded_at=recorded_at, items=record.x, item_counts=record.e, now=_instant(marks.clock.now),
+        stalled=record.stalled, part=record.n, more=record.more,
     )  # fmt: skip
     return AdmissionResult(Admission.PROCESS, admitted, marks)
 

@@ -84,7 +84,7 @@ def build_worker(
     told = tuple(observers)
     for spec in stages:
         _add_stage(app, spec, told, directory, make_loop)
-    _add_timers(app, stages)
+    _add_timers(app)
     return app
 
 
@@ -159,7 +159,7 @@ def _add_stage(
     app.agent(source, name=spec.name, isolated_partitions=True)(consume)
 
 
-def _add_timers(app: SafeApp, stages: Sequence[StageSpec]) -> None:
+def _add_timers(app: SafeApp) -> None:
     async def close_idle_groups() -> None:
         for store in app.stores.values():
             await _close_old_groups(app, store)

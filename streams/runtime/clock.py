@@ -1,11 +1,12 @@
 """The only place that reads a clock.
 
-Everything that decides takes time as an argument; a linter bans the standard functions elsewhere. Ticks, record
-time stamps of dead letters and the age of an open checkpoint are read here and nowhere else.
+Everything that decides takes time as an argument; a linter bans the standard functions elsewhere.
 """
 
 import time
 from datetime import UTC, datetime
+
+_BOOT_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def utc_now() -> datetime:
@@ -16,3 +17,8 @@ def utc_now() -> datetime:
 def monotonic_seconds() -> float:
     """Read seconds of a clock that never goes back; only differences have a meaning. It runs on while stopped."""
     return time.monotonic()
+
+
+def boot_seconds() -> float:
+    """Read seconds of a clock that never goes back and also runs while the machine sleeps, where there is one."""
+    return time.clock_gettime(_BOOT_CLOCK)

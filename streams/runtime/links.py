@@ -1,11 +1,14 @@
 """Repeats and holes of a linked log, decided from two numbers.
 
-An output record carries `o`, the offset in `signals` it comes from, and `prev`, the `o` of the output before it. Its
-own offset is useless as identity: after a crash outputs are written again and shift the offsets. With the last `o`
-in the reader's progress record no other store and no look-up of ids is needed (RUNTIME.md 2.5; holes seen: 0).
+An output record carries its place, the offset `o` in `signals` it comes from with a part number `n`, and the place of
+the output before it. Its own offset is useless as identity: after a crash outputs are written again and shift the
+offsets. With the last place in the reader's progress record no other store and no look-up of ids is needed
+(RUNTIME.md 2.5; holes seen: 0).
 """
 
 from enum import StrEnum
+
+from streams.contracts.records import Place
 
 
 class LinkDecision(StrEnum):
@@ -16,12 +19,12 @@ class LinkDecision(StrEnum):
     HOLE = "hole"
 
 
-def decide_admission(last_seen: int | None, *, origin: int, previous: int | None) -> LinkDecision:
-    """Say whether a record with origin `origin` that follows `previous` is next after `last_seen`.
+def decide_admission(last_seen: Place | None, *, place: Place, previous: Place | None) -> LinkDecision:
+    """Say whether a record at `place` that follows the one at `previous` is next after `last_seen`.
 
     `None` means "before the first record". A repeat is dropped; at a hole the reader must stop: an output is missing.
     """
-    if last_seen is not None and origin <= last_seen:
+    if last_seen is not None and place <= last_seen:
         return LinkDecision.REPEAT
     if previous != last_seen:
         return LinkDecision.HOLE

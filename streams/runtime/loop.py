@@ -18,20 +18,21 @@ from streams.contracts.reasons import RejectReason
 from streams.contracts.records import WATERMARK_KEY, LinkedRecord
 from streams.contracts.records import encode as encode_record
 from streams.runtime.admission import Admission, AdmissionResult, admit
-from streams.runtime.checkpoint import decide_checkpoint
+from streams.runtime.checkpoint import CheckpointReason, decide_checkpoint
 from streams.runtime.clock import monotonic_seconds
 from streams.runtime.dead_letters import DeadLetterGauge, DeadLetterVerdict
 from streams.runtime.exits import fatal
 from streams.runtime.marks import Marks
 from streams.runtime.ports import Admitted, DeadLetter, Outcome
 from streams.runtime.settings import RuntimeSettings
+from streams.runtime.splitting import MAXIMUM_LETTER_BYTES, bounded, split
 from streams.runtime.stage import RecordObserver, RecordTaken, SourceKind
 from streams.runtime.state import PartitionState
 from streams.runtime.store import PartitionStore
 
 _log = structlog.get_logger(__name__)
 _FORWARD_EVERY_MS = 1_000
-_ORIGIN = struct.Struct(">Q")  # as the key, so that compaction of the time alone leaves every output
+_PLACE = struct.Struct(">QI")  # as the key, so that compaction of the time alone leaves every output
 _MAXIMUM_PENDING_OUTPUTS = 512  # bounds memory when the broker stalls; a group waits for all of them anyway
 
 
@@ -95,8 +96,11 @@ class StageLoop:
             outcome = Outcome(dead_letters=[_undecodable(message, result)])
         if admitted is not None:
             outcome = self._process(state, message, admitted)
-            marks = await self._send_outputs(state, admitted.position, outcome, marks)
+            if self._spec.output_topic is not None:
+                outcome = bounded(outcome, limit_bytes=self._settings.maximum_output_bytes)
+            marks = await self._send_outputs(state, admitted, outcome, marks)
         await self._send_dead_letters(state, message, outcome.dead_letters)
+        verdict = self._gauge.record(refused=len(outcome.dead_letters) > outcome.conflict_count)
         state.marks = marks
         state.position = message.offset
         self._store.counters.duplicate_events_total += outcome.duplicate_count
@@ -104,7 +108,21 @@ class StageLoop:
         if admitted is None or admitted.segments or admitted.items or outcome.outputs or outcome.dead_letters:
             state.time_only = False
         await self._account(state, ticked=admitted is not None and bool(admitted.ticks))
+        if verdict is not DeadLetterVerdict.WITHIN_LIMITS:
+            await self._stop_refusing(state, message, verdict, outcome.dead_letters[-1:])
         return result, outcome
+
+    async def _stop_refusing(
+        self, state: PartitionState, message: Any, verdict: DeadLetterVerdict, last: Sequence[DeadLetter]
+    ) -> None:
+        """End the worker with what was refused made durable: the next start goes on behind it, as far as a mended rule
+        set or the next program, instead of meeting the same records for ever."""
+        await self._store.close_group(state, CheckpointReason.STOPPING)
+        facts = {"reason": last[0].reason, "detail": last[0].detail} if last else {}
+        remedy = (
+            f"they are kept in {self._settings.dead_letter_topic}: `monazite dead-letters list`; {self._spec.remedy}"
+        )
+        fatal(f"too many dead letters ({verdict.value})", **facts, **self._facts(message), remedy=remedy)
 
     def _admit(self, state: PartitionState, message: Any) -> AdmissionResult:
         recorded_at = datetime.fromtimestamp(message.timestamp or 0.0, UTC)
@@ -132,28 +150,34 @@ class StageLoop:
             self._store.rebuild_core(message.partition)
             return Outcome(dead_letters=[_internal(message, error)])
 
-    async def _send_outputs(self, state: PartitionState, origin: int, outcome: Outcome, marks: Marks) -> Marks:
+    async def _send_outputs(
+        self, state: PartitionState, admitted: Admitted, outcome: Outcome, marks: Marks
+    ) -> Marks:  # fmt: skip
         topic, clock = self._spec.output_topic, marks.clock
         if topic is None:
             return marks
-        # The watermark rides on what is said; alone it goes on only so often, for the timers of the next stage.
-        forwards = self._spec.forwards_time and clock.now - marks.forwarded >= _FORWARD_EVERY_MS
-        if not (outcome.outputs or forwards):
-            return marks
-        record = LinkedRecord(
-            o=origin, prev=marks.sent, x=[msgspec.Raw(output) for output in outcome.outputs], n=outcome.output_counts,
-            w=clock.now if self._spec.forwards_time else 0, stalled=clock.stalled,
-        )  # fmt: skip
+        watermark = clock.now if self._spec.forwards_time else 0
         if not outcome.outputs:
-            await self._send(topic, WATERMARK_KEY, encode_record(record), state.partition)
-            return msgspec.structs.replace(marks, forwarded=clock.now)
-        await self._send(topic, _ORIGIN.pack(origin), encode_record(record), state.partition)
-        self._store.counters.outputs_total += 1
-        return msgspec.structs.replace(marks, sent=origin, forwarded=clock.now)
+            # The watermark rides on what is said; alone it goes on only so often, for the timers of the next stage.
+            if admitted.more or watermark - marks.forwarded < _FORWARD_EVERY_MS:
+                return marks
+            alone = LinkedRecord(o=admitted.position, prev=marks.sent, x=(), w=watermark, stalled=clock.stalled)
+            await self._send(topic, WATERMARK_KEY, encode_record(alone), state.partition)
+            return msgspec.structs.replace(marks, forwarded=watermark)
+        parts = list(split(outcome, limit_bytes=self._settings.maximum_output_bytes))
+        for number, (outputs, counts) in enumerate(parts, 1):
+            record = LinkedRecord(
+                o=admitted.position, prev=marks.sent, x=[msgspec.Raw(output) for output in outputs], e=counts,
+                w=watermark, stalled=clock.stalled, prev_n=marks.sent_part,
+                n=marks.sent_part + 1 if marks.sent == admitted.position else 0,
+                more=admitted.more or number < len(parts),
+            )  # fmt: skip
+            await self._send(topic, _PLACE.pack(*record.place), encode_record(record), state.partition)
+            self._store.counters.outputs_total += 1
+            marks = msgspec.structs.replace(marks, sent=record.o, sent_part=record.n)
+        return marks if admitted.more else msgspec.structs.replace(marks, forwarded=watermark)
 
     async def _send_dead_letters(self, state: PartitionState, message: Any, letters: Sequence[DeadLetter]) -> None:
-        if self._gauge.record(refused=bool(letters)) is not DeadLetterVerdict.WITHIN_LIMITS:
-            fatal("too many dead letters", last=letters[-1:], **self._facts(message))
         topic = self._settings.dead_letter_topic
         for letter in letters:
             self._store.counters.dead_letters_total += 1
@@ -209,7 +233,10 @@ class StageLoop:
 
 
 def dead_letter_record(letter: DeadLetter, *, stage: str, message: Any) -> DeadLetterRecord:
-    """Return the wire form of a dead letter of `stage`, made while it processed `message`."""
+    """Return the wire form of a dead letter of `stage`, made while it processed `message`; a long value is cut."""
+    value, cut_from = letter.value, None
+    if value is not None and len(value) > MAXIMUM_LETTER_BYTES:
+        value, cut_from = value[:MAXIMUM_LETTER_BYTES], len(value)
     return DeadLetterRecord(
         reason=letter.reason,
         stage=stage,
@@ -217,7 +244,8 @@ def dead_letter_record(letter: DeadLetter, *, stage: str, message: Any) -> DeadL
         partition=message.partition,
         offset=message.offset,
         recorded_at=datetime.fromtimestamp(message.timestamp or 0.0, UTC),
-        value=letter.value,
+        value=value,
+        cut_from=cut_from,
         key=letter.key,
         headers=letter.headers,
         index=letter.index,

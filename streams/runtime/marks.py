@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from streams.contracts.records import Place
 from streams.runtime.watermark import InputClock
 
 
@@ -15,10 +16,10 @@ class Marks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The marks of one partition; replaced, never changed in place.
 
     `seen` is the origin of the last linked record taken (`None` before the first), `sent` the origin of the last
-    output written. `origins` holds the last offset admitted per origin topic and partition, `writers` the number of the
-    last record with segments by worker life, the latest heard of last. `clock`: what the intake workers stated of their
-    inputs, and the watermark that follows; of a linked source only the watermark. `forwarded`: the watermark sent on
-    last.
+    output written, `seen_part` and `sent_part` their numbers among the records of that origin. `origins` holds the last
+    offset admitted per origin topic and partition, `writers` the number of the last record with segments by worker
+    life, the latest heard of last. `clock`: what the intake workers stated of their inputs, and the watermark that
+    follows; of a linked source only the watermark. `forwarded`: the watermark sent on last.
     """
 
     seen: int | None = None
@@ -27,6 +28,13 @@ class Marks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     writers: Mapping[str, int] = {}
     clock: InputClock = InputClock()
     forwarded: int = 0
+    seen_part: int = 0
+    sent_part: int = 0
+
+    @property
+    def seen_place(self) -> Place | None:
+        """Return the place of the last linked record taken."""
+        return None if self.seen is None else (self.seen, self.seen_part)
 
 
 class Progress(msgspec.Struct, frozen=True, array_like=True):

@@ -38,7 +38,8 @@ class Admitted:
     (events in structured form) from the logs behind it. `recorded_at` is the broker's time stamp, for metrics only.
     `now` is the watermark after the record, `None` where none is known: then the events bring their instants, in order,
     and are the time. `item_counts`: how many of `items` each event or timer before gave, empty for one each. `stalled`:
-    the inputs that time goes on without.
+    the inputs that time goes on without. `more`: this is part number `part` of its position, and others may follow;
+    `now` bounds the time of what is in it and is reached with the last part.
     """
 
     position: int
@@ -49,6 +50,8 @@ class Admitted:
     now: datetime | None = None
     item_counts: Sequence[int] = ()
     stalled: Sequence[str] = ()
+    part: int = 0
+    more: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -34,6 +34,8 @@ class RuntimeSettings:
     on SIGTERM, so never with scaling. `stall_limit_seconds` is how long the event loop may stand still before the
     worker ends itself; `None` switches the watchdog off (tests of the fences behind it). `commit_seconds` is how often
     consumed offsets are committed, for others to see: nothing resumes from them, the position of the state counts.
+    `maximum_record_bytes` is the `max.message.bytes` of the changelogs; outputs of one record that take more than
+    `maximum_output_bytes` are split over several (below a broker's default limit of 1 MiB, the frame included).
     """
 
     app_id: str
@@ -48,6 +50,7 @@ class RuntimeSettings:
     stall_limit_seconds: float | None = 6.0
     stalled_progress_seconds: float = 30.0
     maximum_record_bytes: int = 4 * 1024 * 1024
+    maximum_output_bytes: int = 1_000_000
     request_timeout_seconds: float = 20.0
     commit_seconds: float = 10.0
     log_level: str = "info"

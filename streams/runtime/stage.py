@@ -69,7 +69,8 @@ class StageSpec:
     `encode_value` and `decode_value` turn state values into bytes and back, exactly; the default is MessagePack of
     plain values, a stage with typed state gives the pair of a tagged union. `output_topic` must have the partition
     count of the source: outputs keep the partition. `forwards_time`: the watermark of the source goes on with the
-    outputs, and alone once a second, for a next stage that has timers.
+    outputs, and alone once a second, for a next stage that has timers. `remedy` is what an operator can do when the
+    core refuses too much.
     """
 
     name: str
@@ -78,5 +79,6 @@ class StageSpec:
     make_core: Callable[[int, StateStore], PartitionCore]
     output_topic: str | None = None
     forwards_time: bool = False
+    remedy: str = "mend what sends them, or this program"
     encode_value: Callable[[Any], bytes] = field(default=msgspec.msgpack.Encoder().encode)
     decode_value: Callable[[bytes], Any] = field(default=msgspec.msgpack.Decoder().decode)

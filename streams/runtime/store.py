@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from aiokafka.errors import MessageSizeTooLargeError
 from faust.stores.base import Store
 from faust.tables.table import Table
 
@@ -25,6 +26,7 @@ from streams.runtime.stage import CheckpointObserver, StageSpec
 from streams.runtime.state import PartitionState
 
 _log = structlog.get_logger(__name__)
+_BATCH_BYTES = 128  # what Kafka puts around one record
 
 
 class PartitionStore(Store):
@@ -143,6 +145,7 @@ class PartitionStore(Store):
         state.suspect = True
         await self._outputs_delivered(state.partition)
         records = groups.encode_group(state, self.spec.encode_value)
+        self._refuse_too_large(state, records, limit=self.app.settings.maximum_record_bytes)
         first, last = await self._write_group(state, records)
         if self.states.get(state.partition) is not state or not state.ready:
             fatal("a partition was lost while its checkpoint was written", stage=self.spec.name, p=state.partition)
@@ -177,8 +180,26 @@ class PartitionStore(Store):
         sent: list[Awaitable[Any]] = [
             await send(topic, key, value, state.partition, None, None) for key, value in records
         ]
-        results = await asyncio.gather(*sent)
+        try:
+            results = await asyncio.gather(*sent)
+        except MessageSizeTooLargeError:
+            self._refuse_too_large(state, records, limit=0)
+            raise
         return results[0].offset, results[-1].offset
+
+    def _refuse_too_large(self, state: PartitionState, records: list[groups.Record], *, limit: int) -> None:
+        """End the worker, with what to do, where the largest value of a group exceeds what a record may hold."""
+        key, value = max(records, key=lambda record: len(record[0]) + len(record[1]))
+        size = len(key) + len(value) + _BATCH_BYTES
+        if size <= limit:
+            return
+        topic = self.table.changelog_topic_name
+        fatal(
+            "a value of the state is larger than a record of its changelog may be", stage=self.spec.name,
+            p=state.partition, key=key[:200], bytes=size, offset=state.position,
+            remedy=f"raise max.message.bytes of {topic} (and maximum_record_bytes of the worker, now "
+            f"{self.app.settings.maximum_record_bytes}) beyond it; nothing of this checkpoint was taken as durable",
+        )  # fmt: skip
 
     def _count(self, reason: CheckpointReason, record_count: int) -> None:
         counters = self.counters

@@ -63,7 +63,7 @@ def after_statement(clock: InputClock, said: Statement, *, said_at: int) -> Inpu
     least = _least(stated, silent)
     now = least if least is not None and least > clock.now else clock.now
     lead = tuple([None if at is None else at - now for at in stated])
-    return InputClock(now, clock.counts, lead, tuple(silent), said_at if said_at > clock.said_at else clock.said_at)
+    return InputClock(now, clock.counts, lead, tuple(silent), max(clock.said_at, said_at))
 
 
 def _least(stated: Sequence[int | None], silent: Sequence[int]) -> int | None:

@@ -56,7 +56,7 @@ class Follower(Subject):
 
     def take(self, place: Place, event: Event, now: datetime) -> Result:
         """Repeat the event as a finding."""
-        return (risk(event, provenance=BY_TEST, aspect="stock", labels={}, facts=({}, ())),)
+        return (risk(event, now, provenance=BY_TEST, aspect="stock", labels={}, facts=({}, ())),)
 
     def follow(self, place: Place, changed: Sequence[MeasureAssessed], now: datetime) -> Result:
         """Name the measures and their states."""

@@ -1,4 +1,4 @@
-"""The order of what happens within one instant changes nothing: not the log, not the state."""
+"""Cuts into records and kills anywhere, also within one instant, change nothing: not the log, not the state."""
 
 from datetime import datetime, timedelta
 from typing import TypeAlias
@@ -6,10 +6,8 @@ from typing import TypeAlias
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.adapters.announcing import encode_change
 from alerts.adapters.rules import encode_state
 from alerts.rules.ruleset import Rules
-from streams.contracts.alert import AlertChanged
 from streams.contracts.assessments import Fact, MeasureAssessed, RiskAssessed
 from tests.support.rule_road import T0, RuleRoad, measure, rules_with
 
@@ -75,46 +73,9 @@ def instants(draw: st.DrawFn) -> Log:
     return log
 
 
-def walked(log: Log, rules: Rules, *, in_one_record: bool) -> RuleRoad:
-    road = RuleRoad(rules)
-    items = [item for instant in log for item in instant]
-    for record in [items] if in_one_record else [[item] for item in items]:
-        road.take(*record)
-    road.take(T0 + timedelta(hours=6 * len(log), days=3))
-    return road
-
-
-def by_instant(road: RuleRoad) -> list[AlertChanged]:
-    """The log with the changes of one instant in order of rule and fingerprint, as a backtest gives it."""
-    return sorted(road.changes(), key=lambda c: (c.at, c.rule, c.fingerprint))
-
-
 def state_of(road: RuleRoad) -> dict[bytes, bytes]:
     """The whole state, in its bytes."""
     return {key: encode_state(value) for key, value in road.store.items()}
-
-
-def assert_no_order_matters(log: Log, rules: Rules, data: st.DataObject) -> None:
-    shuffled = [list(data.draw(st.permutations(instant))) for instant in log]
-    one, other = walked(log, rules, in_one_record=False), walked(shuffled, rules, in_one_record=True)
-    assert [encode_change(c) for c in by_instant(one)] == [encode_change(c) for c in by_instant(other)]
-    assert state_of(one) == state_of(other)
-
-
-@settings(max_examples=60, deadline=None)
-@given(instants(), st.data())
-def test_the_order_within_an_instant_changes_neither_the_log_nor_the_state(log: Log, data: st.DataObject) -> None:
-    """Events of one instant have no order in the world; what stands first in the log is chance."""
-    assert_no_order_matters(log, RULES, data)
-
-
-@settings(max_examples=60, deadline=None)
-@given(instants(), st.data())
-def test_over_a_limit_the_order_within_an_instant_changes_neither_the_log_nor_the_state(
-    log: Log, data: st.DataObject
-) -> None:
-    """Who is told of those that compete for a limit is decided once, when the instant is over."""
-    assert_no_order_matters(log, LIMITED, data)
 
 
 QUIET = {**WAITS, "id": "quiet", "kind": "absence", "on": "source", "severity": "warning", "after": "4h",
@@ -152,15 +113,6 @@ def spoken(draw: st.DrawFn) -> Log:
     return log
 
 
-@settings(max_examples=100, deadline=None)
-@given(spoken(), st.sampled_from([SOURCES, SOURCES_LIMITED]), st.data())
-def test_the_order_within_an_instant_changes_nothing_of_what_a_source_says(
-    log: Log, rules: Rules, data: st.DataObject
-) -> None:
-    """Several series share the alert of their source: which of them is named does not depend on the order."""
-    assert_no_order_matters(log, rules, data)
-
-
 TOGETHER = {**UNANSWERED, "id": "together", "resolve_after": "20h",
             "annotations": {"summary": "{material} {basis} {awaited_since}", "resolved": "{material}"}}  # fmt: skip
 OCCASIONS = {**TOGETHER, **WAITS, "id": "occasions", "occasion": ["observations_count"], "within": "7h"}
@@ -195,21 +147,17 @@ def grouped(draw: st.DrawFn) -> Log:
     return log
 
 
-@settings(max_examples=150, deadline=None)
-@given(grouped(), st.sampled_from([GROUPS, GROUPS_LIMITED]), st.data())
-def test_the_order_within_an_instant_changes_nothing_of_what_entities_share(
-    log: Log, rules: Rules, data: st.DataObject
-) -> None:
-    """A wait of several entities begins, goes on, begins anew and ends by all that is said in an instant."""
-    assert_no_order_matters(log, rules, data)
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    st.one_of(st.tuples(grouped(), st.just(GROUPS_LIMITED)), st.tuples(spoken(), st.just(SOURCES_LIMITED))), st.data()
+DRAWN = st.one_of(
+    st.tuples(grouped(), st.sampled_from([GROUPS, GROUPS_LIMITED])),
+    st.tuples(spoken(), st.sampled_from([SOURCES, SOURCES_LIMITED])),
+    st.tuples(instants(), st.sampled_from([RULES, LIMITED])),
 )
+
+
+@settings(max_examples=150, deadline=None)
+@given(DRAWN, st.data())
 def test_a_kill_anywhere_within_an_instant_says_the_same(drawn: tuple[Log, Rules], data: st.DataObject) -> None:
-    """What is to be decided when an instant is over is in the state."""
+    """What is not decided yet is in the state."""
     log, rules = drawn
     items = [item for instant in log for item in instant]
     killed_after = data.draw(st.sets(st.integers(0, len(items)), max_size=4))
@@ -221,3 +169,17 @@ def test_a_kill_anywhere_within_an_instant_says_the_same(drawn: tuple[Log, Rules
         killed.take(item)
     assert killed.outputs == whole.outputs
     assert state_of(killed) == state_of(whole)
+
+
+@settings(max_examples=150, deadline=None)
+@given(DRAWN)
+def test_one_record_says_what_many_say(drawn: tuple[Log, Rules]) -> None:
+    """How the log was cut into records leaves no trace; every event is decided on by itself."""
+    log, rules = drawn
+    items = [item for instant in log for item in instant]
+    one, many = RuleRoad(rules), RuleRoad(rules)
+    one.take(*items, T0 + timedelta(days=9))
+    for item in [*items, T0 + timedelta(days=9)]:
+        many.take(item)
+    assert one.outputs == many.outputs
+    assert state_of(one) == state_of(many)

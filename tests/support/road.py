@@ -19,7 +19,7 @@ from kafka import KafkaConsumer, TopicPartition
 from streams.contracts.alert import AlertChanged
 from streams.contracts.codec import decode_event
 from streams.contracts.events import Event, Tick
-from streams.contracts.records import decode_linked
+from streams.contracts.records import Place, decode_linked
 from streams.contracts.topics import ALERTS, topic_name
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
@@ -147,7 +147,7 @@ def read_alerts(
     consumer.assign(tps)
     consumer.seek_to_beginning(*tps)
     events: list[Event] = []
-    last: dict[int, int] = {}
+    last: dict[int, Place] = {}
     open_partitions = set(range(partitions))
     try:
 
@@ -168,13 +168,14 @@ def read_alerts(
     return events
 
 
-def _new_events(value: bytes, partition: int, last: dict[int, int]) -> Iterator[Event]:
+def _new_events(value: bytes, partition: int, last: dict[int, Place]) -> Iterator[Event]:
     record = decode_linked(value)
     seen = last.get(partition)
-    if seen is not None and record.o <= seen:
+    if seen is not None and record.place <= seen:
         return
-    assert record.prev == seen, f"hole in the alerts log of partition {partition}: {record.prev} after {seen}"
-    last[partition] = record.o
+    previous = None if record.prev is None else (record.prev, record.prev_n)
+    assert previous == seen, f"hole in the alerts log of partition {partition}: {previous} after {seen}"
+    last[partition] = record.place
     for item in record.x:
         yield decode_event(item)
 

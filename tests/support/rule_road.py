@@ -116,10 +116,18 @@ class RuleRoad:
         self.store = InMemoryStateStore()
         self.core = RulesCore(partition=0, rules=rules, store=self.store)
         self.outputs: list[bytes] = []
+        self.position = -1
 
-    def take(self, *items: Payload | datetime, at: datetime | None = None) -> list[AlertChanged]:
-        """Feed items as one record, each an event of its own; return the alert changes it made."""
-        outcome = self.core.process(Admitted(position=0, items=[as_item(item, at=at) for item in items]))
+    def take(
+        self, *items: Payload | datetime, at: datetime | None = None, watermark: datetime | None = None
+    ) -> list[AlertChanged]:
+        """Feed items as one record, each an event of its own; return the alert changes it made.
+
+        `watermark` is how far the inputs have come with the record; without one the items are the time, as in a replay.
+        """
+        self.position += 1
+        encoded = [as_item(item, at=at) for item in items]
+        outcome = self.core.process(Admitted(position=self.position, items=encoded, now=watermark))
         assert not outcome.dead_letters, outcome.dead_letters
         self.outputs += outcome.outputs
         return alerts_in(outcome.outputs)

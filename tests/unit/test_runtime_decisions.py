@@ -1,19 +1,8 @@
-"""When a group closes, when a tick is sent, when a worker is ready, when dead letters are too many."""
+"""When a group closes, when a worker is ready, when dead letters are too many."""
 
-from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from streams.runtime.ticks import (
-    ClockReading,
-    ClosingDecision,
-    ClosingReason,
-    TickDecision,
-    decide_closing,
-    decide_tick,
-)
 
 from streams.runtime.checkpoint import CheckpointPolicy, CheckpointReason, decide_checkpoint
 from streams.runtime.consumer import decide_resume_offset
@@ -43,55 +32,14 @@ def test_the_first_limit_reached_closes_the_group(
     assert decided is reason
 
 
-@pytest.mark.parametrize(
-    ("wall_seconds", "monotonic", "decision"),
-    [(1, 1.0, TickDecision.SEND), (4000, 1.0, TickDecision.CLOCK_JUMPED), (-4000, 1.0, TickDecision.SEND)],
-)
-def test_a_wall_clock_that_jumps_ahead_sends_no_tick(
-    wall_seconds: int, monotonic: float, decision: TickDecision
-) -> None:
-    """Time that was moved ahead stays ahead; a clock set back is harmless, the largest tick counts."""
-    now = ClockReading(T0 + timedelta(seconds=wall_seconds), monotonic)
-    assert decide_tick(ClockReading(T0, 0.0), now, maximum_jump_seconds=5.0) is decision
-
-
-@pytest.mark.parametrize(
-    ("taken", "ticked", "now", "reason", "again"),
-    [
-        (None, None, 100, ClosingReason.NOTHING_NEW, 50),
-        (10, None, 50, ClosingReason.EVENTS_FLOW, 10),
-        (10, None, 60, ClosingReason.QUIET, 50),
-        (10, 9, 60, ClosingReason.QUIET, 50),
-        (10, 10, 60, ClosingReason.NOTHING_NEW, 50),
-        (10, 12, 99, ClosingReason.NOTHING_NEW, 50),
-    ],
-)
-def test_a_partition_that_went_quiet_is_ticked_once(
-    taken: int | None, ticked: int | None, now: int, reason: ClosingReason, again: int
-) -> None:
-    """What fires last before a silence is told soon; while events flow, and while nothing comes, no tick is added."""
-    found = decide_closing(taken_at_seconds=taken, ticked_at_seconds=ticked, now_seconds=now, quiet_seconds=50)
-    assert found == ClosingDecision(reason, again)
-
-
-@given(st.lists(st.integers(0, 200), max_size=30))
-def test_every_silence_has_one_closing_tick_when_it_has_lasted_long_enough(gaps: list[int]) -> None:
-    """Asked when it says, it neither misses a silence nor ticks one twice, nor comes late."""
-    taken = [sum(gaps[:n]) for n in range(len(gaps) + 1)]
-    ticks: list[float] = []
-    now: float = 0
-    while now < taken[-1] + 200:
-        last = max(at for at in taken if at <= now)
-        decided = decide_closing(
-            taken_at_seconds=last, ticked_at_seconds=ticks[-1] if ticks else None, now_seconds=now, quiet_seconds=50
+def test_a_group_in_which_only_time_passed_is_closed_seldom() -> None:
+    """An idle stack states time all day; to read that again after a crash costs nothing."""
+    ages = {5.0: None, 29.0: None, 30.0: CheckpointReason.AGE}
+    for age, reason in ages.items():
+        decided = decide_checkpoint(
+            POLICY, record_count=50, change_count=1, age_seconds=age, ticked=False, time_only=True
         )  # fmt: skip
-        if decided.reason is ClosingReason.QUIET:
-            ticks.append(now)
-        now += decided.ask_again_seconds
-    silences = [at + 50 for at, after in pairwise([*taken, taken[-1] + 999]) if after - at > 50]
-    assert [at for at in ticks if at - 50 not in taken] == []
-    assert set(silences) <= set(ticks)
-    assert len(ticks) == len(set(ticks)) <= len(silences) + sum(gap == 50 for gap in gaps)
+        assert decided is reason
 
 
 def test_reading_resumes_where_the_state_stands() -> None:

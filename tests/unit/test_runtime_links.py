@@ -2,28 +2,32 @@
 
 import pytest
 
-from streams.contracts.records import Segment
+from streams.contracts.records import Place, Segment
 from streams.runtime.links import LinkDecision, decide_admission
 from streams.runtime.origins import admit_segments
 
 
 @pytest.mark.parametrize(
-    ("last_seen", "origin", "previous", "decision"),
+    ("last_seen", "place", "previous", "decision"),
     [
-        (None, 5, None, LinkDecision.NEXT),
-        (5, 9, 5, LinkDecision.NEXT),
-        (5, 5, None, LinkDecision.REPEAT),
-        (5, 3, None, LinkDecision.REPEAT),
-        (5, 9, 7, LinkDecision.HOLE),
-        (5, 9, None, LinkDecision.HOLE),
-        (None, 9, 5, LinkDecision.HOLE),
+        (None, (5, 0), None, LinkDecision.NEXT),
+        ((5, 0), (9, 0), (5, 0), LinkDecision.NEXT),
+        ((5, 0), (5, 0), None, LinkDecision.REPEAT),
+        ((5, 0), (3, 0), None, LinkDecision.REPEAT),
+        ((5, 0), (9, 0), (7, 0), LinkDecision.HOLE),
+        ((5, 0), (9, 0), None, LinkDecision.HOLE),
+        (None, (9, 0), (5, 0), LinkDecision.HOLE),
+        ((5, 0), (5, 1), (5, 0), LinkDecision.NEXT),
+        ((5, 1), (5, 0), None, LinkDecision.REPEAT),
+        ((5, 0), (5, 2), (5, 1), LinkDecision.HOLE),
+        ((5, 0), (9, 0), (5, 1), LinkDecision.HOLE),
     ],
 )
 def test_a_record_is_next_a_repeat_or_behind_a_hole(
-    last_seen: int | None, origin: int, previous: int | None, decision: LinkDecision
+    last_seen: Place | None, place: Place, previous: Place | None, decision: LinkDecision
 ) -> None:
-    """Two numbers decide; a missing output must never pass as the next one."""
-    assert decide_admission(last_seen, origin=origin, previous=previous) is decision
+    """Two places decide; a missing output, or a missing part of one, must never pass as the next one."""
+    assert decide_admission(last_seen, place=place, previous=previous) is decision
 
 
 def segment(offset: int, partition: int = 0) -> Segment:

@@ -152,6 +152,8 @@ RULE_ERRORS = _counter("rule_errors_total", ("rule",), "Evaluations of a rule th
 RULE_EVALUATIONS = _counter("rule_evaluations_total", (), "Evaluations of a rule for an entity.")
 RULE_EVALUATION_SECONDS = _counter("rule_evaluation_seconds_total", (),
     "Time that the evaluations of rules took together, in seconds.", unit="seconds")  # fmt: skip
+RULE_SET_REFUSED = _gauge("rule_set_refused", "0/1", ("partition",),
+    "1 where the rule set applied last is refused and the one before it, or the shipped one, is in force.")  # fmt: skip
 RULES_LOADED = _gauge("rules_loaded", "count", (), "Rules in force.")
 EVENTS = _counter("events_total", ("topic", "outcome"), "Events read from a topic, by what became of them.",
     _sets(outcome=tuple(o.value for o in EventOutcome)))  # fmt: skip
@@ -189,7 +191,7 @@ PLANNED: tuple[Metric, ...] = ()
 LIVE = (
     MEASURE_STATE, MEASURE_STATE_RANK, MEASURE_END, MEASURE_CLAIMED_END, OPEN_ALERTS, OPEN_MATERIAL_ALERTS, LAST_EVENT,
     CONSUMER_LAG, CONSUMER_PROGRESS, PARTITION_CLOCK, PARTITION_ASSIGNED, ALERT_TRANSITIONS, RULE_ERRORS,
-    RULE_EVALUATIONS, RULE_EVALUATION_SECONDS, RULES_LOADED, EVENTS, DEAD_LETTERS,
+    RULE_EVALUATIONS, RULE_EVALUATION_SECONDS, RULES_LOADED, RULE_SET_REFUSED, EVENTS, DEAD_LETTERS,
     NOTIFICATIONS, REBALANCES, VIEW_WRITES, EVENT_AGE, EVENT_TO_ALERT, PROCESSING, NOTIFICATION_DELAY, RISK_SCORE,
     RISK_CONTRIBUTION, SUPPLY_TOP_SHARE, CONCENTRATION, IMPORT_RELIANCE, BUILD,
 )  # fmt: skip

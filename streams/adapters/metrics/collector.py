@@ -23,7 +23,7 @@ _GAUGES = (
     catalogue.RISK_SCORE, catalogue.RISK_CONTRIBUTION, catalogue.SUPPLY_TOP_SHARE, catalogue.CONCENTRATION,
     catalogue.IMPORT_RELIANCE, catalogue.OPEN_ALERTS, catalogue.OPEN_MATERIAL_ALERTS, catalogue.LAST_EVENT,
     catalogue.CONSUMER_LAG,
-    catalogue.CONSUMER_PROGRESS, catalogue.PARTITION_CLOCK, catalogue.PARTITION_ASSIGNED,
+    catalogue.CONSUMER_PROGRESS, catalogue.PARTITION_CLOCK, catalogue.PARTITION_ASSIGNED, catalogue.RULE_SET_REFUSED,
 )  # fmt: skip
 
 
@@ -57,6 +57,10 @@ class WorkerCollector(Collector):
         yield from _of_supply(snapshot.supply)
         if snapshot.rules is not None:
             yield from _of_alerts(snapshot.rules, snapshot.open_alerts)
+            refused = _empty(catalogue.RULE_SET_REFUSED)
+            for partition, is_refused in sorted(snapshot.refused_rule_sets.items()):
+                refused.add_metric([str(partition)], float(is_refused))
+            yield refused
         yield from _of_partitions(snapshot)
         sources = _empty(catalogue.LAST_EVENT)
         for source, at in sorted(snapshot.last_event_at.items()):

@@ -43,7 +43,8 @@ class WorkerSnapshot:
     `measures`: of home partitions that are ready. `open_alerts`: the last change of each alert that is open, in ready
     partitions. `rules`: ids of the loaded rules, `None` in a worker that runs none. `last_event_at`: source to the
     instant (of the worker's clock) at which it last admitted an event of it. `scores`: the last score of each material
-    and home, `supply`: shares, concentration and reliance, both of ready partitions.
+    and home, `supply`: shares, concentration and reliance, both of ready partitions. `refused_rule_sets`: by partition,
+    whether the set applied last is refused there.
     """
 
     measures: Sequence[MeasureAssessed] = ()
@@ -53,6 +54,7 @@ class WorkerSnapshot:
     rules: Sequence[str] | None = None
     partitions: Sequence[PartitionSnapshot] = ()
     last_event_at: Mapping[str, datetime] = field(default_factory=dict)
+    refused_rule_sets: Mapping[int, bool] = field(default_factory=dict)
 
 
 SnapshotSource = Callable[[], WorkerSnapshot]

@@ -20,7 +20,7 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
     bootstrap: str
     prefix: str
     data_directory: str | None = None
-    tick_seconds: float | None = None
+    maximum_output_bytes: int = 1_000_000
     stall_limit_seconds: float | None = None
     checkpoint_records: int = 200
     checkpoint_age_seconds: float = 1.0
@@ -56,7 +56,7 @@ def build_oracle_worker(options: WorkerOptions) -> SafeApp:
             idle_seconds=0.5,
         ),
         data_directory=Path(options.data_directory) if options.data_directory else None,
-        tick_seconds=options.tick_seconds,
+        maximum_output_bytes=options.maximum_output_bytes,
         stall_limit_seconds=options.stall_limit_seconds,
     )
     return build_worker(settings, [specs[name] for name in options.stages])
