@@ -67,23 +67,32 @@ class FindingKind(StrEnum):
     COUNTS_UNEQUAL = "counts_unequal"
     REPLICATION_TOO_LOW = "replication_too_low"
     CONFIG_DIFFERS = "config_differs"
+    KEYS_MISSING = "keys_missing"
     CONFIGS_UNKNOWN = "configs_unknown"
+
+
+_NOTES = frozenset({FindingKind.CONFIGS_UNKNOWN, FindingKind.KEYS_MISSING})
+"""Findings with which processes may start."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TopicFinding:
-    """One finding: the topic, what was found, what is wanted, and what to do about it."""
+    """One finding: the topic, what was found, what is wanted, and what to do about it.
+
+    `setting`: name and declared value of a setting that `topics alter` can bring about, `None` where it cannot.
+    """
 
     kind: FindingKind
     topic: str
     found: str
     wanted: str
     advice: str
+    setting: tuple[str, str] | None = None
 
     @property
     def refuses(self) -> bool:
         """Say whether processes must not start with this."""
-        return self.kind is not FindingKind.CONFIGS_UNKNOWN
+        return self.kind not in _NOTES
 
     def __str__(self) -> str:
         return f"{self.topic}: {self.kind}: found {self.found}, wanted {self.wanted}; {self.advice}"
@@ -145,8 +154,12 @@ def decide_topic_changes(declared: Sequence[DeclaredTopic], found: Mapping[str, 
 def _differences(topic: DeclaredTopic, seen: FoundTopic) -> list[TopicFinding]:
     findings: list[TopicFinding] = []
 
-    def add(kind: FindingKind, found: str, wanted: str, advice: str) -> None:
-        findings.append(TopicFinding(kind=kind, topic=topic.name, found=found, wanted=wanted, advice=advice))
+    def add(
+        kind: FindingKind, found: str, wanted: str, advice: str, setting: tuple[str, str] | None = None
+    ) -> None:  # fmt: skip
+        findings.append(
+            TopicFinding(kind=kind, topic=topic.name, found=found, wanted=wanted, advice=advice, setting=setting)
+        )
 
     if seen.partitions != topic.partitions:
         add(
@@ -173,13 +186,21 @@ def _differences(topic: DeclaredTopic, seen: FoundTopic) -> list[TopicFinding]:
         return findings
     for name, wanted in topic.configs.items():
         value = seen.configs.get(name)
-        if value != wanted:
+        if value == wanted:
+            continue
+        found = f"{name}={value if value is not None else '(not set)'}"
+        if name == "cleanup.policy" and value == "delete" and not topic.name.endswith("-changelog"):
             add(
-                FindingKind.CONFIG_DIFFERS,
-                f"{name}={value if value is not None else '(not set)'}",
-                f"{name}={wanted}",
-                f"run kafka-configs --alter --topic {topic.name} --add-config {name}={wanted}",
-            )
+                FindingKind.KEYS_MISSING, found, f"{name}={wanted}",
+                "it was made by version 0.1, whose records have no keys: compaction would delete them, so it stays as "
+                "it is and only grows faster; with a new prefix (--prefix) it is made as declared",
+            )  # fmt: skip
+            continue
+        add(
+            FindingKind.CONFIG_DIFFERS, found, f"{name}={wanted}",
+            f"run `monazite topics alter`, or kafka-configs --alter --topic {topic.name} --add-config {name}={wanted}",
+            (name, wanted),
+        )  # fmt: skip
     return findings
 
 

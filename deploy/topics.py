@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from deploy.stack.waiting import DeadlineExceededError, wait_until
 from deploy.topic_declaration import (
     DEFAULT_PREFIX,
     DeclaredTopic,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 EMBEDDED_CLUSTER_ID = "tansu_cluster"
 REQUEST_TIMEOUT_MS = 20_000
+SETTINGS_WITHIN_SECONDS = 20.0
 TOPIC_EXISTS = 36  # error code TOPIC_ALREADY_EXISTS of the Kafka protocol
 
 Assignments = Mapping[str, Mapping[int, Sequence[int]]]
@@ -85,6 +87,52 @@ def check_topics(
     with closing(_admin(bootstrap)) as admin:
         found = find_topics(admin, [topic.name for topic in declared])
     return TopicsReport(bootstrap=bootstrap, declared=declared, findings=decide_topic_changes(declared, found))
+
+
+def alter_topics(
+    bootstrap: str,
+    *,
+    prefix: str = DEFAULT_PREFIX,
+    partitions: int | None = None,
+    replication: int | None = None,
+    dry_run: bool = False,
+) -> list[TopicFinding]:
+    """Bring the settings of existing topics to what is declared; return the findings that this ended, or would end.
+
+    Partitions, replicas and what would delete records are never changed. Raises `TopicsRefusedError` where the broker
+    refuses a setting.
+    """
+    from kafka.admin import ConfigResource, ConfigResourceType
+
+    declared = declared_topics(prefix=prefix, partitions=partitions, replication=replication)
+    with closing(_admin(bootstrap)) as admin:
+        found = find_topics(admin, [topic.name for topic in declared])
+        alterable = [f for f in decide_topic_changes(declared, found) if f.setting is not None]
+        wanted: dict[str, dict[str, str]] = {}
+        for finding in alterable:
+            assert finding.setting is not None
+            wanted.setdefault(finding.topic, {})[finding.setting[0]] = finding.setting[1]
+        if wanted and not dry_run:
+            admin.alter_configs([
+                ConfigResource(ConfigResourceType.TOPIC, name, configs=settings) for name, settings in wanted.items()
+            ])  # fmt: skip
+            _wait_for_settings(admin, declared)
+    return alterable
+
+
+def _wait_for_settings(admin: "KafkaAdminClient", declared: Sequence[DeclaredTopic]) -> None:
+    """Wait until the node asked shows new settings, which reach the nodes of a cluster one after the other."""
+    differ: list[TopicFinding] = []
+
+    def settled() -> bool:
+        now = decide_topic_changes(declared, find_topics(admin, [topic.name for topic in declared]))
+        differ[:] = [finding for finding in now if finding.setting is not None]
+        return not differ
+
+    try:
+        wait_until(settled, timeout_seconds=SETTINGS_WITHIN_SECONDS, what="the settings of topics")
+    except DeadlineExceededError:
+        refuse(differ)
 
 
 def refuse(

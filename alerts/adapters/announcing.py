@@ -46,7 +46,7 @@ def describe(
     occasion = now.occasion or prior.occasion
     if now.repeat:
         occasion = f"{occasion}, repeat {now.repeat}"
-    identity = "\0".join([occasion, alert.state.value, level.step if level else "", at.isoformat(), *causes])
+    identity = "\0".join([occasion, alert.state.value, level.step if level else "", at.isoformat(), *sorted(causes)])
     if reason in (Reason.RULE_REMOVED, Reason.RULE_CHANGED, Reason.OVER_LIMIT, Reason.WITHIN_LIMIT):
         identity = f"{reason.value}\0{identity}"
     return AlertChanged(

@@ -11,12 +11,13 @@ import msgspec
 
 from alerts.adapters.limits import OVER_LIMIT_RULE, as_told, over_limit_alert
 from alerts.adapters.rules_state import alert_key, memory_key
+from alerts.adapters.stalled_inputs import INPUT_STALLED_RULE
 from alerts.lifecycle.evaluation import Alert, Evaluation, Verdict
 from alerts.lifecycle.life import retimed
 from alerts.lifecycle.transitions import Reason
 from alerts.rules.edits import RuleEdit
 from alerts.rules.loader import RuleFileError, load_rule_set
-from alerts.rules.ruleset import OVER_LIMIT, Rule, Rules
+from alerts.rules.ruleset import INPUT_STALLED, OVER_LIMIT, Rule, Rules
 from alerts.rules.wording import labels_in_words
 from streams.contracts.alert import AlertState
 from streams.contracts.directive import DirectiveGiven
@@ -24,12 +25,13 @@ from streams.contracts.reasons import DecodeError, RejectReason
 from streams.runtime.ports import StateStore
 
 _CLOSED = Evaluation(verdict=Verdict.HOLD)
+_BUILT_IN: dict[str, Rule] = {OVER_LIMIT: OVER_LIMIT_RULE, INPUT_STALLED: INPUT_STALLED_RULE}
 _TEXT_FIELD = "/data/rule_set/text"
 
 
 def find_rule(rules: Rules, name: str) -> Rule | None:
-    """Return a rule of the set, or the one that alerts about limits belong to."""
-    return OVER_LIMIT_RULE if name == OVER_LIMIT else rules.by_id.get(name)
+    """Return a rule of the set, or one that alerts about limits or inputs belong to."""
+    return _BUILT_IN.get(name) or rules.by_id.get(name)
 
 
 def read_rule_set(directive: DirectiveGiven) -> Rules:

@@ -5,7 +5,7 @@ timers due by then: the watermark may lag behind. A judge belongs to one set of 
 rebuilt from the state when it is made.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -17,6 +17,7 @@ from alerts.adapters.due import DueInstants
 from alerts.adapters.limits import OVER_LIMIT_RULE, Limits, as_told, judge_limit, over_limit_alert, worst_first
 from alerts.adapters.rules_state import alert_key, memory_key
 from alerts.adapters.seats import Seat, SeatBook, Seats
+from alerts.adapters.stalled_inputs import INPUT_STALLED_RULE, StalledInputs
 from alerts.lifecycle.evaluation import Alert, Evaluation, Verdict
 from alerts.lifecycle.life import FIRING_STATES, next_alert
 from alerts.lifecycle.transitions import Reason
@@ -51,7 +52,9 @@ class Judge:
         self._known = known
         self._say = say
         self._partition = partition
-        alerts = [v for _, v in store.items() if isinstance(v, Alert) and v.rule in rules.by_id]
+        found = [value for _, value in store.items() if isinstance(value, Alert)]
+        self._stalled_inputs = StalledInputs(found)
+        alerts = [alert for alert in found if alert.rule in rules.by_id]
         for alert in alerts:
             if alert.due_at is not None:
                 self.due.schedule(alert.fingerprint, alert.due_at)
@@ -263,12 +266,20 @@ class Judge:
         self.send(rule, told, alert, now, reason=advance.reason, at=at, assessed=assessed)
         return False
 
+    def judge_inputs(self, stalled: Sequence[str], *, at: datetime) -> None:
+        """Tell of inputs that time goes on without, and of their return."""
+        for blank, now in self._stalled_inputs.changes(stalled):
+            prior: Alert = self._store.get(alert_key(blank.fingerprint)) or blank
+            self._apply(INPUT_STALLED_RULE, prior, now, at=_not_before(prior, at), step=BY_TIME, assessed=None)
+
     def decide_limits(self, at: datetime) -> None:
         """Tell held alerts for which there is room now, and say how many are held, of rules where that changed."""
         while self.limits.changed:
             name = min(self.limits.changed)
             self.limits.changed.discard(name)
-            self._decide_limit(self.rules.by_id[name], at=at)
+            rule = self.rules.by_id.get(name)
+            if rule is not None:  # what is told of limits and inputs has none
+                self._decide_limit(rule, at=at)
 
     def _decide_limit(self, rule: Rule, *, at: datetime) -> None:
         waiting = (self._store.get(alert_key(fingerprint)) for fingerprint in self.limits.held(rule.id))

@@ -35,6 +35,7 @@ from alerts.adapters.rules_state import (
     known_key,
 )
 from alerts.adapters.seats import Seats
+from alerts.adapters.stalled_inputs import HOME_PARTITION
 from alerts.adapters.standing import keep_refusal, rule_set_in_force, store_rule_set
 from alerts.lifecycle.evaluation import Alert
 from alerts.lifecycle.life import acknowledge
@@ -104,6 +105,8 @@ class RulesCore:
         if admitted.now is not None and not admitted.more:
             self._pass_time(admitted.now)
             self._judge.run_until(admitted.now)
+            if self.partition == HOME_PARTITION:
+                self._judge.judge_inputs(admitted.stalled, at=admitted.now)
         self._judge.composites.keep()
         self._keep_seen()
         if self._now is not None and self._now != before:

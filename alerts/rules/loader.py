@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from alerts.rules.documents import MAX_CHARACTERS, DocumentPath, DocumentRefused, compose_document, read_document
 from alerts.rules.kinds import BUILDERS, Rule, build_rule
-from alerts.rules.ruleset import OVER_LIMIT, Rules, rules_of
+from alerts.rules.ruleset import BUILT_IN, Rules, rules_of
 from alerts.rules.specification import RuleFileSpec
 from alerts.rules.wording import RuleError
 
@@ -97,8 +97,8 @@ def load_texts(texts: Iterable[tuple[str, str]]) -> Rules:
         rules, found = _load(text, file)
         faults += found
         for rule, line in rules:
-            if rule.id == OVER_LIMIT:
-                detail = "is the name of the alert about limits: give the rule another id"
+            if rule.id in BUILT_IN:
+                detail = "is the name of an alert that Monazite tells itself: give the rule another id"
                 faults.append(RuleFault(file=file, line=line, rule=rule.id, field="id", detail=detail))
             elif rule.id in loaded:
                 detail = (

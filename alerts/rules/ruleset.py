@@ -13,10 +13,14 @@ from alerts.rules.composite import CompositeRule, composite_depths
 from alerts.rules.index import LabelIndex
 from alerts.rules.kinds import Rule
 
-__all__ = ["OVER_LIMIT", "Rule", "Rules", "rules_of"]
+__all__ = ["BUILT_IN", "INPUT_STALLED", "OVER_LIMIT", "Rule", "Rules", "rules_of"]
 
 OVER_LIMIT = "alerts-over-limit"
 """Rule id of the one alert about a rule whose alerts are more than its limit."""
+INPUT_STALLED = "input-stalled"
+"""Rule id of the alert about an input that time goes on without."""
+BUILT_IN = frozenset({OVER_LIMIT, INPUT_STALLED})
+"""Rule ids of alerts that need no rule set."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,6 @@
-"""`monazite topics`: make the declared topics, or compare them with the declaration."""
+"""`monazite topics`: make the declared topics, compare them with the declaration, or bring them to it."""
+
+from typing import Annotated
 
 import typer
 
@@ -25,6 +27,32 @@ def ensure(bootstrap: Bootstrap = DEFAULT_BOOTSTRAP, prefix: Prefix = DEFAULT_PR
     print_table("Topics", ["topic", "partitions", "made now"], rows)
     for finding in report.findings:
         typer.echo(f"note: {finding}")
+
+
+@app.command()
+def alter(
+    bootstrap: Bootstrap = DEFAULT_BOOTSTRAP,
+    prefix: Prefix = DEFAULT_PREFIX,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be changed and change nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring the settings of existing topics to the declaration; partitions and records are never touched.
+
+    Topics of version 0.1 take the time stamps of producers; with this they take the broker's.
+    """
+    from deploy.topics import TopicsRefusedError, alter_topics
+
+    try:
+        changed = alter_topics(bootstrap, prefix=prefix, dry_run=dry_run)
+    except TopicsRefusedError as error:
+        fail(str(error))
+    if as_json:
+        print_json([{"topic": f.topic, "found": f.found, "wanted": f.wanted} for f in changed])
+        return
+    for finding in changed:
+        typer.echo(f"{'would change' if dry_run else 'changed'}: {finding.topic}: {finding.found} -> {finding.wanted}")
+    if not changed:
+        typer.echo("all settings are as declared, or cannot be changed here: see `monazite topics check`")
 
 
 @app.command()

@@ -9,7 +9,7 @@ name, then the subjects that follow them, then wake-ups in order of the registry
 statement a day and one a second give the same assessments. A replay has no watermark: there its events are the time.
 
 The same event (source, id) again changes nothing and sends nothing, however it arrives, as far as the identity window
-reaches back (`streams.domain.identity_window`); the same identity with another body is refused. Beyond the window the
+reaches back (`streams.adapters.identity_window`); the same identity with another body is refused. Beyond the window the
 measure book still keeps every identity for ever, and series, plants and stocks the newest of each figure.
 """
 
@@ -29,6 +29,7 @@ from streams.adapters.assess_state import (
     decode_state,
     encode_state,
 )
+from streams.adapters.identity_window import Identity, IdentityWindow
 from streams.adapters.subjects.registry import SUBJECTS
 from streams.adapters.subjects.subject import Finding, Place, Result, Subject
 from streams.contracts.assessments import MeasureAssessed, RiskAssessed
@@ -40,7 +41,6 @@ from streams.contracts.instants import as_recorded, instant_of
 from streams.contracts.policy import ClaimMade, MeasureChanged, StandardPublished
 from streams.contracts.price import PriceQuoted
 from streams.contracts.reasons import DecodeError, RejectReason
-from streams.domain.identity_window import Identity, IdentityWindow
 from streams.domain.indicators import indicators_of
 from streams.domain.measures import MEASURE_PREFIX, MeasureBook
 from streams.runtime.ports import Admitted, DeadLetter, Outcome, StateStore

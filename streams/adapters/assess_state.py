@@ -5,10 +5,10 @@ from typing import Any, Union
 
 import msgspec
 
+from streams.adapters.identity_window import IdentityPage
 from streams.adapters.subjects.material_page import MaterialPage
 from streams.adapters.subjects.registry import SUBJECTS
 from streams.contracts.assessments import MeasureAssessed
-from streams.domain.identity_window import IdentityPage
 from streams.domain.measures import ClaimPage, MeasurePage
 
 

@@ -13,7 +13,8 @@ import msgspec
 from streams.contracts.records import Statement
 from streams.contracts.topics import INPUTS
 
-MAXIMUM_STALL_MS = 60_000
+MAXIMUM_STALL_MS = 50_000
+"""With the 5 s after which a worker stops to speak of a silent input, and the cadence of statements: a minute."""
 _LONGEST_STEP_MS = 6_000
 """The most that one record adds to the time in which somebody spoke: a little over the idle cadence of statements."""
 

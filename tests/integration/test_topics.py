@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from kafka.admin import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from deploy.topic_declaration import FindingKind
-from deploy.topics import TopicsRefusedError, check_topics, ensure_topics
+from deploy.topics import TopicsRefusedError, alter_topics, check_topics, ensure_topics
 from tests.support.brokers import EmbeddedBroker, KafkaCluster, on_node, wait_known_to_all
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -58,6 +59,23 @@ def test_another_configuration_refuses_the_start(pair: KafkaCluster) -> None:
     asyncio.run(wait_known_to_all(pair.bootstrap, "week.signals.v1"))
     with pytest.raises(TopicsRefusedError, match=r"found retention\.ms=604800000, wanted retention\.ms=-1"):
         ensure_topics(pair.bootstrap, prefix="week")
+
+
+def test_settings_are_brought_to_what_is_declared_and_records_are_not_touched(pair: KafkaCluster) -> None:
+    """Topics of version 0.1 keep the time stamps of producers; one of them is brought over with what it holds."""
+    ensure_topics(pair.bootstrap, prefix="older")
+    with closing(KafkaAdminClient(bootstrap_servers=pair.bootstrap)) as admin:
+        old = {"message.timestamp.type": "CreateTime", "retention.ms": "604800000"}
+        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, "older.price.v1", configs=old)])
+
+    def would_change() -> set[str]:
+        return {f"{f.topic} {f.wanted}" for f in alter_topics(pair.bootstrap, prefix="older", dry_run=True)}
+
+    wanted = {"older.price.v1 message.timestamp.type=LogAppendTime", "older.price.v1 retention.ms=-1"}
+    wait_until(lambda: would_change() == wanted, timeout_seconds=20, what="the old settings on the node asked")
+    assert len(check_topics(pair.bootstrap, prefix="older").refusals) == 2
+    assert len(alter_topics(pair.bootstrap, prefix="older")) == 2
+    assert check_topics(pair.bootstrap, prefix="older").findings == []
 
 
 def test_leaders_stand_where_they_were_assigned(pair: KafkaCluster) -> None:

@@ -98,8 +98,20 @@ def test_a_configuration_that_differs_or_is_not_set_is_found() -> None:
     found["monazite.policy.v1"] = replace(found["monazite.policy.v1"], configs={})
     findings = decide_topic_changes(declared, found)
     assert {finding.kind for finding in findings} == {FindingKind.CONFIG_DIFFERS}
-    assert len([finding for finding in findings if finding.topic == "monazite.policy.v1"]) == 4
+    assert len([finding for finding in findings if finding.topic == "monazite.policy.v1"]) == 5
     assert any(finding.found == "retention.ms=604800000" for finding in findings)
+
+
+def test_a_log_of_version_one_keeps_its_policy_since_its_records_have_no_keys() -> None:
+    """Compaction deletes records without a key: the whole log would be gone."""
+    declared = declared_topics()
+    found = {topic.name: as_declared(topic) for topic in declared}
+    signals = found["monazite.signals.v1"]
+    found["monazite.signals.v1"] = replace(signals, configs={**(signals.configs or {}), "cleanup.policy": "delete"})
+    findings = decide_topic_changes(declared, found)
+    assert kinds(findings) == [(FindingKind.KEYS_MISSING, "monazite.signals.v1")]
+    assert findings[0].setting is None
+    refuse(findings)
 
 
 def test_more_replicas_than_asked_for_are_fine_and_fewer_are_not() -> None:
