@@ -226,6 +226,7 @@ class StageLoop:
             stage=self._spec.name, topic=message.topic, partition=message.partition, seconds=seconds,
             event_count=count, repeated=result.decision is Admission.REPEAT,
             refused=tuple(letter.reason for letter in outcome.dead_letters), outputs=outcome.outputs,
+            duplicate_count=outcome.duplicate_count, conflict_count=outcome.conflict_count,
         )  # fmt: skip
 
     def _facts(self, message: Any) -> dict[str, object]:

@@ -21,6 +21,7 @@ from streams.contracts.assessments import LegalState, RiskAssessed
 from tests.support.measures import T0, alert_changed, claimed_end, measure_assessed
 
 FULL = WorkerSnapshot(
+    inputs={("monazite.price.v1", 0): False},
     measures=[measure_assessed(claimed_ends=(claimed_end(), claimed_end(date(2026, 12, 1))))],
     scores=[
         RiskAssessed(material="gallium", aspect="score", at=T0, home="US", facts={
