@@ -43,7 +43,7 @@ from streams.contracts.price import PriceQuoted
 from streams.contracts.reasons import DecodeError, RejectReason
 from streams.domain.indicators import indicators_of
 from streams.domain.measures import MEASURE_PREFIX, MeasureBook
-from streams.runtime.ports import Admitted, DeadLetter, Outcome, StateStore
+from streams.runtime.ports import Admitted, DeadLetter, Outcome, StateStore, Steps, outcome_of
 
 __all__ = ["STATE_TYPES", "AssessCore", "decode_state", "encode_state"]
 
@@ -123,6 +123,10 @@ class AssessCore:
 
     def process(self, admitted: Admitted) -> Outcome:
         """Take one record of `signals`; deterministic in the state and the record."""
+        return outcome_of(self.steps(admitted))
+
+    def steps(self, admitted: Admitted) -> Steps:
+        """Take one record event by event: a material with over a thousand series makes a full record last seconds."""
         self._outputs, self._output_counts, self._counted = [], [], 0
         dead: list[DeadLetter] = []
         before = (self._now, self._last_tick)
@@ -146,8 +150,10 @@ class AssessCore:
                         )
                     )  # fmt: skip
                 self._end_step()
+                yield
         for at in admitted.ticks:
             self._tick(at)
+            yield
         if admitted.now is not None and (self._now is None or admitted.now > self._now):
             self._advance(admitted.now)
         self._end_step()
