@@ -37,7 +37,7 @@ FULL = WorkerSnapshot(
         SupplyFigures(material="tungsten", stage="refining", home="US"),
     ],
     open_alerts=[alert_changed(), alert_changed("f2", rule="price", labels={"material": "gallium"}, severity=None)],
-    rules=("deferral-end", "price", "quiet"),
+    refused_rule_sets={0: False}, rules=("deferral-end", "price", "quiet"),
     partitions=(PartitionSnapshot(topic="monazite.signals.v1", partition=2, lag_messages=3, progress_offset=40,
                                   clock_at=T0),),
     last_event_at={"desk": T0},
