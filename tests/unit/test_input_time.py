@@ -40,7 +40,7 @@ class Inputs:
         self.positions: dict[TopicPartition, int] = {PRICE: 0, TRADE: 0}
 
     def read(self, place: TopicPartition, *records: Record, now: float) -> None:
-        self.held.add(place, records, now=now, broker_ms=broker_at(now))  # type: ignore[arg-type]
+        self.held.add(place, records, now=now, broker_ms=broker_at(now))
         if records:
             self.positions[place] = records[-1].offset + 1
 

@@ -55,7 +55,7 @@ def test_an_input_of_which_nobody_speaks_holds_it_for_a_minute_and_its_return_en
 
 
 def test_an_outage_of_everybody_is_no_stall() -> None:
-    """For eight hours nobody spoke: then the input that is behind is waited for, so that its events meet their timers."""
+    """For eight hours nobody spoke: the input that is behind is waited for, so that its events meet their timers."""
     clock = run((T0, said(T0)))
     after = T0 + 8 * 3_600_000
     clock = after_statement(clock, said(after, ("3", "1", "1", "1")), said_at=after)

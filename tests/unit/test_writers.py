@@ -1,5 +1,7 @@
 """Numbers of the writers of `signals`: a record that is missing is seen, what compaction took is not missed."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from streams.contracts.records import Segment, SignalRecord, Statement
@@ -35,7 +37,7 @@ def test_a_life_that_is_not_known_is_taken_as_it_comes() -> None:
 
 def test_only_the_latest_lives_are_remembered() -> None:
     """Every restart of an intake worker is one."""
-    writers = {}
+    writers: Mapping[str, int] = {}
     for n in range(WRITERS_KEPT + 5):
         writers = writers_after(writers, record(1, life=f"life-{n}"))
         writers = writers_after(writers, record(2, life="steady"))
