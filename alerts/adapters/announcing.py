@@ -1,7 +1,7 @@
 """What is said of a change: texts, values and causes of the evaluation, or of the last one that had them.
 
-Ids are made of the alert, its occasion, step, repeat, event time and causes: never of offsets or the wall clock, so any
-partitioning gives the same ids.
+Ids are made of the alert, its occasion, step, repeat, event time and causes, and of how many changes of that instant
+came before: never of offsets or the wall clock, so any partitioning gives the same ids.
 """
 
 import hashlib
@@ -47,6 +47,8 @@ def describe(
     if now.repeat:
         occasion = f"{occasion}, repeat {now.repeat}"
     identity = "\0".join([occasion, alert.state.value, level.step if level else "", at.isoformat(), *sorted(causes)])
+    if alert.nth:
+        identity = f"{alert.nth}\0{identity}"
     if reason in (Reason.RULE_REMOVED, Reason.RULE_CHANGED, Reason.OVER_LIMIT, Reason.WITHIN_LIMIT):
         identity = f"{reason.value}\0{identity}"
     return AlertChanged(

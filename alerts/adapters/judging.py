@@ -250,7 +250,7 @@ class Judge:
         advance = next_alert(prior, now, rule.timing, at=at)
         alert = advance.next
         if alert != prior:
-            alert = msgspec.structs.replace(alert, at=at)
+            alert = msgspec.structs.replace(alert, at=at, nth=prior.nth + 1 if prior.at == at else 0)
             if (alert.state in FIRING_STATES) != (prior.state in FIRING_STATES):
                 alert = self.limits.applied(rule, prior, alert)
             self.put(alert)

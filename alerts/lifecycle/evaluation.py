@@ -91,7 +91,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="
     mattered; `due_at` the next instant at which time alone changes something. `seen_at`: when its facts were last
     assessed, kept for rules with a `max_age`. `fired`: the last instants at which it began to fire, kept for flap
     damping; `damped`: it is clearing for the time that flapping takes. `held_from`: others do not know that it fires,
-    and were last told this state; `None` for an alert that is told. `at`: the instant of its last change.
+    and were last told this state; `None` for an alert that is told. `at`: the instant of its last change, and `nth` how
+    many of that instant were before it: events of one batch have one instant.
     """
 
     fingerprint: str
@@ -111,3 +112,4 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="
     damped: bool = False
     held_from: AlertState | None = None
     at: datetime | None = None
+    nth: int = 0

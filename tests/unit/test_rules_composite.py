@@ -182,3 +182,13 @@ def test_layers_of_composites_load_without_walking_every_way_down() -> None:
         for layer in range(8) for n in range(16)
     ]  # fmt: skip
     assert rules_with(high("a", 1.0), *layers).depths["c0-0"] == 8
+
+
+def test_changes_of_one_alert_within_an_instant_have_ids_of_their_own() -> None:
+    """Events of one batch have one instant; the ledger would take the second firing for the first."""
+    road = RuleRoad(rules_with(high("a", 10.0), low_volume(), both(of=["a", "volume"], by=["material"])))
+    road.take(trade(T0, 0.1))
+    road.take(price(T0, 15.0), price(T0, 5.0), price(T0, 15.0))
+    ids = [c.alert for c in road.changes()]
+    assert [c.to_state.value for c in of_both(road)] == ["firing", "ok", "firing"]
+    assert len(set(ids)) == len(ids)
