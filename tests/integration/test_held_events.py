@@ -88,8 +88,8 @@ def test_the_signals_log_says_how_far_a_replay_came(kafka: KafkaCluster) -> None
     with closing(KafkaProducer(bootstrap_servers=kafka.bootstrap)) as producer:
         for partition in range(4):
             assert signals_time(kafka.bootstrap, prefix=prefix) == (False, T0 if partition else None)
-            producer.send(topic, encode(SignalRecord(ticks=[T0])), partition=partition).get(20)
-        producer.send(topic, encode(SignalRecord(segments=[])), partition=2).get(20)
+            producer.send(topic, encode(SignalRecord(ticks=[T0])), key=b"t", partition=partition).get(20)
+        producer.send(topic, encode(SignalRecord(segments=[])), key=b"s", partition=2).get(20)
     assert signals_time(kafka.bootstrap, prefix=prefix) == (False, None)
 
 
