@@ -2,19 +2,21 @@
 
 import asyncio
 import signal
-from collections.abc import Mapping
-from typing import Any
+from datetime import timedelta
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from streams.adapters.metrics import catalogue
 from streams.adapters.metrics.endpoint import MetricsEndpoint
+from streams.adapters.metrics.readiness import ReadinessCollector
 from streams.adapters.metrics.worker import WorkerMetrics
+from streams.agents.intake_readiness import IntakeReadiness
 from streams.agents.settings import VERSION, RoadSettings
 from streams.intake.loop import run_intake
 from streams.intake.settings import IntakeSettings
 from streams.intake.stats import IntakeStats
+from streams.runtime.broker_probe import BrokerProbe
 from streams.runtime.collection import calm_collector
 from streams.runtime.logs import configure_logs
 
@@ -57,13 +59,12 @@ async def serve_intake(settings: RoadSettings) -> None:
     """Run intake until SIGTERM or SIGINT."""
     session = settings.session
     stats, stop = IntakeStats(), asyncio.Event()
-    from datetime import timedelta
-
     intake = IntakeSettings(
         brokers=settings.bootstrap, prefix=settings.prefix, partitions=settings.partitions,
         group=f"{settings.prefix}-intake", session_timeout=timedelta(seconds=session.session_seconds),
         heartbeat_interval=timedelta(seconds=session.heartbeat_seconds),
         rebalance_timeout=timedelta(seconds=session.rebalance_seconds), tick_seconds=settings.tick_seconds,
+        static_member=None if settings.static_member is None else f"{settings.prefix}-{settings.static_member}",
     )  # fmt: skip
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -73,10 +74,10 @@ async def serve_intake(settings: RoadSettings) -> None:
         metrics.registry.unregister(counter)
     metrics.registry.register(IntakeCollector(stats, intake.inputs()))
 
-    def ready() -> tuple[bool, Mapping[str, Any]]:
-        return stats.ready, {"assigned": len(stats.assigned), "records_read": stats.records_read}
-
-    with MetricsEndpoint(metrics.registry, port=settings.metrics_port, readiness=ready):
+    probe = BrokerProbe(settings.bootstrap)
+    readiness = IntakeReadiness(stats, probe)
+    metrics.registry.register(ReadinessCollector(lambda: readiness.look()[0]))
+    with MetricsEndpoint(metrics.registry, port=settings.metrics_port, readiness=readiness.look), probe:
         await run_intake(intake, stats=stats, stop=stop)
 
 

@@ -43,7 +43,11 @@ def build_scoring(settings: RoadSettings) -> SafeApp:
     )  # fmt: skip
     metrics = WorkerMetrics(process="scoring", version=VERSION, topics=[settings.topic(SIGNALS)])
     endpoint = WorkerEndpoint(
-        metrics=metrics, port=settings.metrics_port, topics={STAGE: settings.topic(SIGNALS)}, enrich=_with_measures
+        metrics=metrics,
+        port=settings.metrics_port,
+        bootstrap=settings.bootstrap,
+        topics={STAGE: settings.topic(SIGNALS)},
+        enrich=_with_measures,
     )
     observers: list[CheckpointObserver] = []
     services: list[WorkerService] = [endpoint]

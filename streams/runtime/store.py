@@ -18,9 +18,10 @@ from faust.tables.table import Table
 from streams.runtime import groups
 from streams.runtime.checkpoint import CheckpointReason
 from streams.runtime.counters import StageCounters
-from streams.runtime.durable import LocalCopy, open_local_copy
+from streams.runtime.durable import LocalCopy
 from streams.runtime.exits import fatal
 from streams.runtime.groups import Fence
+from streams.runtime.local_copies import CopyFault, copy_path, open_local_copy, replace_damaged
 from streams.runtime.ports import PartitionCore
 from streams.runtime.stage import CheckpointObserver, StageSpec
 from streams.runtime.state import PartitionState
@@ -75,6 +76,11 @@ class PartitionStore(Store):
         for partition in sorted(mine - self.states.keys()):
             await self._open(partition)
 
+    @property
+    def directory(self) -> Path | None:
+        """Where the local copies of this app are kept, `None` for nowhere."""
+        return self._directory
+
     def mark_ready(self) -> None:
         """End the recovery of all states and make their cores; called when the changelog was read to its end."""
         for partition, state in self.states.items():
@@ -100,14 +106,30 @@ class PartitionStore(Store):
         self._tell("on_dropped", lambda o: o.on_dropped(self.spec.name, partition))
 
     async def _open(self, partition: int) -> None:
-        copy = await open_local_copy(self._directory, stage=self.spec.name, partition=partition)
+        copy = await open_local_copy(
+            self._directory, stage=self.spec.name, partition=partition, on_fault=self._count_fault
+        )
+        try:
+            state = self._restored(partition, copy)
+        except Exception as error:  # noqa: BLE001 - a block without its checksum, or bytes that nobody can decode
+            copy.close()
+            assert self._directory is not None
+            path = copy_path(self._directory, stage=self.spec.name, partition=partition)
+            copy = replace_damaged(path, error=error, on_fault=self._count_fault)
+            state = self._restored(partition, copy)
+        self._copies[partition] = copy
+        self.states[partition] = state
+
+    def _restored(self, partition: int, copy: LocalCopy) -> PartitionState:
         state = PartitionState(partition)
         records, log_offset = copy.load()
         for key, value in records:
             groups.restore(state, key=key, value=value, offset=log_offset or 0, decode_value=self.spec.decode_value)
         state.log_offset = state.end_offset = log_offset
-        self._copies[partition] = copy
-        self.states[partition] = state
+        return state
+
+    def _count_fault(self, fault: CopyFault) -> None:
+        self.counters.copy_faults[fault.value] = self.counters.copy_faults.get(fault.value, 0) + 1
 
     # ---- recovery
 
