@@ -29,9 +29,9 @@ def up(
     from deploy.stack.children import plan_stack
     from deploy.stack.control import up as start
     from deploy.stack.control import up_foreground
+    from deploy.stack.lock import StackRunningError
     from deploy.stack.plan import PortTakenError, free_ports, usual_ports
     from deploy.stack.server import MissingToolError, ServerFailedError
-    from deploy.stack.supervisor import StackRunningError
 
     try:
         ports = (free_ports if free else usual_ports)(scoring_workers=scoring_workers)
@@ -56,6 +56,7 @@ def _up_with_history(run_dir: Path, plan: "StackPlan", *, tick_seconds: float, s
     from datetime import timedelta
 
     from deploy.demo import live_on
+    from deploy.stack.control import await_end
     from deploy.stack.control import down as stop
     from deploy.stack.control import up as start
     from streams.runtime.clock import utc_now
@@ -68,7 +69,8 @@ def _up_with_history(run_dir: Path, plan: "StackPlan", *, tick_seconds: float, s
             shown.add(what[:14])
             typer.echo(f"{what[:14]} ...")
 
-    start(run_dir, plan)
+    started = start(run_dir, plan)
+    ended = 0
     try:
         yesterday = utc_now().date() - timedelta(days=1)
         report = live_on(run_dir, plan, tick_seconds=tick_seconds, until=yesterday, progress=progress)
@@ -77,12 +79,15 @@ def _up_with_history(run_dir: Path, plan: "StackPlan", *, tick_seconds: float, s
             ports = plan.ports
             typer.echo(f"console on :{ports.console if ports else '?'}, gateway on :{ports.gateway if ports else '?'};"
                        " Ctrl-C stops everything")  # fmt: skip
-            signal.pause()
+            ended = await_end(run_dir, started.supervisor)
+            typer.echo("stopped" if ended == 0 else f"the stack failed: see {run_dir}/logs/supervisor.log")
     except BaseException as error:
         stop(run_dir)
         if not isinstance(error, KeyboardInterrupt):
             raise
         typer.echo("stopped")
+    if ended:
+        raise typer.Exit(ended)
 
 
 @app.command()
@@ -101,8 +106,8 @@ def down(run_dir: RunDirectory = DEFAULT_RUN_DIRECTORY, as_json: AsJson = False)
 
 @app.command()
 def status(run_dir: RunDirectory = DEFAULT_RUN_DIRECTORY, as_json: AsJson = False) -> None:
-    """Show what runs, whether it is ready, and where; exit 1 when the stack is not ready."""
-    from deploy.stack.control import status as look
+    """Show every process: state, port, restarts, since when; exit 1 unless all are ready."""
+    from deploy.stack.status import status as look
 
     found = look(run_dir)
     if as_json:
@@ -111,11 +116,12 @@ def status(run_dir: RunDirectory = DEFAULT_RUN_DIRECTORY, as_json: AsJson = Fals
         typer.echo(f"stack in {run_dir}: {found.phase} {found.detail}".rstrip())
         if found.processes:
             typer.echo(f"broker {found.bootstrap}, Redis {found.redis_url}")
+            shown = [*([found.supervisor] if found.supervisor else []), *found.processes]
             print_table(
                 "Processes",
-                ["name", "pid", "running", "ready", "restarts", "log"],
-                [(p.name, p.pid, p.running, "–" if p.ready is None else p.ready, p.restarts, p.log)
-                 for p in found.processes],
+                ["name", "state", "port", "restarts", "since (UTC)", "pid", "log"],
+                [(p.name, p.state.replace("_", " "), p.port or "–", p.restarts,
+                  f"{p.since:%Y-%m-%d %H:%M:%S}" if p.since else "–", p.pid or "–", p.log) for p in shown],
             )  # fmt: skip
     if found.phase != "ready":
         raise typer.Exit(EXIT_FINDING)

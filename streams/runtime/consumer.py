@@ -45,7 +45,7 @@ _REMEDIES = {
     "records. Give the topic its records back; or, to begin anew, remove the local copy, delete the changelog and the "
     "consumer group, run `monazite topics ensure`, and start again",
     SourceFault.STATE_AND_START_GONE: "the changelog is empty and the first records of its source are gone, so the "
-    "state cannot be rebuilt. Give one of the two its records back; or, to begin with what is left, delete the consumer "
+    "state cannot be rebuilt. Give one of the two its records back; or, to begin with the rest, delete the consumer "
     "group and start again",
 }
 

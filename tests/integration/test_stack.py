@@ -11,12 +11,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.stack.control import StackStatus, down, replace_group, status, up
+from deploy.stack.control import down, replace_group, up
+from deploy.stack.lock import StackRunningError
 from deploy.stack.plan import BrokerKind, ChildSpec, StackPlan, write_plan
 from deploy.stack.ports import free_port, is_listening
 from deploy.stack.server import ServerFailedError
 from deploy.stack.state import live_process, marked_processes, read_state
-from deploy.stack.supervisor import StackRunningError
+from deploy.stack.status import StackStatus, status
 from tests.support.brokers import require_kafka
 from tests.support.waiting import wait_until
 
@@ -161,14 +162,20 @@ def test_a_child_that_ignores_the_signal_is_killed_after_its_timeout(run_directo
     assert nothing_left(state.stack_id, [process.pid for process in state.processes])
 
 
-def test_an_embedded_broker_that_dies_ends_the_stack_and_says_so(run_directory: Path) -> None:
-    """What it held is lost, so workers must not go on with a new, empty one."""
-    state = up(run_directory, plan(child("worker")))
-    os.kill(pid_of(status(run_directory), "embedded-broker"), signal.SIGKILL)
-    wait_until(lambda: status(run_directory).phase == "failed", timeout_seconds=20, what="the stack to fail")
-    assert "embedded-broker died" in status(run_directory).detail
-    wait_until(lambda: live_process(state.supervisor) is None, timeout_seconds=20, what="the supervisor to end")
-    assert nothing_left(state.stack_id, [process.pid for process in state.processes])
+def test_an_embedded_broker_that_dies_comes_back_empty_and_all_begin_anew(run_directory: Path) -> None:
+    """What it held is lost: no worker may go on with what it remembers, and the person must read that it is lost."""
+    up(run_directory, plan(child("worker")))
+    before = status(run_directory)
+    os.kill(pid_of(before, "embedded-broker"), signal.SIGKILL)
+
+    def anew() -> bool:
+        seen = status(run_directory)
+        return seen.phase == "ready" and all(pid_of(seen, p.name) != p.pid for p in before.processes)
+
+    wait_until(anew, timeout_seconds=30, what="everything to run anew")
+    assert "everything it held" in status(run_directory).detail
+    log = (run_directory / "logs" / "supervisor.log").read_text()
+    assert log.count("made=13") == 2
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
