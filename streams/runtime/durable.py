@@ -64,11 +64,14 @@ class RocksdictCopy:
         stored = self._database.get(_LOG_OFFSET_KEY)
         records: list[Record] = []
         entries = self._database.iter()
-        entries.seek_to_first()
-        while entries.valid():
-            records.append((entries.key(), entries.value()))
-            entries.next()
-        entries.status()
+        try:
+            entries.seek_to_first()
+            while entries.valid():
+                records.append((entries.key(), entries.value()))
+                entries.next()
+            entries.status()
+        finally:
+            del entries  # an iterator that a traceback keeps holds the database open, and its lock
         if stored is None:
             return (), None
         records = [record for record in records if record[0] != _LOG_OFFSET_KEY]

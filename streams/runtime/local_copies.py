@@ -121,8 +121,9 @@ def set_aside(path: Path) -> Path:
 
 
 def _is_lock(error: Exception) -> bool:
-    # "IO error: While lock file: ...: Resource temporarily unavailable"; "block checksum" is none.
-    return "lock file" in str(error).lower() and "no space" not in str(error).lower()
+    # RocksDB says "While lock file", or "lock hold by current process" where this very process has not let go.
+    said = str(error).lower()
+    return ("lock file" in said or "lock hold by" in said) and "no space" not in said
 
 
 def _close(copy: LocalCopy) -> None:
