@@ -116,11 +116,21 @@ def marked_processes(stack_id: str, *, but_not: Sequence[int] = ()) -> list[psut
 def folder_processes(run_directory: Path) -> dict[int, tuple[str, psutil.Process]]:
     """Return the running processes of whatever stack was started in a run directory: pid to name and process."""
     folder = str(run_directory.resolve())
-    return {
-        process.pid: (env.get(PROCESS_NAME_VARIABLE, "?"), process)
-        for process, env in _environments((os.getpid(),))
-        if env.get(STACK_FOLDER_VARIABLE) == folder
-    }
+    found = {}
+    for process, env in _environments((os.getpid(),)):
+        if env.get(STACK_FOLDER_VARIABLE) == folder:
+            found[process.pid] = (env.get(PROCESS_NAME_VARIABLE, "?"), process)
+        elif _is_redis_of(process, folder):
+            found[process.pid] = ("redis", process)
+    return found
+
+
+def _is_redis_of(process: psutil.Process, folder: str) -> bool:
+    """Say whether a process is the Redis of a run directory: it writes its title over its environment."""
+    try:
+        return process.name().startswith(("redis", "valkey")) and process.cwd() == str(Path(folder) / "logs")
+    except (psutil.Error, OSError):
+        return False
 
 
 def _environments(but_not: Sequence[int]) -> Iterator[tuple[psutil.Process, dict[str, str]]]:

@@ -293,7 +293,7 @@ def test_a_state_file_that_cannot_be_written_is_told_and_written_later(run_direc
 
 
 def test_down_ends_a_stack_and_the_terminal_that_started_it(run_directory: Path) -> None:
-    """`make up` here and `stack down` there: the supervisor became a zombie that `down` waited for, and neither ended."""
+    """`make up` here, `stack down` there: the supervisor became a zombie that `down` waited for, and neither ended."""
     run_directory.mkdir()
     (run_directory / "wanted.json").write_bytes(msgspec.json.encode(plan(child("worker"))))
     program = (

@@ -252,7 +252,8 @@ def test_everything_killed_at_once_starts_again_and_rebuilds_damaged_copies(stac
     os.kill(state.supervisor.pid, signal.SIGKILL)
     for process in state.processes:
         os.kill(process.pid, signal.SIGKILL)
-    wait_until(lambda: not any(map(live_process, state.processes)), timeout_seconds=10, what="all to be dead")
+    everything = (state.supervisor, *state.processes)
+    wait_until(lambda: not any(map(live_process, everything)), timeout_seconds=10, what="all to be dead")
     damaged = [_flip(path) for path in sorted((stack.folder / "data").rglob("*.db"))]
     assert len(damaged) == 16  # assess, rules, notify, deliver, four partitions each
     up(stack.folder, stack.plan)
