@@ -13,11 +13,14 @@ from streams.adapters.metrics.readiness import ReadinessCollector
 from streams.adapters.metrics.worker import WorkerMetrics
 from streams.agents.intake_readiness import IntakeReadiness
 from streams.agents.settings import VERSION, RoadSettings
+from streams.contracts.topics import DEAD_LETTERS, INPUTS, SIGNALS
 from streams.intake.loop import run_intake
 from streams.intake.settings import IntakeSettings
 from streams.intake.stats import IntakeStats
 from streams.runtime.broker_probe import BrokerProbe
+from streams.runtime.cluster import NeededTopic, ask_cluster, decide_topics
 from streams.runtime.collection import calm_collector
+from streams.runtime.exits import fatal
 from streams.runtime.logs import configure_logs
 
 _OUTCOMES = {"admitted": "admitted", "dead_letter": "refused"}
@@ -81,10 +84,22 @@ async def serve_intake(settings: RoadSettings) -> None:
         await run_intake(intake, stats=stats, stop=stop)
 
 
+def require_topics(settings: RoadSettings) -> None:
+    """End the process where a topic that intake reads or writes is missing (blocking, before the start)."""
+    needed = [NeededTopic(name=settings.topic(name), role="input of intake", partition_count=None) for name in INPUTS]
+    signals, letters = settings.topic(SIGNALS), settings.topic(DEAD_LETTERS)
+    needed.append(NeededTopic(name=signals, role="output of intake", partition_count=settings.partitions))
+    needed.append(NeededTopic(name=letters, role="dead letters", partition_count=None))
+    fault = decide_topics(ask_cluster(settings.bootstrap), needed)
+    if fault is not None:
+        fatal(fault, bootstrap=settings.bootstrap)
+
+
 def run_intake_process(settings: RoadSettings) -> None:
     """Run intake as this process."""
     import uvloop
 
     configure_logs()
+    require_topics(settings)
     calm_collector()
     uvloop.run(serve_intake(settings))
