@@ -128,7 +128,7 @@ def folder_processes(run_directory: Path) -> dict[int, tuple[str, psutil.Process
 def _is_redis_of(process: psutil.Process, folder: str) -> bool:
     """Say whether a process is the Redis of a run directory: it writes its title over its environment."""
     try:
-        return process.name().startswith(("redis", "valkey")) and process.cwd() == str(Path(folder) / "logs")
+        return bool(process.name().startswith(("redis", "valkey")) and process.cwd() == str(Path(folder) / "logs"))
     except (psutil.Error, OSError):
         return False
 

@@ -33,7 +33,7 @@ from streams.intake.statements import Cadence, decide_statement, statement_of, w
 from streams.intake.stats import IntakeStats
 from streams.intake.unreadable import UnreadableBatches
 from streams.intake.writer import Letter, SignalsWriter
-from streams.runtime.clock import boot_seconds, utc_now
+from streams.runtime.clock import boot_seconds, monotonic_seconds, utc_now
 from streams.runtime.ports import DeadLetter
 
 _log = structlog.get_logger(__name__)

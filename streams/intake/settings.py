@@ -21,7 +21,7 @@ class IntakeSettings:
     statements, events bring their instants (a replay). `input_prefix`: the prefix of the input topics where it is not
     that of the other topics, as for a second pipeline over one input. `fetch_wait`: how long the broker holds an answer
     back while there is nothing new; the watermark of quiet inputs lags by it. `static_member`: the name of this
-    worker in its consumer group, for one that a supervisor restarts at once; `None`: it joins and leaves like any other.
+    worker in its consumer group, for one that a supervisor restarts at once; `None`: it joins and leaves like others.
     """
 
     brokers: str

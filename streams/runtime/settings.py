@@ -36,8 +36,8 @@ class RuntimeSettings:
     consumed offsets are committed, for others to see: nothing resumes from them, the position of the state counts.
     `maximum_record_bytes` is the `max.message.bytes` of the changelogs; outputs of one record that take more than
     `maximum_output_bytes` are split over several (below a broker's default limit of 1 MiB, the frame included).
-    `exact_end_offsets` false: the broker reports ends that are too low (the embedded one), so a log that looks shortened
-    is not taken for one.
+    `exact_end_offsets` false: the broker reports ends that are too low (the embedded one), so a log that looks
+    shortened is not taken for one.
     """
 
     app_id: str
