@@ -41,12 +41,9 @@ def monazite_children(
         )
 
     def worker(name: str, role: str, metrics_port: int) -> ChildSpec:
-        more = ["--metrics-port", str(metrics_port), "--broker-kind", kind]
-        more += ["--data-dir", str(data_folder / name), "--tick-seconds", f"{tick_seconds:g}"]
-        if (
-            kind == "kafka"
-        ):  # its partitions wait for it, so a restart is no rebalance: ready again in a third of the time
-            more += ["--static-member", name]
+        more = ["--metrics-port", str(metrics_port), "--broker-kind", kind, "--data-dir", str(data_folder / name)]
+        static = ["--static-member", name] if kind == "kafka" else []  # its partitions wait for it: no rebalance
+        more += ["--tick-seconds", f"{tick_seconds:g}", *static]
         return child(name, ["work", role], group=role, metrics_port=metrics_port, more=more)
 
     def server(role: str, port: int) -> ChildSpec:
