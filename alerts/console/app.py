@@ -130,7 +130,8 @@ def _add_probes(app: FastAPI, readiness: ConsoleReadiness, metrics: WorkerMetric
         return _json({"ready": ready, **facts}, status=200 if ready else 503)
 
     @app.get("/metrics", include_in_schema=False)
-    def scrape(request: Request) -> Response:
+    async def scrape(request: Request) -> Response:
+        await readiness.look()  # whether anybody else asks for it or not
         encode, kind = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(metrics.registry), headers={"Content-Type": kind})
 

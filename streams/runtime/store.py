@@ -8,7 +8,7 @@ samples, none; plain Faust keeps keys of partitions it lost, FAUST.md 0, row 6).
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 from aiokafka.errors import MessageSizeTooLargeError
@@ -145,15 +145,24 @@ class PartitionStore(Store):
             state = self.states.get(message.partition)
             if state is None or state.ready:
                 continue
-            taken = groups.restore(
-                state,
-                key=message.key,
-                value=message.value,
-                offset=message.offset,
-                decode_value=self.spec.decode_value,
-            )
+            try:
+                taken = groups.restore(
+                    state, key=message.key, value=message.value, offset=message.offset,
+                    decode_value=self.spec.decode_value,
+                )  # fmt: skip
+            except groups.MadeAnewError:
+                self._made_anew(message.partition, read=message.offset)
             if taken:
                 self._copies[message.partition].write(taken, log_offset=message.offset)
+
+    def _made_anew(self, partition: int, **facts: object) -> NoReturn:
+        fatal(
+            "a changelog was deleted and made anew while a worker ran, so it holds a part of the state only. Stop the "
+            "workers, delete the topic and the local copy, run `monazite topics ensure`, and start again: the state is "
+            "rebuilt from its source",
+            topic=self.table.changelog_topic_name, p=partition, source=self.spec.source_topic,
+            local_copy=str(self._directory), **facts,
+        )  # fmt: skip
 
     # ---- writing
 
@@ -172,6 +181,8 @@ class PartitionStore(Store):
         if self.states.get(state.partition) is not state or not state.ready:
             fatal("a partition was lost while its checkpoint was written", stage=self.spec.name, p=state.partition)
         fence = groups.decide_fence(state, first_offset=first, last_offset=last, record_count=len(records))
+        if fence is Fence.MADE_ANEW:
+            self._made_anew(state.partition, held=state.end_offset, wrote=(first, last))
         if fence is Fence.FOREIGN_WRITER:
             facts = {"p": state.partition, "held": state.end_offset, "wrote": (first, last)}
             fatal("somebody else writes this changelog", stage=self.spec.name, **facts)
