@@ -24,7 +24,9 @@ class PromptQuestion(Generic[T]):
         if self._asked is None:
             self._asked = self._executor.submit(self._question)
         asked = self._asked
-        done, _ = await asyncio.wait([asyncio.wrap_future(asked)], timeout=self._patience_seconds)
+        answer = asyncio.wrap_future(asked)
+        answer.add_done_callback(_look_at)
+        done, _ = await asyncio.wait([answer], timeout=self._patience_seconds)
         if not done:
             return None
         self._asked = None
@@ -33,3 +35,9 @@ class PromptQuestion(Generic[T]):
     def close(self) -> None:
         """Take no more questions."""
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _look_at(answer: "asyncio.Future[T]") -> None:
+    """Take note of an answer that nobody may wait for any more, so that asyncio does not report it as overlooked."""
+    if not answer.cancelled():
+        answer.exception()
