@@ -77,7 +77,7 @@ $(KAFKA_LIB)/.resolved: deploy/kafka/pom.xml
 	@touch $@
 
 lock: ## resolve requirements.lock anew from pyproject.toml (needs uv in .venv)
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group dev pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra kafka --group dev pyproject.toml --output-file requirements.lock
 
 format: $(STAMP) ## put the sources into the house format
 	$(BIN)/ruff format .
