@@ -1,12 +1,10 @@
-# Needs Python 3.11 or newer and make; everything else is fetched from requirements.lock. `make kafka` needs Maven.
+# Needs Python 3.11 or newer and make; everything else is fetched: requirements.lock and, for Apache Kafka, deploy/kafka/artifacts.txt.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-KAFKA_VERSION := 4.1.0
-KAFKA_LIB := .cache/kafka/$(KAFKA_VERSION)
 TESTS ?=
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
@@ -68,13 +66,8 @@ slow-tests: $(STAMP)
 bench: $(STAMP) kafka ## measure the road and its reference on Apache Kafka
 	$(BIN)/python -m bench
 
-kafka: $(KAFKA_LIB)/.resolved ## fetch Apache Kafka's Maven artifacts for --broker kafka and its tests
-
-$(KAFKA_LIB)/.resolved: deploy/kafka/pom.xml
-	@command -v java >/dev/null || { echo "Apache Kafka needs Java 17 or newer (Debian: apt-get install openjdk-17-jre-headless)" >&2; exit 1; }
-	@command -v mvn >/dev/null || { echo "Fetching Apache Kafka needs Maven (Debian: apt-get install maven)" >&2; exit 1; }
-	mvn --batch-mode --quiet --file deploy/kafka/pom.xml dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$(CURDIR)/$(KAFKA_LIB)"
-	@touch $@
+kafka: $(STAMP) ## fetch Apache Kafka, and check what was fetched (58 MB, below .cache)
+	@$(BIN)/python -m deploy.stack.fetch
 
 lock: ## resolve requirements.lock anew from pyproject.toml (needs uv in .venv)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra kafka --group dev pyproject.toml --output-file requirements.lock
