@@ -56,13 +56,16 @@ class ProcessStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 class StackStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A stack now. `running`: its supervisor lives. `phase`: stopped, starting, ready, failed, stopping or orphaned
-    (the supervisor is gone, processes of it are not: `monazite stack down` ends them).
+    (the supervisor is gone, processes of it are not: `monazite stack down` ends them). `durable`: whether the broker
+    holds what it was told over a stop; None when nothing runs. `keeps` says it in words.
     """
 
     running: bool
     phase: str
     detail: str = ""
     broker_kind: str = ""
+    durable: bool | None = None
+    keeps: str = ""
     bootstrap: str = ""
     redis_url: str = ""
     prefix: str | None = None
@@ -117,6 +120,19 @@ def replace_group(run_directory: Path, *, group: str, children: Sequence[ChildSp
     return _await_generation(run_directory, replaced, state.supervisor)
 
 
+def replace_children(run_directory: Path, plan: StackPlan, children: Sequence[ChildSpec]) -> StackState:
+    """Make the children of the running stack those of `plan` with `children`; one that stays as it is runs on.
+
+    Returns when all are ready. Raises as `replace_group` does.
+    """
+    running, state = read_plan(run_directory), read_state(run_directory)
+    if running is None or state is None or live_process(state.supervisor) is None:
+        raise LookupError(f"no stack runs in {run_directory}: start one with `monazite stack up`")
+    following = msgspec.structs.replace(plan, children=tuple(children), generation=running.generation + 1)
+    write_plan(run_directory, following)
+    return _await_generation(run_directory, following, state.supervisor)
+
+
 def status(run_directory: Path) -> StackStatus:
     """Return what runs now; phase `stopped` when nothing does."""
     state = read_state(run_directory)
@@ -131,6 +147,8 @@ def status(run_directory: Path) -> StackStatus:
         phase=phase,
         detail=state.phase.detail,
         broker_kind=state.broker_kind,
+        durable=BrokerKind(state.broker_kind).is_durable,
+        keeps=BrokerKind(state.broker_kind).keeps,
         bootstrap=state.bootstrap,
         redis_url=state.redis_url,
         prefix=state.prefix,

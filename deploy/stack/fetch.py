@@ -19,10 +19,12 @@ from deploy.stack.artifacts import (
     KAFKA_VERSION,
     Artifact,
     artifact_folder,
+    java_program,
     kafka_class_path,
     missing_artifacts,
     pinned_artifacts,
 )
+from deploy.stack.plan import BrokerKind, StackPlan
 from deploy.stack.server import MissingToolError
 
 DOWNLOAD_COUNT = 6
@@ -168,6 +170,16 @@ def ensure_artifacts(say: Callable[[str], None], *, check: bool = False) -> None
         fcntl.flock(lock, fcntl.LOCK_EX)  # another process may be fetching: then there is nothing left to do
         if check or missing_artifacts(folder, artifacts):
             fetch_artifacts(folder, artifacts=artifacts, download=central_download(), progress=progress)
+
+
+def prepare_broker(plan: StackPlan, say: Callable[[str], None]) -> None:
+    """Make sure that this machine can run the broker of a plan, before anything is started.
+
+    Raises `MissingToolError` that says what to do.
+    """
+    if plan.broker_kind is BrokerKind.KAFKA:
+        java_program(plan.java)
+        ensure_artifacts(say)
 
 
 def main() -> int:

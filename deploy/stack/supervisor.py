@@ -99,7 +99,7 @@ class Supervisor:
             self._bootstrap = embedded.bootstrap
         elif plan.broker_kind is BrokerKind.KAFKA:
             ports = [plan.broker_port] if plan.broker_port else None
-            kafka = KafkaServers(folder=folder / "broker", client_ports=ports, marker=self._marker)
+            kafka = KafkaServers(folder=folder / "broker", client_ports=ports, java=plan.java, marker=self._marker)
             node = kafka.nodes[0]
             unit = Unit(process=node.process, group="broker", probe=lambda: is_listening(node.client_port))
             self._enlist(unit, kafka.start)
