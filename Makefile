@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TESTS ?=
+BROKER ?= kafka
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
 FAST_PARTS := $(wildcard tests/unit tests/property tests/architecture tests/contract)
@@ -30,8 +31,8 @@ $(STAMP): requirements.lock
 demo: $(STAMP) ## play the real history through a local stack and show the alerts
 	$(BIN)/python -m deploy.cli demo
 
-up: $(STAMP) ## run the stack live in this terminal until Ctrl-C
-	$(BIN)/python -m deploy.cli stack up --history --foreground
+up: $(STAMP) ## run the stack live in this terminal until Ctrl-C; what it is told is kept (BROKER=embedded keeps nothing)
+	$(BIN)/python -m deploy.cli stack up --history --foreground --broker $(BROKER)
 
 down: $(STAMP) ## stop a stack that runs in the background
 	$(BIN)/python -m deploy.cli stack down

@@ -33,9 +33,7 @@ def monazite_children(
     """
     shared = ["--bootstrap", bootstrap, "--redis", redis_url, "--prefix", prefix, "--partitions", str(partitions)]
     kind = "embedded" if broker_kind is BrokerKind.EMBEDDED else "kafka"
-    root = str(Path(__file__).parents[2])  # the package may be run from any folder without being installed
-    search = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
-    env = {"PYTHONUNBUFFERED": "1", "PYTHONPATH": search, **(extra_env or {})}
+    env = _environment(extra_env or {})
 
     def child(name: str, command: list[str], *, group: str, metrics_port: int, more: list[str]) -> ChildSpec:
         return ChildSpec(
@@ -66,6 +64,12 @@ def monazite_children(
         server(GATEWAY, ports.gateway),
         server("console", ports.console),
     )
+
+
+def _environment(more: dict[str, str]) -> dict[str, str]:
+    root = str(Path(__file__).parents[2])  # the package may be run from any folder without being installed
+    search = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
+    return {"PYTHONUNBUFFERED": "1", "PYTHONPATH": search, **more}
 
 
 def replaying_children(plan: StackPlan) -> tuple[ChildSpec, ...]:

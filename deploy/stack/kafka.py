@@ -29,6 +29,34 @@ FORMAT_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 15.0
 CONTROLLER_NODE_ID = 1
 
+SINGLE_MACHINE_PROPERTIES = {
+    "auto.create.topics.enable": "false",
+    "group.initial.rebalance.delay.ms": "0",
+    "group.min.session.timeout.ms": "1000",
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "4",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "transaction.state.log.num.partitions": "4",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "message.max.bytes": str(4 * 1024 * 1024),
+    "replica.fetch.max.bytes": str(8 * 1024 * 1024),
+    "num.network.threads": "2",
+    "num.io.threads": "4",
+    "controlled.shutdown.enable": "true",
+    # A killed broker is let in again only when its old session is over: 9 s by default, most of its restart.
+    "broker.heartbeat.interval.ms": "500",
+    "broker.session.timeout.ms": "3000",
+    # A stack may stand still for weeks; with forgotten offsets intake would read all inputs anew.
+    "offsets.retention.minutes": str(2**31 - 1),
+    # The default of 128 MB is half of a small heap; 16 MB map 600,000 keys in one pass.
+    "log.cleaner.dedupe.buffer.size": str(16 * 1024 * 1024),
+    # The controller says twice a second that nothing happened: 172,800 records a day on an idle node.
+    "metadata.max.idle.interval.ms": "5000",
+}
+"""What is the same for every node: one replica of the internal topics, small thread pools, quick starts."""
+
 LOG4J = """Configuration:
   status: ERROR
   Appenders:
@@ -82,30 +110,7 @@ def node_properties(
         "listeners": ",".join(listeners),
         "advertised.listeners": ",".join(advertised),
         "log.dirs": str(data_folder),
-        "auto.create.topics.enable": "false",
-        "group.initial.rebalance.delay.ms": "0",
-        "group.min.session.timeout.ms": "1000",
-        "offsets.topic.replication.factor": "1",
-        "offsets.topic.num.partitions": "4",
-        "transaction.state.log.replication.factor": "1",
-        "transaction.state.log.min.isr": "1",
-        "transaction.state.log.num.partitions": "4",
-        "share.coordinator.state.topic.replication.factor": "1",
-        "share.coordinator.state.topic.min.isr": "1",
-        "message.max.bytes": str(4 * 1024 * 1024),
-        "replica.fetch.max.bytes": str(8 * 1024 * 1024),
-        "num.network.threads": "2",
-        "num.io.threads": "4",
-        "controlled.shutdown.enable": "true",
-        # A killed broker is let in again only when its old session is over: 9 s by default, most of its restart.
-        "broker.heartbeat.interval.ms": "500",
-        "broker.session.timeout.ms": "3000",
-        # A stack may stand still for weeks; with forgotten offsets intake would read all inputs anew.
-        "offsets.retention.minutes": str(2**31 - 1),
-        # The default of 128 MB is half of a small heap; 16 MB map 600,000 keys in one pass.
-        "log.cleaner.dedupe.buffer.size": str(16 * 1024 * 1024),
-        # The controller says twice a second that nothing happened: 172,800 records a day on an idle node.
-        "metadata.max.idle.interval.ms": "5000",
+        **SINGLE_MACHINE_PROPERTIES,
     }
 
 
