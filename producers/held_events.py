@@ -48,10 +48,14 @@ def held_ids(bootstrap: str, *, prefix: str, source: str) -> frozenset[str]:
     What cannot be decoded is passed over: it is no event of ours. Raises `UnreadableTopicError` when the broker stops
     answering.
     """
-    return asyncio.run(_held_ids(bootstrap, prefix=prefix, source=source))
+    with closing(KafkaConsumer(bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False)) as asking:
+        partitions = _input_partitions(asking, prefix)
+    tps = [TopicPartition(tp.topic, tp.partition) for tp in partitions]
+    return asyncio.run(_held_ids(bootstrap, tps, source=source)) if tps else frozenset()
 
 
-async def _held_ids(bootstrap: str, *, prefix: str, source: str) -> frozenset[str]:
+async def _held_ids(bootstrap: str, tps: Sequence[TopicPartition], *, source: str) -> frozenset[str]:
+    # Not kafka-python: it reads no record that somebody compressed with snappy, lz4 or zstd.
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap, enable_auto_commit=False, isolation_level="read_committed",
         auto_offset_reset="earliest", max_partition_fetch_bytes=8 * 1024 * 1024,
@@ -59,12 +63,8 @@ async def _held_ids(bootstrap: str, *, prefix: str, source: str) -> frozenset[st
     await consumer.start()
     try:
         found: set[str] = set()
-        for name in HISTORY_TOPICS:
-            topic = topic_name(name, prefix=prefix)
-            # Of a topic that was never made nothing is held; asking an embedded broker for it could make it.
-            if topic in await consumer.topics():
-                for partition in sorted(consumer.partitions_for_topic(topic) or ()):
-                    found.update(await _ids_in(consumer, TopicPartition(topic, partition), source=source))
+        for tp in tps:
+            found.update(await _ids_in(consumer, tp, source=source))
         return frozenset(found)
     finally:
         await consumer.stop()
@@ -136,11 +136,19 @@ def _group_member(bootstrap: str) -> KafkaConsumer:
 
 
 def _input_partitions(consumer: KafkaConsumer, prefix: str) -> list[KafkaPartition]:
-    known = consumer.topics()
-    topics = [name for name in (topic_name(topic, prefix=prefix) for topic in HISTORY_TOPICS) if name in known]
-    found = [KafkaPartition(t, p) for t in topics for p in sorted(consumer.partitions_for_topic(t) or ())]
+    found = [tp for topic in HISTORY_TOPICS for tp in _partitions_of(consumer, topic_name(topic, prefix=prefix))]
     consumer.assign(found)
     return found
+
+
+def _partitions_of(consumer: KafkaConsumer, topic: str) -> list[KafkaPartition]:
+    """Return the partitions of a topic, none where it was never made: an embedded broker that is asked makes it."""
+    if topic not in consumer.topics():
+        return []
+    partitions = consumer.partitions_for_topic(topic)
+    if not partitions:
+        raise UnreadableTopicError(f"the broker names no partitions of {topic}: is it up (`monazite stack status`)?")
+    return [KafkaPartition(topic, partition) for partition in sorted(partitions)]
 
 
 def signals_time(bootstrap: str, *, prefix: str) -> tuple[bool, datetime | None]:
@@ -159,9 +167,9 @@ def signals_time(bootstrap: str, *, prefix: str) -> tuple[bool, datetime | None]
 def _last_signals(bootstrap: str, topic: str) -> list[SignalRecord]:
     """Return the last record of each partition that has any."""
     with closing(KafkaConsumer(bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False)) as consumer:
-        if topic not in consumer.topics():
+        tps = _partitions_of(consumer, topic)
+        if not tps:
             return []
-        tps = [KafkaPartition(topic, p) for p in sorted(consumer.partitions_for_topic(topic) or ())]
         consumer.assign(tps)
         ends = consumer.end_offsets(tps)
         awaited = {tp for tp in tps if ends[tp] > 0}
