@@ -25,10 +25,11 @@ from kafka import KafkaConsumer, TopicPartition
 
 from deploy.demo import HISTORY
 from deploy.stack.children import plan_stack
-from deploy.stack.control import down, status
+from deploy.stack.control import down
 from deploy.stack.plan import StackPorts, free_ports
 from deploy.stack.ports import free_port
 from deploy.stack.state import read_state
+from deploy.stack.unit import answers_ready
 from deploy.stack_history import HistoryDecision, HistoryReport, bring_up
 from producers.held_events import HISTORY_TOPICS, ids_of
 from streams.contracts.codec import encode_event
@@ -147,11 +148,17 @@ class Stack:
 
     def open_alerts(self) -> dict[str, str]:
         """Return the open alerts of our rule as the console shows them: material to fingerprint."""
-        answer = httpx.get(f"http://127.0.0.1:{self.ports.console}/v1/alerts", timeout=5)
-        if answer.status_code != httpx.codes.OK:
+        try:
+            answer = httpx.get(f"http://127.0.0.1:{self.ports.console}/v1/alerts", timeout=5).raise_for_status()
+        except httpx.HTTPError:  # killed, or its view is not there yet
             return {}
         ours = [row for row in answer.json()["alerts"] if row["rule"] == "kept-amount" and row["to"] == "firing"]
         return {row["labels"]["material"]: row["fingerprint"] for row in ours}
+
+    def is_ready(self) -> bool:
+        """Say whether every process with an address is ready."""
+        ports = (self.ports.intake, *self.ports.scoring, self.ports.alerts, self.ports.gateway, self.ports.console)
+        return all(answers_ready(f"http://127.0.0.1:{port}/readyz") for port in ports)
 
     def kill_all(self, *, supervisor: bool) -> None:
         """kill -9 of every process of the stack at once."""
@@ -241,7 +248,7 @@ def test_what_it_was_told_survives_kill_9_of_every_process_at_once(stack: Stack,
     stack.quote("dysprosium", name="d-1", amount=LIMIT_USD + 50)  # answered with 202, and then all are killed
     stack.kill_all(supervisor=False)
     wait_for(lambda: stack.open_alerts().keys() == {"terbium", "dysprosium"}, "the stack to come back by itself")
-    wait_for(lambda: all(p.ready is not False for p in status(stack.folder).processes), "all to be ready")
+    wait_for(stack.is_ready, "all to be ready")
 
     stack.quote("yttrium", name="y-1", amount=LIMIT_USD + 50)
     stack.kill_all(supervisor=True)
