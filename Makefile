@@ -1,13 +1,12 @@
-# Needs Python 3.11 or newer and make; everything else is fetched from requirements.lock. `make kafka` needs Maven.
+# Needs Python 3.11 or newer and make; everything else is fetched: requirements.lock and, for Apache Kafka, deploy/kafka/artifacts.txt.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-KAFKA_VERSION := 4.1.0
-KAFKA_LIB := .cache/kafka/$(KAFKA_VERSION)
 TESTS ?=
+BROKER ?= kafka
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
 FAST_PARTS := $(wildcard tests/unit tests/property tests/architecture tests/contract)
@@ -32,8 +31,8 @@ $(STAMP): requirements.lock
 demo: $(STAMP) ## play the real history through a local stack and show the alerts
 	$(BIN)/python -m deploy.cli demo
 
-up: $(STAMP) ## run the stack live in this terminal until Ctrl-C
-	$(BIN)/python -m deploy.cli stack up --history --foreground
+up: $(STAMP) ## run the stack live in this terminal until Ctrl-C; what it is told is kept (BROKER=embedded keeps nothing)
+	$(BIN)/python -m deploy.cli stack up --history --foreground --broker $(BROKER)
 
 down: $(STAMP) ## stop a stack that runs in the background
 	$(BIN)/python -m deploy.cli stack down
@@ -68,16 +67,11 @@ slow-tests: $(STAMP)
 bench: $(STAMP) kafka ## measure the road and its reference on Apache Kafka
 	$(BIN)/python -m bench
 
-kafka: $(KAFKA_LIB)/.resolved ## fetch Apache Kafka's Maven artifacts for --broker kafka and its tests
-
-$(KAFKA_LIB)/.resolved: deploy/kafka/pom.xml
-	@command -v java >/dev/null || { echo "Apache Kafka needs Java 17 or newer (Debian: apt-get install openjdk-17-jre-headless)" >&2; exit 1; }
-	@command -v mvn >/dev/null || { echo "Fetching Apache Kafka needs Maven (Debian: apt-get install maven)" >&2; exit 1; }
-	mvn --batch-mode --quiet --file deploy/kafka/pom.xml dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$(CURDIR)/$(KAFKA_LIB)"
-	@touch $@
+kafka: $(STAMP) ## fetch Apache Kafka, and check what was fetched (58 MB, below .cache)
+	@$(BIN)/python -m deploy.stack.fetch
 
 lock: ## resolve requirements.lock anew from pyproject.toml (needs uv in .venv)
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group dev pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra kafka --group dev pyproject.toml --output-file requirements.lock
 
 format: $(STAMP) ## put the sources into the house format
 	$(BIN)/ruff format .

@@ -14,8 +14,9 @@ import msgspec
 
 from alerts.delivery.ledger import alert_row
 from deploy.road_logs import read_alert_changes, read_deliveries
-from deploy.stack.children import SCORING, plan_stack
-from deploy.stack.control import down, replace_group, up
+from deploy.stack.children import plan_stack
+from deploy.stack.control import down, up
+from deploy.stack.fetch import prepare_broker
 from deploy.stack.plan import BrokerKind, StackPlan, free_ports
 from deploy.stack.waiting import wait_until
 from producers.log_watch import NotAdmittedError
@@ -42,6 +43,7 @@ class DemoSettings:
 
     until: date
     broker: str = "embedded"
+    java: str | None = None
     run_directory: Path | None = None
 
 
@@ -49,7 +51,10 @@ def run_demo(settings: DemoSettings, *, progress: Progress) -> dict[str, Any]:
     """Run the demonstration and return measures, alerts, deliveries and figures; everything started is ended."""
     folder = settings.run_directory or Path(tempfile.mkdtemp(prefix="monazite-demo-"))
     try:
-        plan = plan_stack(run_directory=folder, ports=free_ports(), broker=settings.broker, tick_seconds=0)
+        plan = plan_stack(
+            run_directory=folder, ports=free_ports(), broker=settings.broker, tick_seconds=0, java=settings.java
+        )
+        prepare_broker(plan, lambda line: progress(line, 0.0))
         progress("starting the stack", 0.0)
         up(folder, plan)
         try:
@@ -86,22 +91,6 @@ def _replay_history(plan: StackPlan, *, until: date, progress: Progress) -> Repl
         progress(f"replaying {at:%Y-%m}", max(0.0, (at - first).total_seconds() / span_seconds))
 
     return replay(settings, progress=moved)
-
-
-def live_on(folder: Path, plan: StackPlan, *, tick_seconds: float, until: date, progress: Progress) -> ReplayReport:
-    """Replay the history through a stack that has no ticks yet, then switch its live ticks on.
-
-    Ticks of the wall clock before that would move time past the history for good.
-    """
-    assert plan.ports is not None
-    report = _replay_history(plan, until=until, progress=progress)
-    ticking = plan_stack(run_directory=folder, ports=plan.ports, broker=_broker_of(plan), tick_seconds=tick_seconds)
-    replace_group(folder, group=SCORING, children=[child for child in ticking.children if child.group == SCORING])
-    return report
-
-
-def _broker_of(plan: StackPlan) -> str:
-    return str(plan.bootstrap) if plan.broker_kind is BrokerKind.EXTERNAL else plan.broker_kind.value
 
 
 def _measures(console_url: str, *, until: datetime) -> list[dict[str, Any]]:

@@ -2,11 +2,14 @@
 
 An instant is published, seen admitted in `signals`, and only then time ticks on. Policy events go one at a time,
 because the order in which two of them are admitted is part of the log; others of an instant go in batches.
+
+What the topics hold already can be left out: so a replay that was interrupted goes on, and a stack that is live gets
+what is new in a history, without the ticks of a replay.
 """
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as day_time
 from pathlib import Path
@@ -28,7 +31,8 @@ class ReplaySettings:
     """What to replay, and how.
 
     `until` is the last day, replayed to its end (23:59:59 UTC). `batch_size` is 1 to 500 events a record.
-    `days_per_second` `None` means as fast as the road goes. `wait_seconds` bounds each wait for the road.
+    `days_per_second` `None` means as fast as the road goes. `wait_seconds` bounds each wait for the road. `held`: ids
+    of events that the topics hold and that are not sent again. `states_time` False: the road states its own, live.
     """
 
     directory: Path
@@ -40,6 +44,8 @@ class ReplaySettings:
     days_per_second: float | None = None
     wait_seconds: float = 60.0
     idempotent: bool = True
+    held: Collection[str] = frozenset()
+    states_time: bool = True
 
     @property
     def end(self) -> datetime:
@@ -86,17 +92,16 @@ class Replay:
         event_count = instant_count = 0
         for instant in instants(events, until=settings.end):
             first = first or instant.at
-            if now is not None:
+            instant = without(instant, settings.held)  # noqa: PLW2901 - the same instant, less what was sent
+            if now is not None and instant.events:
                 self._tick(_days_between(now, instant.at))
                 self._pace(instant.at - now)
             self._publish(instant)
             now, event_count, instant_count = instant.at, event_count + len(instant.events), instant_count + 1
             self._progress(instant.at)
-        if now is not None:
-            self._tick([*_days_between(now, settings.end), settings.end])
-        else:
-            self._tick([settings.end])
-        self._drained.wait(settings.end, seconds=settings.wait_seconds, beat=lambda: None)
+        self._tick([*(_days_between(now, settings.end) if now is not None else ()), settings.end])
+        if settings.states_time:
+            self._drained.wait(settings.end, seconds=settings.wait_seconds, beat=lambda: None)
         self._progress(settings.end)
         return ReplayReport(
             events=event_count, instants=instant_count, ticks=self.ticks, first_at=first, until=settings.end,
@@ -119,7 +124,7 @@ class Replay:
                 self._admitted.wait(self._publisher.publish_batch(batch))
 
     def _tick(self, ticks: list[datetime]) -> None:
-        if not ticks:
+        if not ticks or not self._settings.states_time:
             return
         value = encode(SignalRecord(ticks=ticks))
         topic = topic_name(SIGNALS, prefix=self._settings.prefix)
@@ -138,6 +143,11 @@ class Replay:
         self._ticker.close()
         self._admitted.close()
         self._drained.close()
+
+
+def without(instant: Instant, held: Collection[str]) -> Instant:
+    """Return the instant less the events whose ids are held."""
+    return replace(instant, events=tuple(event for event in instant.events if event.id not in held))
 
 
 def _days_between(start: datetime, end: datetime) -> list[datetime]:

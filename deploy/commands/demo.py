@@ -8,13 +8,14 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from deploy.commands.measures import parse_day
-from deploy.commands.options import AsJson
+from deploy.commands.options import AsJson, Java
 from deploy.output import EXIT_USAGE, console, fail, print_json, print_table
 
 
 def demo(
     until: Annotated[str | None, typer.Option(help="replay to the end of this day (default: today)")] = None,
     broker: Annotated[str, typer.Option(help="embedded, kafka, or HOST:PORT of one that runs")] = "embedded",
+    java: Java = None,
     weeks: Annotated[int, typer.Option(min=1, max=260, help="show the alerts of the last N weeks")] = 6,
     run_dir: Annotated[Path | None, typer.Option(help="keep logs here (default: a folder that is removed)")] = None,
     as_json: AsJson = False,
@@ -27,7 +28,7 @@ def demo(
     from streams.runtime.clock import utc_now
 
     day = parse_day(until, option="--until") or utc_now().date()
-    settings = DemoSettings(until=day, broker=broker, run_directory=run_dir)
+    settings = DemoSettings(until=day, broker=broker, java=java, run_directory=run_dir)
     try:
         if as_json:
             print_json(run_demo(settings, progress=lambda *_: None))

@@ -21,6 +21,12 @@ Broker = Annotated[
     str | None,
     typer.Option("--bootstrap", envvar="MONAZITE_BOOTSTRAP", help="Kafka; default: the stack that runs here"),
 ]
+Java = Annotated[
+    str | None,
+    typer.Option(
+        envvar="MONAZITE_JAVA", help="java command of one's own for --broker kafka, 17 or newer; default: the wheel's"
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 DEFAULT_BOOTSTRAP = "127.0.0.1:9092"

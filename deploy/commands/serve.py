@@ -23,6 +23,7 @@ def gateway(
     bootstrap: Bootstrap = DEFAULT_BOOTSTRAP,
     key_file: Annotated[Path, typer.Option(envvar="MONAZITE_KEY_FILE", help="API keys")] = DEFAULT_KEY_FILE,
     idempotent: Annotated[bool, typer.Option(help="idempotent producer; the embedded broker has none")] = True,
+    durable: Annotated[bool, typer.Option(help="what answers say: the broker keeps events over its stop")] = True,
 ) -> None:
     """CloudEvents over HTTP in; 202 only when the broker has them."""
     from producers.gateway.app import GatewaySettings, run_gateway
@@ -30,7 +31,7 @@ def gateway(
     run_gateway(
         GatewaySettings(
             bootstrap=bootstrap, prefix=prefix, partitions=partitions, key_file=key_file, redis_url=redis, host=host,
-            port=port, idempotent=idempotent,
+            port=port, idempotent=idempotent, durable=durable,
         )
     )  # fmt: skip
 

@@ -5,60 +5,71 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploy.commands.options import DEFAULT_RUN_DIRECTORY, AsJson, RunDirectory
+from deploy.commands.options import DEFAULT_RUN_DIRECTORY, AsJson, Java, RunDirectory
 from deploy.output import EXIT_FINDING, EXIT_USAGE, fail, print_json, print_table
 
 if TYPE_CHECKING:
-    from deploy.stack.plan import StackPlan
+    from deploy.stack.plan import StackPlan, StackPorts
+    from deploy.stack_history import HistoryReport
 
 app = typer.Typer(help="The local stack: start it, look at it, stop it. Nothing is left behind.")
 
 
 @app.command()
 def up(
-    broker: Annotated[str, typer.Option(help="embedded, kafka, or HOST:PORT of one that runs")] = "embedded",
+    broker: Annotated[
+        str, typer.Option(help="kafka, embedded (keeps nothing), or HOST:PORT of one that runs")
+    ] = "kafka",
+    java: Java = None,
     scoring_workers: Annotated[int, typer.Option(min=1, max=10, help="scoring workers")] = 1,
     tick_seconds: Annotated[float, typer.Option(min=0, help="seconds between live ticks; 0: none")] = 1.0,
     free: Annotated[bool, typer.Option("--free-ports", help="take free ports instead of the usual ones")] = False,
     foreground: Annotated[bool, typer.Option(help="stay until Ctrl-C")] = False,
-    history: Annotated[bool, typer.Option(help="replay the shipped history first, then tick live")] = False,
+    history: Annotated[bool, typer.Option(help="live through the shipped history first, once, then go live")] = False,
     run_dir: RunDirectory = DEFAULT_RUN_DIRECTORY,
     as_json: AsJson = False,
 ) -> None:
-    """Start everything and return when it is ready (or stay, with --foreground)."""
-    from deploy.stack.children import plan_stack
-    from deploy.stack.control import up as start
-    from deploy.stack.control import up_foreground
+    """Start everything and return when it is ready (or stay, with --foreground).
+
+    What the stack was told is kept by Apache Kafka in the run directory. A stack that has the history gets what is new
+    in it, also without --history.
+    """
+    from deploy.stack.fetch import prepare_broker
     from deploy.stack.lock import StackRunningError
     from deploy.stack.plan import PortTakenError, free_ports, usual_ports
     from deploy.stack.server import MissingToolError, ServerFailedError
+    from producers.held_events import UnreadableTopicError
+    from producers.log_watch import NotAdmittedError
 
     try:
         ports = (free_ports if free else usual_ports)(scoring_workers=scoring_workers)
-        plan = plan_stack(
-            run_directory=run_dir, ports=ports, broker=broker, tick_seconds=0 if history else tick_seconds
-        )
-        if history:
-            _up_with_history(run_dir, plan, tick_seconds=tick_seconds, stay=foreground)
-            return
-        if foreground:
-            raise typer.Exit(up_foreground(run_dir, plan, on_ready=lambda _: typer.echo("ready; Ctrl-C stops it")))
-        start(run_dir, plan)
+        plan = _plan(run_dir, ports, broker, java=java, tick_seconds=tick_seconds)
+        prepare_broker(plan, lambda line: typer.echo(line, err=True))
+        _run(run_dir, plan, history=history, stay=foreground)
     except (PortTakenError, MissingToolError, ServerFailedError, StackRunningError) as error:
         fail(str(error))
+    except (UnreadableTopicError, NotAdmittedError) as error:
+        fail(f"{error}\nThe stack was stopped; the next `monazite stack up` goes on where this one stood.")
     except ValueError as error:
         fail(str(error), code=EXIT_USAGE)
-    status(run_dir=run_dir, as_json=as_json)
+    if not foreground:
+        status(run_dir=run_dir, as_json=as_json)
 
 
-def _up_with_history(run_dir: Path, plan: "StackPlan", *, tick_seconds: float, stay: bool) -> None:
+def _plan(run_dir: Path, ports: "StackPorts", broker: str, *, java: str | None, tick_seconds: float) -> "StackPlan":
+    from deploy.stack.children import plan_stack
+
+    return plan_stack(run_directory=run_dir, ports=ports, broker=broker, java=java, tick_seconds=tick_seconds)
+
+
+def _run(run_dir: Path, plan: "StackPlan", *, history: bool, stay: bool) -> None:
     import signal
     from datetime import timedelta
 
-    from deploy.demo import live_on
     from deploy.stack.control import await_end
     from deploy.stack.control import down as stop
-    from deploy.stack.control import up as start
+    from deploy.stack.lock import StackRunningError
+    from deploy.stack_history import bring_up
     from streams.runtime.clock import utc_now
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -67,27 +78,44 @@ def _up_with_history(run_dir: Path, plan: "StackPlan", *, tick_seconds: float, s
     def progress(what: str, _: float) -> None:
         if what[:14] not in shown:
             shown.add(what[:14])
-            typer.echo(f"{what[:14]} ...")
+            typer.echo(f"{what[:14]} ...", err=True)
 
-    started = start(run_dir, plan)
+    typer.echo(f"broker: {plan.broker_kind.value}, {plan.broker_kind.keeps}", err=True)
     ended = 0
     try:
         yesterday = utc_now().date() - timedelta(days=1)
-        report = live_on(run_dir, plan, tick_seconds=tick_seconds, until=yesterday, progress=progress)
-        typer.echo(f"{report.events} events of history in {report.seconds:.0f} s; live from here on")
+        started, report = bring_up(run_dir, plan, asked=history, until=yesterday, progress=progress)
+        typer.echo(_said(report), err=True)
         if stay:
             ports = plan.ports
-            typer.echo(f"console on :{ports.console if ports else '?'}, gateway on :{ports.gateway if ports else '?'};"
-                       " Ctrl-C stops everything")  # fmt: skip
+            typer.echo(f"ready: console on :{ports.console if ports else '?'}, gateway on "
+                       f":{ports.gateway if ports else '?'}; Ctrl-C stops everything")  # fmt: skip
             ended = await_end(run_dir, started.supervisor)
             typer.echo("stopped" if ended == 0 else f"the stack failed: see {run_dir}/logs/supervisor.log")
+    except StackRunningError:
+        raise
     except BaseException as error:
         stop(run_dir)
         if not isinstance(error, KeyboardInterrupt):
             raise
         typer.echo("stopped")
+        if not stay:
+            raise typer.Exit(EXIT_FINDING) from error
     if ended:
         raise typer.Exit(ended)
+
+
+def _said(report: "HistoryReport") -> str:
+    from deploy.stack_history import HistoryDecision
+
+    return {
+        HistoryDecision.NOT_WANTED: "without the shipped history (--history lives through it once)",
+        HistoryDecision.REPLAY: f"lived through {report.sent} events of history in {report.seconds:.0f} s; live now",
+        HistoryDecision.RESUME: f"lived through the last {report.sent} events of a history that was interrupted; live "
+        "now",
+        HistoryDecision.SEND_NEW: f"sent {report.sent} events of the shipped history that this stack did not have",
+        HistoryDecision.COMPLETE: "the shipped history is there already",
+    }[report.decision]
 
 
 @app.command()
@@ -115,7 +143,7 @@ def status(run_dir: RunDirectory = DEFAULT_RUN_DIRECTORY, as_json: AsJson = Fals
     else:
         typer.echo(f"stack in {run_dir}: {found.phase} {found.detail}".rstrip())
         if found.processes:
-            typer.echo(f"broker {found.bootstrap}, Redis {found.redis_url}")
+            typer.echo(f"broker {found.bootstrap} ({found.broker_kind}: {found.keeps}), Redis {found.redis_url}")
             shown = [*([found.supervisor] if found.supervisor else []), *found.processes]
             print_table(
                 "Processes",

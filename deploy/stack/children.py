@@ -4,10 +4,14 @@ import os
 import sys
 from pathlib import Path
 
+import msgspec
+
 from deploy.stack.plan import BrokerKind, ChildSpec, StackPlan, StackPorts, data_folder
 from deploy.stack.ports import LOOPBACK
 
+INTAKE = "intake"
 SCORING = "scoring"
+GATEWAY = "gateway"
 
 
 def monazite_children(
@@ -24,39 +28,39 @@ def monazite_children(
 ) -> tuple[ChildSpec, ...]:
     """Return the children of a stack: intake, a scoring worker for each of its ports, alerts, gateway, console.
 
-    `tick_seconds` is the distance of live ticks; 0 means none (a replay sends its own). Workers keep their local copy
-    below `data_folder`.
+    `tick_seconds` is the longest distance of live statements of time; 0 means none (a replay states time). Workers keep
+    their local copy below `data_folder`.
     """
     shared = ["--bootstrap", bootstrap, "--redis", redis_url, "--prefix", prefix, "--partitions", str(partitions)]
     kind = "embedded" if broker_kind is BrokerKind.EMBEDDED else "kafka"
-    env = _environment(extra_env or {})
 
     def child(name: str, command: list[str], *, group: str, metrics_port: int, more: list[str]) -> ChildSpec:
         return ChildSpec(
             name=name,
             group=group,
             argv=(sys.executable, "-m", "deploy.cli", *command, *shared, *more),
-            env=env,
+            env=_environment(extra_env or {}),
             ready_url=f"http://{LOOPBACK}:{metrics_port}/readyz",
         )
 
     def worker(name: str, role: str, metrics_port: int) -> ChildSpec:
         more = ["--metrics-port", str(metrics_port), "--broker-kind", kind, "--data-dir", str(data_folder / name)]
-        static = ["--static-member", name] if kind == "kafka" else []  # its partitions wait for it: no rebalance
-        more += ["--tick-seconds", f"{tick_seconds:g}", *static]
+        more += ["--static-member", name] if kind == "kafka" else []  # its partitions wait for it: no rebalance
+        if role == INTAKE:  # the only one that states time
+            more += ["--tick-seconds", f"{tick_seconds:g}"]
         return child(name, ["work", role], group=role, metrics_port=metrics_port, more=more)
 
     def server(role: str, port: int) -> ChildSpec:
         more = ["--port", str(port)]
-        if role == "gateway" and kind == "embedded":
-            more.append("--no-idempotent")
+        if role == GATEWAY and kind == "embedded":
+            more += ["--no-idempotent", "--no-durable"]
         return child(role, ["serve", role], group=role, metrics_port=port, more=more)
 
     return (
-        worker("intake", "intake", ports.intake),
+        worker("intake", INTAKE, ports.intake),
         *(worker(f"scoring-{number}", SCORING, port) for number, port in enumerate(ports.scoring)),
         worker("alerts", "alerts", ports.alerts),
-        server("gateway", ports.gateway),
+        server(GATEWAY, ports.gateway),
         server("console", ports.console),
     )
 
@@ -65,6 +69,15 @@ def _environment(more: dict[str, str]) -> dict[str, str]:
     root = str(Path(__file__).parents[2])  # the package may be run from any folder without being installed
     search = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
     return {"PYTHONUNBUFFERED": "1", "PYTHONPATH": search, **more}
+
+
+def replaying_children(plan: StackPlan) -> tuple[ChildSpec, ...]:
+    """Return the children of a plan for the time of a replay: intake states no time, and there is no gateway."""
+    return tuple(
+        msgspec.structs.replace(child, argv=(*child.argv, "--tick-seconds", "0")) if child.group == INTAKE else child
+        for child in plan.children
+        if child.group != GATEWAY
+    )
 
 
 def plan_stack(
@@ -76,12 +89,14 @@ def plan_stack(
     prefix: str = "monazite",
     partitions: int = 4,
     redis_url: str | None = None,
+    java: str | None = None,
     extra_env: dict[str, str] | None = None,
 ) -> StackPlan:
     """Return the plan of a whole stack; it has a scoring worker for each scoring port.
 
     `broker` is `embedded`, `kafka`, or the bootstrap address `HOST:PORT[,HOST:PORT]` of a broker that runs. With
-    `redis_url` that server is used, else one is started. Raises `ValueError` for another `broker`.
+    `redis_url` that server is used, else one is started. `java` is a java command of one's own. Raises `ValueError` for
+    another `broker`.
     """
     kind = broker_kind_of(broker)
     bootstrap = broker if kind is BrokerKind.EXTERNAL else f"{LOOPBACK}:{ports.broker}"
@@ -105,6 +120,7 @@ def plan_stack(
         broker_kind=kind,
         bootstrap=bootstrap,
         broker_port=None if kind is BrokerKind.EXTERNAL else ports.broker,
+        java=java,
         redis_url=redis,
         redis_port=None if redis_url else ports.redis,
         topic_prefix=prefix,

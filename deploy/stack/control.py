@@ -111,6 +111,19 @@ def replace_group(run_directory: Path, *, group: str, children: Sequence[ChildSp
     return _await_generation(run_directory, replaced, state.supervisor)
 
 
+def replace_children(run_directory: Path, plan: StackPlan, children: Sequence[ChildSpec]) -> StackState:
+    """Make the children of the running stack those of `plan` with `children`; one that stays as it is runs on.
+
+    Returns when all are ready. Raises as `replace_group` does.
+    """
+    running, state = read_plan(run_directory), read_state(run_directory)
+    if running is None or state is None or live_process(state.supervisor) is None:
+        raise LookupError(f"no stack runs in {run_directory}: start one with `monazite stack up`")
+    following = msgspec.structs.replace(plan, children=tuple(children), generation=running.generation + 1)
+    write_plan(run_directory, following)
+    return _await_generation(run_directory, following, state.supervisor)
+
+
 def down(run_directory: Path, *, remove_data: bool = False) -> DownReport:
     """Stop a stack, also one whose supervisor was killed or whose state file is lost; leaves no process and no state.
 

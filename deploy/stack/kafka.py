@@ -18,11 +18,44 @@ from deploy.stack.server import ServerFailedError, ServerProcess, log_tail
 
 # Small heap: the logs are small, and tests run two nodes beside their workers. Serial collector and the first
 # compiler tier alone start faster (about 4 s instead of 7 s on two cores); the stack for live use leaves tiers on.
-HEAP_OPTIONS = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC")
+# A broker that is out of memory ends, so that its supervisor starts it again. The compression codecs are native
+# code: without the last option newer Javas warn about them (Java 17 knows it too).
+HEAP_OPTIONS = (
+    "-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true",
+    "--enable-native-access=ALL-UNNAMED",
+)  # fmt: skip
 QUICK_START_OPTIONS = ("-XX:TieredStopAtLevel=1",)
 FORMAT_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 15.0
 CONTROLLER_NODE_ID = 1
+
+SINGLE_MACHINE_PROPERTIES = {
+    "auto.create.topics.enable": "false",
+    "group.initial.rebalance.delay.ms": "0",
+    "group.min.session.timeout.ms": "1000",
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "4",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "transaction.state.log.num.partitions": "4",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "message.max.bytes": str(4 * 1024 * 1024),
+    "replica.fetch.max.bytes": str(8 * 1024 * 1024),
+    "num.network.threads": "2",
+    "num.io.threads": "4",
+    "controlled.shutdown.enable": "true",
+    # A killed broker is let in again only when its old session is over: 9 s by default, most of its restart.
+    "broker.heartbeat.interval.ms": "500",
+    "broker.session.timeout.ms": "3000",
+    # A stack may stand still for weeks; with forgotten offsets intake would read all inputs anew.
+    "offsets.retention.minutes": str(2**31 - 1),
+    # The default of 128 MB is half of a small heap; 16 MB map 600,000 keys in one pass.
+    "log.cleaner.dedupe.buffer.size": str(16 * 1024 * 1024),
+    # The controller says twice a second that nothing happened: 172,800 records a day on an idle node.
+    "metadata.max.idle.interval.ms": "5000",
+}
+"""What is the same for every node: one replica of the internal topics, small thread pools, quick starts."""
 
 LOG4J = """Configuration:
   status: ERROR
@@ -77,22 +110,7 @@ def node_properties(
         "listeners": ",".join(listeners),
         "advertised.listeners": ",".join(advertised),
         "log.dirs": str(data_folder),
-        "auto.create.topics.enable": "false",
-        "group.initial.rebalance.delay.ms": "0",
-        "group.min.session.timeout.ms": "1000",
-        "offsets.topic.replication.factor": "1",
-        "offsets.topic.num.partitions": "4",
-        "transaction.state.log.replication.factor": "1",
-        "transaction.state.log.min.isr": "1",
-        "transaction.state.log.num.partitions": "4",
-        "share.coordinator.state.topic.replication.factor": "1",
-        "share.coordinator.state.topic.min.isr": "1",
-        "message.max.bytes": str(4 * 1024 * 1024),
-        "replica.fetch.max.bytes": str(8 * 1024 * 1024),
-        "num.network.threads": "2",
-        "num.io.threads": "4",
-        "controlled.shutdown.enable": "true",
-        "broker.heartbeat.interval.ms": "500",
+        **SINGLE_MACHINE_PROPERTIES,
     }
 
 
@@ -107,6 +125,7 @@ class KafkaNode:
         client_port: int,
         advertised_port: int,
         controller_port: int,
+        java: str | None,
         jvm_options: Sequence[str],
         extra_properties: dict[str, str],
         marker: Mapping[str, str],
@@ -130,7 +149,7 @@ class KafkaNode:
         self.properties_path.write_text("".join(f"{k}={v}\n" for k, v in properties.items()), encoding="utf-8")
         (folder / "log4j2.yaml").write_text(LOG4J, encoding="utf-8")
         self._java = [
-            java_program(),
+            java_program(java),
             *HEAP_OPTIONS,
             *jvm_options,
             f"-Dlog4j2.configurationFile={folder / 'log4j2.yaml'}",
@@ -174,8 +193,11 @@ class KafkaServers:
     """A local Apache Kafka cluster with its files under `folder` (which the caller removes).
 
     `client_ports` and `advertised_ports` are one for each node; None means free ones, and the same as the client ports.
-    `quick_start` limits the compiler to its first tier, `marker` is added to the environment of the processes. Raises
-    `MissingToolError` when Java or the artifacts lack.
+    `java` is a java command of one's own. `quick_start` limits the compiler to its first tier, `marker` is added to the
+    environment of the processes. Raises `MissingToolError` when Java or the artifacts lack.
+
+    What clients wrote survives the end of the processes, by whatever signal; the operating system writes it to the disk
+    in its own time, so that a power cut may take the last seconds.
     """
 
     def __init__(
@@ -185,6 +207,7 @@ class KafkaServers:
         node_count: int = 1,
         client_ports: Sequence[int] | None = None,
         advertised_ports: Sequence[int] | None = None,
+        java: str | None = None,
         quick_start: bool = False,
         extra_properties: dict[str, str] | None = None,
         marker: Mapping[str, str] | None = None,
@@ -200,6 +223,7 @@ class KafkaServers:
                 client_port=ports[index],
                 advertised_port=advertised[index],
                 controller_port=controller_port,
+                java=java,
                 jvm_options=QUICK_START_OPTIONS if quick_start else (),
                 extra_properties=extra_properties or {},
                 marker=marker or {},

@@ -16,6 +16,20 @@ class BrokerKind(StrEnum):
     KAFKA = "kafka"
     EXTERNAL = "external"
 
+    @property
+    def is_durable(self) -> bool:
+        """Say whether the broker holds what it was told when the stack is stopped and started again."""
+        return self is not BrokerKind.EMBEDDED
+
+    @property
+    def keeps(self) -> str:
+        """Say in words what becomes of what the broker was told."""
+        return {
+            BrokerKind.EMBEDDED: "keeps nothing: events, rules, subscriptions and alerts are gone when the stack stops",
+            BrokerKind.KAFKA: "keeps everything in the run directory when the stack stops or is killed",
+            BrokerKind.EXTERNAL: "keeps what its topics keep; this stack neither starts nor stops it",
+        }[self]
+
 
 class PortTakenError(RuntimeError):
     """A port that the stack needs is in use by another program."""
@@ -53,12 +67,14 @@ class StackPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What the supervisor starts, in this order: broker, Redis, topics, children.
 
     `bootstrap` and `redis_url` are used as given when the broker is external or `redis_port` is None. `topic_prefix`
-    None makes no topics. `generation` grows with every change of the plan.
+    None makes no topics. `java` is a java command of one's own for Apache Kafka. `generation` grows with every change
+    of the plan.
     """
 
     broker_kind: BrokerKind
     bootstrap: str | None = None
     broker_port: int | None = None
+    java: str | None = None
     redis_url: str | None = None
     redis_port: int | None = None
     topic_prefix: str | None = "monazite"

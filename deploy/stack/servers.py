@@ -40,7 +40,7 @@ class Servers:
         elif plan.broker_kind is BrokerKind.KAFKA:
             marker = {**self._marker, PROCESS_NAME_VARIABLE: "kafka-1"}
             ports = [plan.broker_port] if plan.broker_port else None
-            kafka = KafkaServers(folder=self._folder / "broker", client_ports=ports, marker=marker)
+            kafka = KafkaServers(folder=self._folder / "broker", client_ports=ports, java=plan.java, marker=marker)
             node = kafka.nodes[0]
             self.bootstrap = kafka.bootstrap
             self.broker = self._unit(node.process, "broker", lambda: broker_answers(self.bootstrap), node.client_port)

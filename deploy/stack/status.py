@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from deploy.stack.lock import holder_of, is_held
+from deploy.stack.plan import BrokerKind
 from deploy.stack.probes import redis_answers
 from deploy.stack.servers import broker_answers
 from deploy.stack.state import ProcessState, StackState, folder_processes, live_process, read_state
@@ -36,13 +37,16 @@ class ProcessStatus(msgspec.Struct, frozen=True, kw_only=True):
 class StackStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A stack now. `running`: its supervisor lives. `phase`: stopped, starting, ready (all processes are), not_ready,
     failed, stopping or orphaned (the supervisor is gone, processes of it are not: `monazite stack down` ends them, and
-    so does the next `monazite stack up`).
+    so does the next `monazite stack up`). `durable`: whether the broker holds what it was told over a stop; None when
+    nothing is known of it. `keeps` says it in words.
     """
 
     running: bool
     phase: str
     detail: str = ""
     broker_kind: str = ""
+    durable: bool | None = None
+    keeps: str = ""
     bootstrap: str = ""
     redis_url: str = ""
     prefix: str | None = None
@@ -67,6 +71,8 @@ def status(run_directory: Path) -> StackStatus:
         phase=phase,
         detail=detail,
         broker_kind=state.broker_kind,
+        durable=BrokerKind(state.broker_kind).is_durable,
+        keeps=BrokerKind(state.broker_kind).keeps,
         bootstrap=state.bootstrap,
         redis_url=state.redis_url,
         prefix=state.prefix,

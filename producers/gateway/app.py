@@ -1,4 +1,7 @@
-"""`POST /v1/events` and its neighbours. 202 means: the broker has the events, on all replicas."""
+"""`POST /v1/events` and its neighbours. 202 means: the broker has the events, on all replicas.
+
+Whether the broker has them for good is said with each answer: the embedded one holds them until the stack stops.
+"""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -37,6 +40,7 @@ from streams.contracts.topics import DEFAULT_PREFIX
 SCOPE = "events:write"
 MAX_BODY_BYTES = 1024 * 1024
 REQUESTS_PER_SECOND = 200
+RETENTION_OF_MEMORY = "until the stack stops"
 _log = structlog.get_logger(__name__)
 
 
@@ -141,9 +145,10 @@ class Gateway:
 
 def create_app(
     gateway: Gateway, *, registry: CollectorRegistry, prefix: str = DEFAULT_PREFIX,
-    close: Callable[[], None] = lambda: None,
+    durable: bool = True, close: Callable[[], None] = lambda: None,
 ) -> FastAPI:  # fmt: skip
-    """Build the HTTP application around a gateway."""
+    """Build the HTTP application around a gateway; `durable` False: the broker keeps nothing over its stop."""
+    kept = {"durable": True} if durable else {"durable": False, "retention": RETENTION_OF_MEMORY}
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
@@ -182,7 +187,7 @@ def create_app(
                 HTTPStatus.UNPROCESSABLE_ENTITY, "No valid events",
                 "every event was refused; all are kept in the dead letters", results=results,
             )  # fmt: skip
-        return _json({"results": results}, HTTPStatus.ACCEPTED)
+        return _json({"results": results, **kept}, HTTPStatus.ACCEPTED)
 
     _add_probes(app, gateway=gateway, registry=registry, prefix=prefix)
     return app
@@ -280,6 +285,7 @@ class GatewaySettings:
     host: str = "127.0.0.1"
     port: int = 8320
     idempotent: bool = True
+    durable: bool = True
 
 
 def run_gateway(settings: GatewaySettings) -> None:
@@ -306,7 +312,7 @@ def run_gateway(settings: GatewaySettings) -> None:
         publisher.close()
         seen.close()
 
-    app = create_app(gateway, registry=registry, prefix=settings.prefix, close=close)
+    app = create_app(gateway, registry=registry, prefix=settings.prefix, durable=settings.durable, close=close)
     config = uvicorn.Config(
         app, host=settings.host, port=settings.port, log_level="warning", access_log=False, timeout_graceful_shutdown=10
     )

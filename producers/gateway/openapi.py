@@ -33,8 +33,15 @@ _RESULT = {
 }
 _RESULTS = {
     "type": "object",
-    "required": ["results"],
-    "properties": {"results": {"type": "array", "items": _RESULT}},
+    "required": ["results", "durable"],
+    "properties": {
+        "results": {"type": "array", "items": _RESULT},
+        "durable": {
+            "type": "boolean",
+            "description": "false: the broker is the embedded one and keeps nothing when the stack stops",
+        },
+        "retention": {"type": "string", "description": "how long the events are kept where `durable` is false"},
+    },
 }
 _PROBLEM = {
     "type": "object",

@@ -71,7 +71,7 @@ class InMemorySeen(SeenWindow):
 class World:
     """A gateway with everything around it in memory."""
 
-    def __init__(self, path: Path, *, requests_per_second: int = 10_000) -> None:
+    def __init__(self, path: Path, *, requests_per_second: int = 10_000, durable: bool = True) -> None:
         self.publisher = RecordingPublisher()
         self.keys = KeyFile(path / "keys.json")
         _, self.key = self.keys.create(scopes=(SCOPE,), at=NOW, lifetime=timedelta(days=1))
@@ -80,7 +80,7 @@ class World:
             publisher=self.publisher, seen=InMemorySeen(), keys=KeyFile(path / "keys.json"), clock=lambda: NOW,
             registry=registry, waiting_for=self.publisher.waiting_for, requests_per_second=requests_per_second,
         )  # fmt: skip
-        transport = httpx.ASGITransport(app=create_app(gateway, registry=registry))
+        transport = httpx.ASGITransport(app=create_app(gateway, registry=registry, durable=durable))
         self.client = httpx.AsyncClient(transport=transport, base_url="http://gateway")
 
     async def post(self, body: bytes, kind: str = STRUCTURED, *, key: str | None = None, **headers: str
@@ -111,6 +111,16 @@ async def test_a_structured_event_is_accepted(world: World) -> None:
         {"index": 0, "status": "accepted", "id": PRICE.id, "source": PRICE.source},
     ]  # fmt: skip
     assert world.publisher.events == [PRICE]
+
+
+@pytest.mark.parametrize("durable", [True, False])
+async def test_each_answer_says_whether_the_broker_keeps_the_events(tmp_path: Path, durable: bool) -> None:
+    """202 on the embedded broker holds only until the stack stops; who sends must be able to see it."""
+    made = World(tmp_path, durable=durable)
+    answer = (await made.post(encode_event(PRICE))).json()
+    await made.client.aclose()
+    assert answer["durable"] is durable
+    assert answer.get("retention") == (None if durable else "until the stack stops")
 
 
 async def test_an_event_without_recorded_instant_is_recorded_now(world: World) -> None:

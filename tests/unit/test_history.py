@@ -1,8 +1,10 @@
 """The shipped history: every row read once, dates as in the tables, nothing invented."""
 
 import json
-from datetime import date
+from datetime import date, timedelta
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from streams.contracts.capacity import SupplyObserved, TradeObserved
@@ -14,6 +16,7 @@ from streams.reference import HISTORIES, HistoryKind, curate, load_history, load
 from streams.reference.curate_policy import policy_history
 from streams.reference.curate_prices import unread_prices
 from streams.reference.curate_supply import register_history, trade_history
+from streams.reference.digests import broken_promises, digest_of, read_digests, render_digests, with_new
 
 SEVEN = ("CN-2025-55", "CN-2025-56", "CN-2025-57", "CN-2025-58", "CN-2025-61a", "CN-2025-61b", "CN-2025-62")
 POLICY = {event.id: event for event in load_history("policy")}
@@ -224,3 +227,42 @@ def test_every_published_reliance_is_an_event() -> None:
         (str(year), 1.0) for year in range(2025, 2020, -1)
     ]
     assert all("as a group" in (d.provenance.note or "") for d in dysprosium)
+
+
+def test_what_was_shipped_is_there_word_for_word() -> None:
+    """A stack that has an event is never sent it again: a changed body would reach new stacks only."""
+    assert broken_promises(read_digests(), load_history()) == []
+
+
+def test_a_changed_body_a_lost_event_and_a_second_use_of_an_id_are_red() -> None:
+    """The three ways in which two stacks would disagree for ever."""
+    first, second, third = load_history("price")[:3]
+    committed = with_new({}, [first, second])
+    changed = msgspec.structs.replace(first, recorded_at=first.recorded_at + timedelta(days=1))
+    assert broken_promises(committed, [changed, second]) == [
+        f"{first.id}: was shipped with another body: keep that, and say what is right in a new event"
+    ]
+    (gone,) = broken_promises(committed, [second])
+    assert gone.startswith(f"{first.id}: was shipped and is gone")
+    assert f"{first.id}: stands twice" in broken_promises(committed, [first, first, second])[0]
+    assert broken_promises(committed, [first, second, third]) == [
+        f"{third.id}: is new and has no digest: run `python -m streams.reference.curate`"
+    ]
+
+
+def test_new_events_get_a_digest_and_old_ones_keep_theirs() -> None:
+    """Writing the file must not bless a change."""
+    first, second = load_history("price")[:2]
+    committed = {first.id: "0" * 16}
+    assert with_new(committed, [first, second]) == {first.id: "0" * 16, second.id: digest_of(second)}
+
+
+def test_the_digest_file_reads_back_and_names_a_bad_line(tmp_path: Path) -> None:
+    """A merge that leaves an id twice must not let the last one win."""
+    path = tmp_path / "digests.txt"
+    path.write_text(render_digests({"b": "1" * 16, "a": "2" * 16}))
+    assert path.read_text() == f"{'2' * 16} a\n{'1' * 16} b\n"
+    assert read_digests(path) == {"b": "1" * 16, "a": "2" * 16}
+    path.write_text(f"{'2' * 16} a\n{'1' * 16} a\n")
+    with pytest.raises(ValueError, match=r"digests.txt:2"):
+        read_digests(path)

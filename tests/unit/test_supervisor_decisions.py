@@ -60,8 +60,9 @@ def test_a_stack_has_its_children_in_the_order_of_the_road(tmp_path: Path) -> No
     assert [spec.name for spec in plan.children] == [
         "intake", "scoring-0", "scoring-1", "alerts", "gateway", "console",
     ]  # fmt: skip
-    scoring = plan.children[1].argv
-    assert scoring[scoring.index("--tick-seconds") + 1] == "0.5"
+    intake, scoring = plan.children[0].argv, plan.children[1].argv
+    assert intake[intake.index("--tick-seconds") + 1] == "0.5"
+    assert "--tick-seconds" not in scoring
     assert scoring[scoring.index("--broker-kind") + 1] == "embedded"
 
 
