@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -36,7 +36,6 @@ from deploy.stack.state import (
     start_time,
     state_path,
 )
-from deploy.stack.supervisor import supervise
 from deploy.stack.waiting import DeadlineExceededError, wait_until
 
 SUPERVISOR_LOG = "supervisor.log"
@@ -72,15 +71,6 @@ def up(run_directory: Path, plan: StackPlan) -> StackState:
     except BaseException:
         _end(run_directory, stack_id, watched)
         raise
-
-
-def up_foreground(run_directory: Path, plan: StackPlan, *, on_ready: Callable[[StackState], None] | None = None) -> int:
-    """Run a stack in this process until Ctrl-C or SIGTERM; return 0, or 1 when it failed (the reason is in the log)."""
-    stack_id, lock = _prepare(run_directory, plan)
-    try:
-        return supervise(run_directory, stack_id=stack_id, lock=lock, on_ready=on_ready)
-    finally:
-        _tidy(run_directory, plan.broker_kind)
 
 
 def await_end(run_directory: Path, supervisor: ProcessState) -> int:

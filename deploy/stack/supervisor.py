@@ -11,7 +11,6 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -67,11 +66,8 @@ class Supervisor:
         self._state_file = StateFile(run_directory, on_fault=self._metrics.count_fault)
         self._disk = DiskWatch(run_directory)
 
-    def run(self, *, on_ready: Callable[[StackState], None] | None = None) -> int:
-        """Start everything, keep it running until asked to stop, stop it; return 0, or 1 when the stack failed.
-
-        `on_ready` is called each time a generation of the plan is ready.
-        """
+    def run(self) -> int:
+        """Start everything, keep it running until asked to stop, stop it; return 0, or 1 when the stack failed."""
         failure = ""
         try:
             with ExitStack() as serving:
@@ -80,7 +76,7 @@ class Supervisor:
                 self._start_servers()
                 if not self.stop_requested.is_set():
                     self._follow_plan(self._plan)
-                    self._keep_running(on_ready)
+                    self._keep_running()
         except (ServerFailedError, TimeoutError, OSError, RuntimeError) as error:
             failure = str(error)
             log.error("stack failed", error=failure)
@@ -115,7 +111,7 @@ class Supervisor:
             )  # fmt: skip
             log.info("topics ready", made=len(report.created), declared=len(report.declared))
 
-    def _keep_running(self, on_ready: Callable[[StackState], None] | None) -> None:
+    def _keep_running(self) -> None:
         while not self.stop_requested.wait(STEP_SECONDS):
             now = time.monotonic()
             self._look_for_new_plan()
@@ -123,7 +119,7 @@ class Supervisor:
             for message, facts in self._disk.look(now):
                 log.warning(message, **facts)
             if self._ready_generation < self._plan.generation:
-                self._finish_generation(now, on_ready)
+                self._finish_generation(now)
             elif changed or self._state_file.is_behind(now):
                 self._note("ready")
 
@@ -184,13 +180,11 @@ class Supervisor:
         self._topics_due_at = None
         return True
 
-    def _finish_generation(self, now: float, on_ready: Callable[[StackState], None] | None) -> None:
+    def _finish_generation(self, now: float) -> None:
         waiting = [unit for unit in self._units if not unit.ready]
         if not waiting:
             self._ready_generation = self._plan.generation
             self._note("ready")
-            if on_ready is not None:
-                on_ready(self._state(Phase(name="ready")))
         elif now > self._deadline:
             tails = "\n".join(log_tail(unit.process.log_path) for unit in waiting)
             names = ", ".join(unit.name for unit in waiting)
@@ -258,7 +252,6 @@ class Supervisor:
 
 def supervise(
     run_directory: Path, *, stack_id: str, lock: RunLock | None = None,
-    on_ready: Callable[[StackState], None] | None = None,
 ) -> int:  # fmt: skip
     """Run a supervisor in this process until SIGTERM or Ctrl-C; return its exit code.
 
@@ -274,7 +267,7 @@ def supervise(
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
         }
         try:
-            return supervisor.run(on_ready=on_ready)
+            return supervisor.run()
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
