@@ -250,9 +250,7 @@ class Supervisor:
         )
 
 
-def supervise(
-    run_directory: Path, *, stack_id: str, lock: RunLock | None = None,
-) -> int:  # fmt: skip
+def supervise(run_directory: Path, *, stack_id: str, lock: RunLock | None = None) -> int:
     """Run a supervisor in this process until SIGTERM or Ctrl-C; return its exit code.
 
     Raises `StackRunningError` when another supervisor has the run directory; `lock` is the one that is held already.
