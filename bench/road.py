@@ -197,7 +197,7 @@ def send_ticks(bench: Bench) -> None:
     producer = KafkaProducer(bootstrap_servers=bench.bootstrap, acks="all")
     at = decode_event(next(price_events(1, start=10_000_000))[2]).recorded_at
     for partition in range(PARTITIONS):
-        producer.send(bench.topic(SIGNALS), value=encode(SignalRecord(ticks=[at])), partition=partition)
+        producer.send(bench.topic(SIGNALS), key=b"ticks", value=encode(SignalRecord(ticks=[at])), partition=partition)
     producer.flush()
     producer.close()
 

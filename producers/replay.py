@@ -128,7 +128,8 @@ class Replay:
             return
         value = encode(SignalRecord(ticks=ticks))
         topic = topic_name(SIGNALS, prefix=self._settings.prefix)
-        sent = [self._ticker.send(topic, value=value, partition=p) for p in range(self._settings.partitions)]
+        key = f"ticks/{ticks[-1].isoformat()}".encode()  # every record of signals needs one: the log is compacted
+        sent = [self._ticker.send(topic, key=key, value=value, partition=p) for p in range(self._settings.partitions)]
         for future in sent:
             future.get(self._settings.wait_seconds)
         self.ticks += len(ticks)

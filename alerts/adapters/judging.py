@@ -25,7 +25,7 @@ from alerts.rules.entities import Assessed, KnownEntity, SourceAssessed
 from alerts.rules.memory import RuleMemory
 from alerts.rules.rule import changes_nothing
 from alerts.rules.ruleset import Rule, Rules
-from streams.contracts.alert import AlertChanged
+from streams.contracts.alert import AlertChanged, AlertState
 from streams.contracts.assessments import MeasureAssessed
 from streams.runtime.ports import StateStore
 
@@ -256,6 +256,9 @@ class Judge:
                 self.composites.note(prior, alert, at=at, step=step)
         elif not advance.changed:
             return alert.due_at is None and alert.waiting_since is None
+        if alert.held_from is not None and prior.held_from is None and prior.state is not AlertState.OK:
+            shown = msgspec.structs.replace(alert, state=AlertState.OK)  # else others would wait for it for ever
+            self.send(rule, prior, shown, now, reason=Reason.OVER_LIMIT, at=at, assessed=None)
         if not advance.changed or alert.held_from is not None:
             return False
         told = prior

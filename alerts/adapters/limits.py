@@ -16,6 +16,7 @@ from alerts.rules.ruleset import OVER_LIMIT, Rule
 from alerts.rules.specification import AnnotationSpec, ThresholdSpec
 from alerts.rules.threshold import ThresholdRule
 from alerts.rules.wording import build_texts, content_hash, fingerprint_of
+from streams.contracts.alert import AlertState
 from streams.contracts.assessments import Fact
 
 SEVERITY_RANK = {"info": 0, "warning": 1, "critical": 2}
@@ -50,13 +51,13 @@ class Limits:
             (told if alert.held_from is None else held).add(alert.fingerprint)
 
     def applied(self, rule: Rule, prior: Alert, alert: Alert) -> Alert:
-        """Return an alert that began or ceased to fire with `held_from` saying whether there is no room to tell it.
+        """Return an alert that began or ceased to fire; `held_from` is ok where there is no room to tell that it fires.
 
         A rule for which something is to be decided again stands in `changed` afterwards.
         """
         firing, fired = alert.state in FIRING_STATES, prior.state in FIRING_STATES
         if firing and not fired and self.room(rule) <= 0:
-            alert = msgspec.structs.replace(alert, held_from=prior.state)
+            alert = msgspec.structs.replace(alert, held_from=AlertState.OK)
             self.changed.add(rule.id)
         elif fired and not firing:
             alert = msgspec.structs.replace(alert, held_from=None)

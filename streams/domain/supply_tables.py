@@ -129,7 +129,8 @@ def _with_figure(table: SupplyTable, event: Event, observed: SupplyObserved) -> 
             recorded=recorded, digest=digest,
         )  # fmt: skip
         figures = dict(sorted({**figures, observed.country: figure}.items())[:FIGURES_KEPT])
-    if observed.world_tonnes is not None and (world is None or supersedes((recorded, digest), world[1:])):
+    # Every row of an edition repeats its total: which row it is read off must not depend on their order.
+    if observed.world_tonnes is not None and (world is None or (recorded, digest) > world[1:]):
         world = (observed.world_tonnes, recorded, digest)
     return msgspec.structs.replace(
         table, figures=figures, world_tonnes=world,

@@ -1,4 +1,4 @@
-"""What fires last before a silence is told soon: a closing tick ends its instant long before the next regular one."""
+"""What fires last before a silence is told at once, and a silence costs one statement of time, not one a look."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from streams.contracts.codec import decode_event, encode_event
 from streams.contracts.events import Event
 from streams.contracts.price import PriceQuoted
 from streams.contracts.provenance import Provenance
-from streams.contracts.records import decode_linked
+from streams.contracts.records import decode_linked, decode_signal
 from streams.contracts.topics import ALERTS, PRICE, SIGNALS, partition_of, topic_name
 from streams.runtime.clock import utc_now
 from tests.support.brokers import KafkaCluster
@@ -43,10 +43,10 @@ def _rise() -> list[bytes]:
     return made
 
 
-def test_the_last_event_before_a_silence_is_told_long_before_the_next_tick(
+def test_the_last_event_before_a_silence_is_told_at_once_and_time_is_stated_once_behind_it(
     kafka: KafkaCluster, fresh_prefix: Callable[[], str]
 ) -> None:
-    """Nobody waits for an alert because nothing else happens; and a silence costs one tick, not one a look."""
+    """Nobody waits for an alert because nothing else happens; timers and composites wait for one statement."""
     prefix = fresh_prefix()
     provision(kafka, prefix=prefix)
     with Road(kafka.bootstrap, prefix, tick_seconds=TICK_SECONDS) as road:
@@ -74,7 +74,17 @@ def test_the_last_event_before_a_silence_is_told_long_before_the_next_tick(
             wait_until(told, timeout_seconds=20, what="the alert about the last event")
             print(f"told {time.monotonic() - sent_at:.3f} s after the last event was sent")
             assert "lone-30" in fired[0].causes
-            stood = reader.end_offsets([signals])[signals]
-            fired.clear()
-            assert reader.poll(timeout_ms=2_000) == {}  # a long time for closing ticks, which go as far as this topic
-            assert reader.end_offsets([signals])[signals] == stood
+            told_at = fired[0].at.timestamp() * 1000
+            reader.assign([signals])
+            reader.seek_to_beginning(signals)
+            stated: list[int] = []
+
+            def passed() -> bool:
+                for records in reader.poll(timeout_ms=100).values():
+                    said = [decode_signal(record.value).w for record in records]
+                    stated.extend(each.up_to for each in said if each is not None)
+                return bool(stated) and stated[-1] >= told_at
+
+            wait_until(passed, timeout_seconds=20, what="the statement that passes the last event")
+            assert [up_to >= told_at for up_to in stated].count(True) == 1
+            assert reader.poll(timeout_ms=2_000) == {}  # a long time: the next statement is due in ten minutes

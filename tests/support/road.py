@@ -84,7 +84,7 @@ class Road:
             "--broker-kind", self.broker_kind, "--metrics-port", str(port),
             "--data-dir", str(self.directory / name), *(["--redis", self.redis] if self.redis else []),
         ]  # fmt: skip
-        if command == ("work", "scoring") and self.tick_seconds:
+        if command == ("work", "intake") and self.tick_seconds:
             argv += ["--tick-seconds", str(self.tick_seconds)]
         with log.open("ab") as out:
             environment = {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -8,7 +8,7 @@ import pytest
 from alerts.rules.loader import RuleFileError
 from streams.contracts.alert import AlertChanged, AlertState
 from streams.contracts.assessments import Fact, RiskAssessed
-from tests.support.rule_road import T0, RuleRoad, alerts_in, price, rules_with
+from tests.support.rule_road import T0, RuleRoad, price, rules_with
 
 MINUTE = timedelta(minutes=1)
 
@@ -87,26 +87,33 @@ def test_unknown_decides_nothing() -> None:
     assert [c.to_state for c in of_both(road)] == [AlertState.FIRING]
 
 
-def test_the_order_within_an_instant_does_not_matter() -> None:
-    """One that begins as another ends is no composite, whichever is heard of first."""
-    for order in (1, -1):
+def test_each_event_of_an_instant_is_decided_on_by_itself_in_the_order_of_the_log() -> None:
+    """A batch of events has one instant: what held between two of them held, and is not swallowed."""
+    for order, told in ((1, []), (-1, ["firing", "ok"])):
         road = RuleRoad(rules_with(high("a", 10.0), low_volume(), both(of=["a", "volume"], by=["material"])))
         road.take(price(T0, 15.0), trade(T0, 0.9))
         at = T0 + MINUTE
-        for item in [price(at, 5.0), trade(at, 0.1)][::order]:
-            road.take(item)
-        road.take(at + MINUTE)
-        assert of_both(road) == []
+        road.take(*[price(at, 5.0), trade(at, 0.1)][::order])
+        assert [c.to_state.value for c in of_both(road)] == told
 
 
-def test_what_is_open_within_an_instant_survives_a_restart() -> None:
-    """Killed between the event and the end of its instant, it settles the same."""
+def test_it_is_decided_as_the_watermark_passes_also_after_a_restart() -> None:
+    """Until then another input may say something of that instant; the members themselves are told at once."""
     road = RuleRoad(rules_with(high("a", 10.0), high("b", 20.0), both()))
-    road.take(price(T0, 25.0))
-    assert alerts_in(road.outputs) == []
+    assert [c.rule for c in road.take(price(T0, 25.0), watermark=T0 - MINUTE)] == ["a", "b"]
     road.restart()
-    road.take(T0 + MINUTE)
-    assert [(c.rule, c.at) for c in alerts_in(road.outputs)] == [("a", T0), ("b", T0), ("both", T0)]
+    assert road.take(watermark=T0 - timedelta(milliseconds=1)) == []
+    assert [(c.rule, c.at) for c in road.take(watermark=T0)] == [("both", T0)]
+
+
+def test_what_comes_late_by_another_input_is_decided_on_in_its_place() -> None:
+    """A trade that ends before a price begins is no composite, though it is read after it."""
+    road = RuleRoad(rules_with(high("a", 10.0), low_volume(), both(of=["a", "volume"], by=["material"])))
+    road.take(trade(T0, 0.1), watermark=T0)
+    road.take(price(T0 + 2 * MINUTE, 15.0), watermark=T0)
+    road.take(trade(T0 + MINUTE, 0.9), watermark=T0 + MINUTE)
+    road.take(watermark=T0 + 5 * MINUTE)
+    assert of_both(road) == []
 
 
 def test_a_composite_waits_out_its_for() -> None:
@@ -132,7 +139,7 @@ def test_a_gap_below_a_composite_neither_begins_nor_ends_its_wait_well() -> None
                                both(id="all", of=["a", "volume"], by=["material"], **waits)))  # fmt: skip
     road.take(price(T0, 15.0), trade(T0, 0.1), trade(T0 + MINUTE, None), T0 + timedelta(days=9))
     assert [(c.rule, c.to_state.value) for c in road.changes() if c.rule != "a"] == [
-        ("volume", "pending"), ("both", "firing"), ("volume", "no_data"),
+        ("both", "firing"), ("volume", "pending"), ("volume", "no_data"),
     ]  # fmt: skip
     road.take(price(T0 + timedelta(days=10), None), T0 + timedelta(days=20))
     assert [c.to_state for c in of_both(road)] == [AlertState.FIRING]
