@@ -62,6 +62,7 @@ class Supervisor:
         self._deadline = 0.0
         self._topics_due_at: float | None = None
         self._detail = ""
+        self._stop_signal = ""
         self._metrics = StackMetrics(lambda: self._units, folder=run_directory)
         self._state_file = StateFile(run_directory, on_fault=self._metrics.count_fault)
         self._disk = DiskWatch(run_directory)
@@ -81,6 +82,7 @@ class Supervisor:
             failure = str(error)
             log.error("stack failed", error=failure)
         finally:
+            log.info("the stack stops", asked_by=self._stop_signal or "nobody: it failed")
             self._note("stopping")
             self._stop_units(self._units)
         if failure:
@@ -88,6 +90,11 @@ class Supervisor:
         else:
             self._state_file.remove()
         return 1 if failure else 0
+
+    def request_stop(self, number: int, _frame: object) -> None:
+        """Take note of a signal that asks to stop; logged later, since a handler may interrupt the writing of a line."""
+        self._stop_signal = signal.Signals(number).name
+        self.stop_requested.set()
 
     def _start_servers(self) -> None:
         for unit, start in self._servers.starts():
@@ -259,9 +266,8 @@ def supervise(run_directory: Path, *, stack_id: str, lock: RunLock | None = None
     with lock or RunLock.acquire(run_directory) as held:
         held.sign()
         supervisor = Supervisor(run_directory=run_directory, stack_id=stack_id)
-        stop = supervisor.stop_requested
         previous = {
-            number: signal.signal(number, lambda *_: stop.set())
+            number: signal.signal(number, supervisor.request_stop)
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
         }
         try:
