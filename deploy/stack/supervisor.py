@@ -92,7 +92,7 @@ class Supervisor:
         return 1 if failure else 0
 
     def request_stop(self, number: int, _frame: object) -> None:
-        """Take note of a signal that asks to stop; logged later, since a handler may interrupt the writing of a line."""
+        """Take note of a signal that asks to stop; it is logged later, a handler may interrupt a line."""
         self._stop_signal = signal.Signals(number).name
         self.stop_requested.set()
 
