@@ -63,14 +63,19 @@ class Judge:
 
     def run_until(self, to: datetime) -> None:
         """Let time pass up to an instant: timers and composites in order of their instants, timers first."""
-        while True:
-            due_at, changed_at = self.due.first_at(), self.composites.first_at()
-            if due_at is not None and due_at <= to and (changed_at is None or due_at <= changed_at):
-                self._came_due(*self.due.pop())
-            elif changed_at is not None and changed_at <= to:
-                self.composites.decide_first()
-            else:
-                return
+        while self.run_next(to):
+            pass
+
+    def run_next(self, to: datetime) -> bool:
+        """Run the timer or decide the composites that come next, if by an instant; tell whether there was anything."""
+        due_at, changed_at = self.due.first_at(), self.composites.first_at()
+        if due_at is not None and due_at <= to and (changed_at is None or due_at <= changed_at):
+            self._came_due(*self.due.pop())
+            return True
+        if changed_at is not None and changed_at <= to:
+            self.composites.decide_first()
+            return True
+        return False
 
     def _came_due(self, at: datetime, fingerprint: str) -> None:
         alert: Alert | None = self._store.get(alert_key(fingerprint))

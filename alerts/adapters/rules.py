@@ -50,7 +50,7 @@ from streams.contracts.directive import DirectiveGiven
 from streams.contracts.events import Event, Tick
 from streams.contracts.indicators import IndicatorAssessed
 from streams.contracts.reasons import DecodeError, RejectReason
-from streams.runtime.ports import Admitted, DeadLetter, Outcome, StateStore
+from streams.runtime.ports import Admitted, DeadLetter, Outcome, StateStore, Steps, outcome_of
 
 _STEPS_IN_PART = 1_000_000
 """More than events in a record: steps of a later part of a record come after those of an earlier one."""
@@ -88,6 +88,10 @@ class RulesCore:
 
     def process(self, admitted: Admitted) -> Outcome:
         """Take one record of `assessments`; deterministic in the state and the record."""
+        return outcome_of(self.steps(admitted))
+
+    def steps(self, admitted: Admitted) -> Steps:
+        """Take one record event by event, then what fell due timer by timer: that of an hour may be due at once."""
         self._outputs = []
         self._watermark = admitted.now
         dead: list[DeadLetter] = []
@@ -102,9 +106,11 @@ class RulesCore:
                 index += 1
             if self._watermark is None and self._now is not None:
                 self._judge.run_until(self._now)
+            yield
         if admitted.now is not None and not admitted.more:
-            self._pass_time(admitted.now)
-            self._judge.run_until(admitted.now)
+            while self._judge.run_next(admitted.now):
+                yield
+            self._now = admitted.now if self._now is None else max(self._now, admitted.now)
             if self.partition == HOME_PARTITION:
                 self._judge.judge_inputs(admitted.stalled, at=admitted.now)
         self._judge.composites.keep()

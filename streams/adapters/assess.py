@@ -43,7 +43,7 @@ from streams.contracts.price import PriceQuoted
 from streams.contracts.reasons import DecodeError, RejectReason
 from streams.domain.indicators import indicators_of
 from streams.domain.measures import MEASURE_PREFIX, MeasureBook
-from streams.runtime.ports import Admitted, DeadLetter, Outcome, StateStore
+from streams.runtime.ports import Admitted, DeadLetter, Outcome, StateStore, Steps, outcome_of
 
 __all__ = ["STATE_TYPES", "AssessCore", "decode_state", "encode_state"]
 
@@ -123,6 +123,10 @@ class AssessCore:
 
     def process(self, admitted: Admitted) -> Outcome:
         """Take one record of `signals`; deterministic in the state and the record."""
+        return outcome_of(self.steps(admitted))
+
+    def steps(self, admitted: Admitted) -> Steps:
+        """Take one record event by event: a material with over a thousand series makes a full record last seconds."""
         self._outputs, self._output_counts, self._counted = [], [], 0
         dead: list[DeadLetter] = []
         before = (self._now, self._last_tick)
@@ -146,10 +150,14 @@ class AssessCore:
                         )
                     )  # fmt: skip
                 self._end_step()
+                yield
         for at in admitted.ticks:
             self._tick(at)
+            yield
         if admitted.now is not None and (self._now is None or admitted.now > self._now):
-            self._advance(admitted.now)
+            while self._run_next(admitted.now):
+                yield
+            self._now = admitted.now
         self._end_step()
         self._identities.keep()
         for subject in self._keepers:
@@ -205,20 +213,27 @@ class AssessCore:
             self._send(f"tick/{at.isoformat()}", Tick(), at=at)
 
     def _advance(self, to: datetime) -> None:
-        while self._due and self._due[0][0] <= to:
-            if self._due[0][0] != self._at:
-                self._end_step()
-            at = self._now = self._at = self._due[0][0]
-            measures: list[str] = []
-            while self._due and self._due[0][:2] == (at, _MEASURES):
-                measures.append(heapq.heappop(self._due)[2])
-            if measures:
-                self._move(measures, at=at, cause=None)
-            else:
-                _, rank, name = heapq.heappop(self._due)
-                self._wake(self._subjects[rank], name, at=at)
+        while self._run_next(to):
+            pass
         self._end_step()
         self._now = to
+
+    def _run_next(self, to: datetime) -> bool:
+        """Do what is due next, if that is by an instant; tell whether there was anything."""
+        if not self._due or self._due[0][0] > to:
+            return False
+        if self._due[0][0] != self._at:
+            self._end_step()
+        at = self._now = self._at = self._due[0][0]
+        measures: list[str] = []
+        while self._due and self._due[0][:2] == (at, _MEASURES):
+            measures.append(heapq.heappop(self._due)[2])
+        if measures:
+            self._move(measures, at=at, cause=None)
+        else:
+            _, rank, name = heapq.heappop(self._due)
+            self._wake(self._subjects[rank], name, at=at)
+        return True
 
     def _wake(self, subject: Subject, name: str, *, at: datetime) -> None:
         key = _due_key(subject, name)

@@ -47,7 +47,7 @@ def build_scoring(settings: RoadSettings) -> SafeApp:
         port=settings.metrics_port,
         bootstrap=settings.bootstrap,
         topics={STAGE: settings.topic(SIGNALS)},
-        enrich=_with_measures,
+        enrich=lambda app, snapshot: _with_measures(app, snapshot, settings),
     )
     observers: list[CheckpointObserver] = []
     services: list[WorkerService] = [endpoint]
@@ -88,18 +88,21 @@ def view_slice(owned: OwnedPartition) -> ViewSlice:
     )  # fmt: skip
 
 
-def _with_measures(app: SafeApp, snapshot: WorkerSnapshot) -> WorkerSnapshot:
+def _with_measures(app: SafeApp, snapshot: WorkerSnapshot, settings: RoadSettings) -> WorkerSnapshot:
     measures: list[MeasureAssessed] = []
     scores: list[RiskAssessed] = []
     supply: list[SupplyFigures] = []
     clocks: dict[int, datetime | None] = {}
+    inputs: dict[tuple[str, int], bool] = {}
     for owned in owned_partitions(app, STAGE):
         measures += home_measures(owned)
         scores += last_scores(owned.state)
         supply += supply_figures(owned)
         clock: Clock | None = owned.state.get(CLOCK_KEY)
         clocks[owned.partition] = clock.now if clock else None
+        inputs |= owned.clock.inputs
     partitions = tuple(replace(p, clock_at=clocks.get(p.partition)) for p in snapshot.partitions)
     return replace(
-        snapshot, measures=tuple(measures), scores=tuple(scores), supply=tuple(supply), partitions=partitions
-    )
+        snapshot, measures=tuple(measures), scores=tuple(scores), supply=tuple(supply), partitions=partitions,
+        inputs={(settings.topic(topic), partition): stalled for (topic, partition), stalled in inputs.items()},
+    )  # fmt: skip

@@ -56,7 +56,7 @@ _UNLESS_TOLD = (("grade", Unlike.GRADE), ("basis", Unlike.BASIS), ("assessor", U
 _TRADE_TERMS = ("FOB", "CIF", "CFR", "CIP", "CPT", "FCA", "FAS", "DAP")
 
 
-def _vat(identity: PriceIdentity) -> bool | None:
+def vat_of(identity: PriceIdentity) -> bool | None:
     """Read VAT: international terms of delivery are without it where the source does not say otherwise."""
     if identity.vat_included is None and identity.basis.upper().startswith(_TRADE_TERMS):
         return False
@@ -70,7 +70,7 @@ def _unlike(left: PriceIdentity, right: PriceIdentity, *, across: frozenset[str]
     for name, reason in _UNLESS_TOLD:
         if name not in across and getattr(left, name) != getattr(right, name):
             return reason
-    if left.vat_included != right.vat_included and _vat(left) != _vat(right):
+    if left.vat_included != right.vat_included and vat_of(left) != vat_of(right):
         return Unlike.VAT
     return None
 

@@ -6,19 +6,8 @@ import msgspec
 
 from streams.contracts.assessments import Fact
 from streams.domain.conversions import Conversions
-from streams.domain.observations import Observation
-from streams.domain.price_comparison import (
-    NEAR_DAYS,
-    Compared,
-    Comparison,
-    Refused,
-    Terms,
-    Unlike,
-    compare_on,
-    days_apart,
-    refused,
-    terms_of,
-)
+from streams.domain.price_comparison import NEAR_DAYS, Compared, Comparison, Refused, days_apart
+from streams.domain.price_counterparts import Counterparts, counterpart
 from streams.domain.price_places import Place
 from streams.domain.prices import PRICE_LIMIT, Gap, PriceIdentity, SeriesView, identity_in_words, relative_change
 
@@ -32,87 +21,44 @@ class MarketParameters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 DEFAULTS = MarketParameters()
-_ACROSS = frozenset({"basis", "grade", "assessor"})
 NEAR_TO_WEIGH_DAYS = 31
 """Quotes of another month say nothing about the volume of this one."""
-
-
-def counterpart(series: SeriesView, period: str) -> Observation:
-    """Return the observation that one of a period is held against: of days the latest, of longer periods the same one.
-
-    The spread of today is that of the two prices that stand today, although one may be a week older. Where the same
-    month or year is not known it is the latest too, which is then refused as far apart.
-    """
-    if series.identity.period != "day":
-        for seen in reversed(series.ring):
-            if seen.period == period:
-                return seen
-    return series.ring[-1]
-
-
-class Rival(msgspec.Struct, frozen=True, kw_only=True):
-    """A Chinese series that one outside is held against: its place among them, and the terms of comparing them."""
-
-    place: int
-    terms: Terms
-
-
-Rivals = tuple[tuple[Rival, ...], ...]
-
-
-def rivals_of(own: PriceIdentity, chinese: Sequence[PriceIdentity]) -> Rivals:
-    """Return the Chinese series that one outside is held against, those it is most like first.
-
-    Of several that compare, the same grade goes before another, then the same assessor, the nearest day, the same
-    currency, the same unit, the order given: groups of the same grade and assessor, in which the days decide.
-    """
-    groups: dict[tuple[bool, bool], list[tuple[tuple[bool, bool, int], Rival]]] = {}
-    for place, like in enumerate(chinese):
-        rival = Rival(place=place, terms=terms_of(own, like, across=_ACROSS))
-        rank = (like.currency != own.currency, like.per_unit != own.per_unit, place)
-        groups.setdefault((like.grade != own.grade, like.assessor != own.assessor), []).append((rank, rival))
-    return tuple(
-        tuple(rival for _, rival in sorted(group, key=lambda each: each[0])) for _, group in sorted(groups.items())
-    )
-
-
-def premium_over_china(
-    series: SeriesView, chinese: Sequence[SeriesView], rivals: Rivals, *, table: Conversions
-) -> tuple[Comparison | None, SeriesView | None]:
-    """Compare the last quote of a series with the Chinese one it is most like (`rivals`), and name that one.
-
-    A refusal is that of the first that does not compare; `None`: there is no Chinese quote.
-    """
-    last = series.ring[-1]
-    first: tuple[Rival, Observation, Unlike] | None = None
-    for group in rivals:
-        held = [(rival, counterpart(chinese[rival.place], last.period)) for rival in group]
-        if len(held) > 1:
-            held.sort(key=lambda each: days_apart(each[1].period, last.period))
-        for rival, seen in held:
-            found = compare_on(rival.terms, last, seen, table=table)
-            if isinstance(found, Compared):
-                return found, chinese[rival.place]
-            first = first or (rival, seen, found)
-    if first is None:
-        return None, None
-    rival, seen, reason = first
-    return refused(rival.terms, last, seen, reason), chinese[rival.place]
 
 
 class Market:
     """The series of one material, form, content and length of period on both sides of China's border, in columns.
 
-    What their identities decide about comparing them is worked out once; places are in the order of the series given.
+    Places are in the order of the series given.
     """
 
     def __init__(self, *, chinese: Sequence[SeriesView], outside: Sequence[SeriesView]) -> None:
-        self.chinese = list(chinese)
         self.outside = list(outside)
-        identities = [series.identity for series in chinese]
-        self._rivals = [rivals_of(series.identity, identities) for series in outside]
+        self.counterparts = Counterparts(chinese)
 
     def premium_facts(self, place: int, *, table: Conversions) -> dict[str, Fact]:
+        """Return the facts of the premium of a series outside China, see `Premiums.facts`."""
+        return Premiums(self, table=table).facts(place)
+
+
+class Premiums:
+    """The premiums of a market as its series stand; each is worked out once. Of no use after the next quote."""
+
+    def __init__(self, market: Market, *, table: Conversions) -> None:
+        self._market = market
+        self._table = table
+        self._found: dict[int, tuple[Comparison | None, SeriesView | None]] = {}
+        self._weighing = [n for n, each in enumerate(market.outside) if each.volume_share_ratio is not None]
+        self.are_synthetic = any(each.synthetic for each in market.counterparts.series)
+
+    def of(self, place: int) -> tuple[Comparison | None, SeriesView | None]:
+        """Return the premium of a series outside China, and the Chinese series it is held against."""
+        found = self._found.get(place)
+        if found is None:
+            series = self._market.outside[place]
+            found = self._found[place] = self._market.counterparts.premium_of(series, table=self._table)
+        return found
+
+    def facts(self, place: int) -> dict[str, Fact]:
         """Return the facts of the premium of a series outside China.
 
         `premium_ratio` is its price over the Chinese one, minus 1; `premium_against` names the Chinese series and
@@ -120,12 +66,12 @@ class Market:
         for. `premium_weighted_ratio` is what the premiums outside mean for all trade: the sum of share times premium
         over those outside (this one among them) as far as both are known.
         """
-        series = self.outside[place]
-        compared, other = premium_over_china(series, self.chinese, self._rivals[place], table=table)
+        series = self._market.outside[place]
+        compared, other = self.of(place)
         facts: dict[str, Fact] = {
             "premium_ratio": compared.change_ratio if isinstance(compared, Compared) else None,
             "premium_volume_share_ratio": series.volume_share_ratio,
-            "premium_weighted_ratio": self._weighted(series, compared, table=table),
+            "premium_weighted_ratio": self._weighted(series),
         }
         if isinstance(compared, Compared) and other is not None:
             facts["premium_against"] = "; ".join((identity_in_words(other.identity), *compared.steps))
@@ -133,15 +79,14 @@ class Market:
             facts["premium_refused"] = str(compared)
         return facts
 
-    def _weighted(self, series: SeriesView, own: Comparison | None, *, table: Conversions) -> float | None:
+    def _weighted(self, series: SeriesView) -> float | None:
         weighted: list[float] = []
-        for place, each in enumerate(self.outside):
+        for place in self._weighing:
+            each = self._market.outside[place]
             share = each.volume_share_ratio
             if share is None or days_apart(each.ring[-1].period, series.ring[-1].period) > NEAR_TO_WEIGH_DAYS:
                 continue
-            told = own
-            if each is not series:
-                told, _ = premium_over_china(each, self.chinese, self._rivals[place], table=table)
+            told, _ = self.of(place)
             if isinstance(told, Compared):
                 weighted.append(share * told.change_ratio)
         return sum(sorted(weighted)) if weighted else None

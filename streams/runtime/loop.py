@@ -23,7 +23,7 @@ from streams.runtime.clock import monotonic_seconds
 from streams.runtime.dead_letters import DeadLetterGauge, DeadLetterVerdict
 from streams.runtime.exits import fatal
 from streams.runtime.marks import Marks
-from streams.runtime.ports import Admitted, DeadLetter, Outcome
+from streams.runtime.ports import Admitted, DeadLetter, Outcome, SteppingCore, Steps
 from streams.runtime.settings import RuntimeSettings
 from streams.runtime.splitting import MAXIMUM_LETTER_BYTES, bounded, split
 from streams.runtime.stage import RecordObserver, RecordTaken, SourceKind
@@ -33,6 +33,7 @@ from streams.runtime.store import PartitionStore
 _log = structlog.get_logger(__name__)
 _FORWARD_EVERY_MS = 1_000
 _PLACE = struct.Struct(">QI")  # as the key, so that compaction of the time alone leaves every output
+_SLICE_SECONDS = 0.05  # the longest that a record holds the loop, but for one event of it
 _MAXIMUM_PENDING_OUTPUTS = 512  # bounds memory when the broker stalls; a group waits for all of them anyway
 
 
@@ -49,6 +50,7 @@ class StageLoop:
 
     async def handle(self, message: Any) -> None:
         """Process one record of the source topic; ends the process instead of raising."""
+        state: PartitionState | None = None
         try:
             if self._app.should_stop:
                 return  # the state is closed or closing; the record is read again at the next start
@@ -63,6 +65,9 @@ class StageLoop:
                         seconds = monotonic_seconds() - began_seconds
                         self._observer.on_record(self._record_taken(message, seconds, *taken))
         except asyncio.CancelledError:
+            if state is not None and state.before_record:  # half a record must not enter the group that a stop closes
+                state.undo_record()
+                self._store.rebuild_core(message.partition)
             raise
         except BaseException as error:  # noqa: BLE001 - an exception in an agent would commit the event
             _log.exception("stage failed", **self._facts(message))
@@ -95,7 +100,7 @@ class StageLoop:
         if result.decision is Admission.UNDECODABLE:
             outcome = Outcome(dead_letters=[_undecodable(message, result)])
         if admitted is not None:
-            outcome = self._process(state, message, admitted)
+            outcome = await self._process(state, message, admitted)
             if self._spec.output_topic is not None:
                 outcome = bounded(outcome, limit_bytes=self._settings.maximum_output_bytes)
             marks = await self._send_outputs(state, admitted, outcome, marks)
@@ -140,9 +145,12 @@ class StageLoop:
             self._store.counters.repeats_total += 1
         return result
 
-    def _process(self, state: PartitionState, message: Any, admitted: Admitted) -> Outcome:
+    async def _process(self, state: PartitionState, message: Any, admitted: Admitted) -> Outcome:
+        core = self._store.cores[message.partition]
         try:
-            return self._store.cores[message.partition].process(admitted)
+            if isinstance(core, SteppingCore):
+                return await _in_slices(core.steps(admitted))
+            return core.process(admitted)
         except Exception as error:  # noqa: BLE001 - any defect of a core is a dead letter, not a dead worker
             # The writes of the record are taken back and the core is built anew, so the refusal is deterministic.
             _log.exception("core refused a record", **self._facts(message))
@@ -226,10 +234,25 @@ class StageLoop:
             stage=self._spec.name, topic=message.topic, partition=message.partition, seconds=seconds,
             event_count=count, repeated=result.decision is Admission.REPEAT,
             refused=tuple(letter.reason for letter in outcome.dead_letters), outputs=outcome.outputs,
+            duplicate_count=outcome.duplicate_count, conflict_count=outcome.conflict_count,
         )  # fmt: skip
 
     def _facts(self, message: Any) -> dict[str, object]:
         return {"stage": self._spec.name, "p": message.partition, "offset": message.offset}
+
+
+async def _in_slices(steps: Steps) -> Outcome:
+    """Take the steps of a record, letting the loop run between them: heartbeats, fetches and probes do not wait."""
+    began = monotonic_seconds()
+    while True:
+        try:
+            next(steps)
+        except StopIteration as ended:
+            outcome: Outcome = ended.value
+            return outcome
+        if monotonic_seconds() - began >= _SLICE_SECONDS:
+            await asyncio.sleep(0)
+            began = monotonic_seconds()
 
 
 def dead_letter_record(letter: DeadLetter, *, stage: str, message: Any) -> DeadLetterRecord:

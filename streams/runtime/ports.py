@@ -4,10 +4,10 @@ A core never sees a Kafka record. It is handed what the runtime admitted (repeat
 the state of its partition, and answers with outputs. Live workers, tests, backtest and what-if drive the same cores.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
@@ -86,11 +86,36 @@ class Outcome:
     conflict_count: int = 0
 
 
+Steps: TypeAlias = Generator[None, None, Outcome]
+"""The work on one record in steps: between two of them other work of the process may run, but none on this state."""
+
+
+def outcome_of(steps: Steps) -> Outcome:
+    """Take all steps at once."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as ended:
+            outcome: Outcome = ended.value
+            return outcome
+
+
 class PartitionCore(Protocol):
-    """A core of one partition, made anew whenever the partition becomes ready; it builds its heaps from the state."""
+    """A core of one partition, made anew whenever the partition becomes ready; it builds its heaps from the state.
+
+    A core whose records may take long has `steps` too (`SteppingCore`).
+    """
 
     def process(self, admitted: Admitted) -> Outcome:
         """Take one record; deterministic in the state and the record."""
+
+
+@runtime_checkable
+class SteppingCore(Protocol):
+    """A core that takes a record in steps; taken at once they are what `process` does."""
+
+    def steps(self, admitted: Admitted) -> Steps:
+        """Take one record; it is taken when the steps are at their end."""
 
 
 class InMemoryStateStore:

@@ -39,7 +39,8 @@ class RecordTaken:
     """One source record as a stage left it: `event_count` events and ticks, none where the record was a repeat.
 
     `seconds` is what it took from the offset guard to the end of the record, a checkpoint it closed included;
-    `refused` are the reasons of its dead letters.
+    `refused` are the reasons of its dead letters, `conflict_count` of which say that the identity was taken;
+    `duplicate_count` are events that were taken before.
     """
 
     stage: str
@@ -49,6 +50,8 @@ class RecordTaken:
     event_count: int
     repeated: bool
     refused: tuple[str, ...] = ()
+    duplicate_count: int = 0
+    conflict_count: int = 0
     outputs: Sequence[bytes] = ()
 
 

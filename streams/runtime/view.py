@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from streams.runtime.ports import StateStore
+from streams.runtime.watermark import InputClock
 
 
 @dataclass(frozen=True, slots=True)
 class OwnedPartition:
-    """One ready partition of one stage. `position` runs ahead of `progress` by at most one checkpoint."""
+    """One ready partition of one stage. `position` runs ahead of `progress` by at most one checkpoint.
+
+    `clock`: how far its inputs have come.
+    """
 
     stage: str
     partition: int
@@ -17,6 +21,7 @@ class OwnedPartition:
     position: int
     progress: int
     key_count: int
+    clock: InputClock
 
 
 def owned_partitions(app: Any, stage: str | None = None) -> Iterator[OwnedPartition]:
@@ -26,4 +31,6 @@ def owned_partitions(app: Any, stage: str | None = None) -> Iterator[OwnedPartit
             continue
         for partition, state in sorted(table.data.states.items()):
             if state.ready:
-                yield OwnedPartition(table.name, partition, state, state.position, state.progress, len(state.data))
+                yield OwnedPartition(
+                    table.name, partition, state, state.position, state.progress, len(state.data), state.marks.clock
+                )

@@ -35,12 +35,17 @@ class InputClock(msgspec.Struct, frozen=True, array_like=True):
     said_at: int = 0
 
     @property
+    def inputs(self) -> dict[tuple[str, int], bool]:
+        """Return the input partitions, by topic and number, and whether time goes on without them."""
+        places = [(topic, p) for topic, count in zip(INPUTS, self.counts, strict=False) for p in range(count)]
+        return {place: ms > MAXIMUM_STALL_MS for place, ms in zip(places, self.silent, strict=True)}
+
+    @property
     def stalled(self) -> tuple[str, ...]:
         """Name the inputs that time goes on without, such as `price.v1/3`."""
         if not self.silent or max(self.silent) <= MAXIMUM_STALL_MS:
             return ()
-        names = [f"{topic}/{p}" for topic, count in zip(INPUTS, self.counts, strict=True) for p in range(count)]
-        return tuple(name for name, ms in zip(names, self.silent, strict=True) if ms > MAXIMUM_STALL_MS)
+        return tuple(f"{topic}/{partition}" for (topic, partition), stalled in self.inputs.items() if stalled)
 
 
 def after_statement(clock: InputClock, said: Statement, *, said_at: int) -> InputClock:

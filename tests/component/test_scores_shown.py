@@ -9,6 +9,7 @@ from streams.agents.scoring import supply_figures, view_slice
 from streams.reference import load_history
 from streams.runtime.ports import Admitted, InMemoryStateStore
 from streams.runtime.view import OwnedPartition
+from streams.runtime.watermark import InputClock
 from tests.support.legal import admitted
 from tests.support.stores import recovered
 
@@ -16,7 +17,9 @@ STORE = InMemoryStateStore()
 CORE = AssessCore(partition=0, partitions=1, store=STORE)
 CORE.process(admitted(*load_history()))
 CORE.process(Admitted(position=1, ticks=[datetime(2026, 10, 8, 12, tzinfo=UTC)]))
-OWNED = OwnedPartition(stage="assess", partition=0, state=STORE, position=1, progress=1, key_count=1)
+OWNED = OwnedPartition(
+    stage="assess", partition=0, state=STORE, position=1, progress=1, key_count=1, clock=InputClock()
+)
 
 
 def test_the_read_view_has_the_last_score_of_every_material_and_home() -> None:

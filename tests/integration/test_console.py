@@ -11,6 +11,7 @@ import pytest
 from alerts.console.app import ConsoleSettings, create_console
 from streams.adapters.read_view import ReadViewWriter
 from streams.adapters.view_layout import ViewSlice, risk_key
+from streams.contracts.rule_sets import RefusedRuleSet, RuleSetStanding
 from streams.runtime.clock import utc_now
 from tests.support.brokers import RedisServer
 from tests.support.measures import T0, alert_changed, measure_assessed, risk_assessed
@@ -66,6 +67,25 @@ async def test_measures_materials_and_alerts_are_served_with_their_position(serv
         assert (await http.get("/v1/alerts/f1")).json()["severity"] == "critical"
         assert (await http.get("/readyz")).status_code == 200
         assert "monazite_build_info" in (await http.get("/metrics")).text
+
+
+async def test_a_rule_set_that_is_refused_is_told_with_the_alerts_and_with_the_rules(server: RedisServer) -> None:
+    """Whoever looks at the alerts must see that the rules asked for last are not those in force."""
+    refused = RefusedRuleSet(content_hash="new", by="eve", at=T0, reason="groups.0 is no group\nmore")
+    standing = RuleSetStanding(source="previous", content_hash="old", rule_count=3, by="ada", at=T0, refused=refused)
+    with RedisServer() as own:
+        await write(own.url, "rules", ViewSlice(position=1, rule_set=standing))
+        async with client(own.url) as http:
+            alerts, rules = [(await http.get(f"/v1/{name}")).json() for name in ("alerts", "rules")]
+    (row,) = rules["partitions"]
+    assert (row["source"], row["content_hash"], row["by"], row["refused"]["reason"]) == (
+        "previous", "old", "ada", refused.reason,
+    )  # fmt: skip
+    for answer in (alerts, rules):
+        assert "applied by eve" in answer["rules_refused"]
+        assert "(groups.0 is no group); the previous rules are in force" in answer["rules_refused"]
+    async with client(server.url) as http:
+        assert (await http.get("/v1/alerts")).json()["rules_refused"] is None
 
 
 async def test_what_is_not_there_is_a_problem_document(server: RedisServer) -> None:

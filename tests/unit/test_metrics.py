@@ -26,6 +26,7 @@ from streams.contracts.assessments import LegalState, RiskAssessed
 from tests.support.measures import T0, alert_changed, claimed_end, measure_assessed
 
 FULL = WorkerSnapshot(
+    inputs={("monazite.price.v1", 0): False},
     measures=[measure_assessed(claimed_ends=(claimed_end(), claimed_end(date(2026, 12, 1))))],
     scores=[
         RiskAssessed(material="gallium", aspect="score", at=T0, home="US", facts={
@@ -41,7 +42,7 @@ FULL = WorkerSnapshot(
         SupplyFigures(material="tungsten", stage="refining", home="US"),
     ],
     open_alerts=[alert_changed(), alert_changed("f2", rule="price", labels={"material": "gallium"}, severity=None)],
-    rules=("deferral-end", "price", "quiet"),
+    refused_rule_sets={0: False}, rules=("deferral-end", "price", "quiet"),
     partitions=(PartitionSnapshot(topic="monazite.signals.v1", partition=2, lag_messages=3, progress_offset=40,
                                   clock_at=T0),),
     last_event_at={"desk": T0},

@@ -6,7 +6,8 @@ import pytest
 
 from streams.contracts.assessments import Fact
 from streams.domain.conversions import Conversions
-from streams.domain.price_market import Market, assessor_gap, counterpart, thin_of
+from streams.domain.price_counterparts import counterpart
+from streams.domain.price_market import Market, assessor_gap, thin_of
 from streams.domain.prices import PriceSeries
 from tests.support.prices import day, facts_of, quote, series, walk
 

@@ -54,6 +54,7 @@ class EventOutcome(StrEnum):
     ADMITTED = "admitted"
     DUPLICATE = "duplicate"
     REFUSED = "refused"
+    CONFLICT = "conflict"
     PROCESSED = "processed"
     REPEATED = "repeated"
 
@@ -143,7 +144,10 @@ CONSUMER_LAG = _gauge("consumer_lag_messages", "messages", ("topic", "partition"
 CONSUMER_PROGRESS = _gauge("consumer_progress_offset", "offset", ("topic", "partition"),
     "Offset of the last record that the state of an owned partition reflects.")  # fmt: skip
 PARTITION_CLOCK = _gauge("partition_clock_timestamp_seconds", "unix seconds", ("topic", "partition"),
-    "Largest recorded instant or tick seen in an owned partition: what its agents take for now.")  # fmt: skip
+    "The watermark of an owned partition: what its agents take for now.")  # fmt: skip
+INPUT_STALLED = _gauge("input_stalled", "0/1", ("topic", "partition"),
+    "1 for an input partition that nobody reads and that time goes on without, after holding it back for a minute.",
+)  # fmt: skip
 PARTITION_ASSIGNED = _gauge("partition_assigned", "0/1", ("topic", "partition"),
     "1 for a partition that this worker owns and has recovered, 0 while it recovers.")  # fmt: skip
 ALERT_TRANSITIONS = _counter("alert_transitions_total", ("rule", "to"), "Alerts that changed, by the state reached.",
@@ -201,7 +205,7 @@ PLANNED: tuple[Metric, ...] = ()
 
 LIVE = (
     MEASURE_STATE, MEASURE_STATE_RANK, MEASURE_END, MEASURE_CLAIMED_END, OPEN_ALERTS, OPEN_MATERIAL_ALERTS, LAST_EVENT,
-    CONSUMER_LAG, CONSUMER_PROGRESS, PARTITION_CLOCK, PARTITION_ASSIGNED, ALERT_TRANSITIONS, RULE_ERRORS,
+    CONSUMER_LAG, CONSUMER_PROGRESS, PARTITION_CLOCK, INPUT_STALLED, PARTITION_ASSIGNED, ALERT_TRANSITIONS, RULE_ERRORS,
     RULE_EVALUATIONS, RULE_EVALUATION_SECONDS, RULES_LOADED, RULE_SET_REFUSED, EVENTS, DEAD_LETTERS,
     NOTIFICATIONS, REBALANCES, VIEW_WRITES, EVENT_AGE, EVENT_TO_ALERT, PROCESSING, NOTIFICATION_DELAY, RISK_SCORE,
     RISK_CONTRIBUTION, SUPPLY_TOP_SHARE, CONCENTRATION, IMPORT_RELIANCE, BUILD, READY, LOCAL_COPY_FAULTS,

@@ -23,7 +23,8 @@ _GAUGES = (
     catalogue.RISK_SCORE, catalogue.RISK_CONTRIBUTION, catalogue.SUPPLY_TOP_SHARE, catalogue.CONCENTRATION,
     catalogue.IMPORT_RELIANCE, catalogue.OPEN_ALERTS, catalogue.OPEN_MATERIAL_ALERTS, catalogue.LAST_EVENT,
     catalogue.CONSUMER_LAG,
-    catalogue.CONSUMER_PROGRESS, catalogue.PARTITION_CLOCK, catalogue.PARTITION_ASSIGNED, catalogue.RULE_SET_REFUSED,
+    catalogue.CONSUMER_PROGRESS, catalogue.PARTITION_CLOCK, catalogue.INPUT_STALLED, catalogue.PARTITION_ASSIGNED,
+    catalogue.RULE_SET_REFUSED,
 )  # fmt: skip
 
 
@@ -159,4 +160,7 @@ def _of_partitions(snapshot: WorkerSnapshot) -> Iterator[Metric]:
             progress.add_metric(labels, owned.progress_offset)
         if owned.clock_at is not None:
             clock.add_metric(labels, owned.clock_at.timestamp())
-    yield from (lag, progress, clock, assigned)
+    stalled = _empty(catalogue.INPUT_STALLED)
+    for (topic, partition), is_stalled in sorted(snapshot.inputs.items()):
+        stalled.add_metric([topic, str(partition)], float(is_stalled))
+    yield from (lag, progress, clock, stalled, assigned)

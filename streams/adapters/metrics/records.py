@@ -47,10 +47,14 @@ class RecordMetrics:
             return
         refused_count = len(taken.refused)
         if refused_count:
-            metrics.count_events(topic=taken.topic, outcome=EventOutcome.REFUSED, count=refused_count)
+            refused_only = refused_count - taken.conflict_count
+            metrics.count_events(topic=taken.topic, outcome=EventOutcome.REFUSED, count=refused_only)
+            metrics.count_events(topic=taken.topic, outcome=EventOutcome.CONFLICT, count=taken.conflict_count)
             for reason in taken.refused:
                 metrics.count_dead_letters(topic=taken.topic, reason=reason)
-        processed_count = max(0, taken.event_count - refused_count)
+        if taken.duplicate_count:
+            metrics.count_events(topic=taken.topic, outcome=EventOutcome.DUPLICATE, count=taken.duplicate_count)
+        processed_count = max(0, taken.event_count - refused_count - taken.duplicate_count)
         metrics.count_events(topic=taken.topic, outcome=EventOutcome.PROCESSED, count=processed_count)
         if self._raises_alerts:
             self._observe_alerts(taken.outputs)

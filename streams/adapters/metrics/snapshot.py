@@ -44,7 +44,8 @@ class WorkerSnapshot:
     partitions. `rules`: ids of the loaded rules, `None` in a worker that runs none. `last_event_at`: source to the
     instant (of the worker's clock) at which it last admitted an event of it. `scores`: the last score of each material
     and home, `supply`: shares, concentration and reliance, both of ready partitions. `refused_rule_sets`: by partition,
-    whether the set applied last is refused there.
+    whether the set applied last is refused there. `inputs`: by input topic and partition, whether time goes on without
+    it.
     """
 
     measures: Sequence[MeasureAssessed] = ()
@@ -55,6 +56,7 @@ class WorkerSnapshot:
     partitions: Sequence[PartitionSnapshot] = ()
     last_event_at: Mapping[str, datetime] = field(default_factory=dict)
     refused_rule_sets: Mapping[int, bool] = field(default_factory=dict)
+    inputs: Mapping[tuple[str, int], bool] = field(default_factory=dict)
 
 
 SnapshotSource = Callable[[], WorkerSnapshot]

@@ -2,10 +2,11 @@
 
 Everything here is read off the store once: the state is the series, into which quotes are entered once a record
 (`Row.keep`), so that between two records a desk can be forgotten. What the identities of series decide (labels, who
-else is on the panel, which Chinese quote a premium is against) is worked out when a series is new. A core is made anew
-whenever its state is rolled back, and its desks with it.
+else is on the panel, who is in the market) is worked out when a series is new, for its own panel and market. A core is
+made anew whenever its state is rolled back, and its desks with it.
 """
 
+from bisect import insort
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 from streams.adapters.subjects.material_page import page_of
@@ -27,7 +28,7 @@ class Row:
     `entity` names it as evidence. `waits`: what its quotes made of it is not in the store yet.
     """
 
-    __slots__ = ("entity", "key", "labels", "market", "panel", "place", "series", "side", "slot", "waits")
+    __slots__ = ("beside", "entity", "key", "labels", "market", "panel", "place", "series", "side", "slot", "waits")
 
     def __init__(self, key: bytes, series: PriceSeries) -> None:
         self.key = key
@@ -39,6 +40,7 @@ class Row:
         self.panel: Panel
         self.slot = 0
         self.market: Market
+        self.beside: list[Row] = []
         self.place = 0
 
     def keep(self, store: StateStore) -> None:
@@ -53,19 +55,24 @@ class Desk:
     def __init__(self, series: Mapping[bytes, PriceSeries]) -> None:
         rows = [Row(key, each) for key, each in series.items()]
         self._rows = {_name_of(row.series.identity, row.series.identity.period): row for row in rows}
-        self._outside: dict[Market, list[Row]] = {}
-        for panel in _grouped(rows, lambda row: row.key[: -len(row.series.identity.assessor)]):
-            seated = Panel([row.series for row in panel])
-            for slot, row in enumerate(panel):
-                row.panel, row.slot = seated, slot
-        for market in _grouped(rows, _market_of):
-            chinese, outside = ([row for row in market if row.side is side] for side in (Side.CHINA, Side.OUTSIDE))
-            held = Market(chinese=[row.series for row in chinese], outside=[row.series for row in outside])
-            self._outside[held] = outside
-            for row in market:
-                row.market = held
-            for place, row in (*enumerate(chinese), *enumerate(outside)):
-                row.place = place
+        self._panels = _grouped(rows, _panel_of)
+        self._markets = _grouped(rows, _market_of)
+        for panel in self._panels.values():
+            _seat(panel)
+        for market in self._markets.values():
+            _open(market)
+
+    def begin(self, key: bytes, series: PriceSeries) -> Row:
+        """Enter a new series and work out its panel and its market anew; all others stay as they are at hand."""
+        row = Row(key, series)
+        self._rows[_name_of(series.identity, series.identity.period)] = row
+        panel = self._panels.setdefault(_panel_of(row), [])
+        market = self._markets.setdefault(_market_of(row), [])
+        for rows in (panel, market):
+            insort(rows, row, key=lambda each: each.key)  # the order in which a store gives them
+        _seat(panel)
+        _open(market)
+        return row
 
     def row_of(self, quote: PriceQuoted) -> Row | None:
         """Return the row of the series a quote belongs to; `None` for the first of its series."""
@@ -73,7 +80,26 @@ class Desk:
 
     def outside_of(self, row: Row) -> Sequence[Row]:
         """Return the rows outside China whose premium a Chinese row decides."""
-        return self._outside[row.market]
+        return row.beside
+
+
+def _seat(panel: list[Row]) -> None:
+    seated = Panel([row.series for row in panel])
+    for slot, row in enumerate(panel):
+        row.panel, row.slot = seated, slot
+
+
+def _open(market: list[Row]) -> None:
+    chinese, outside = ([row for row in market if row.side is side] for side in (Side.CHINA, Side.OUTSIDE))
+    held = Market(chinese=[row.series for row in chinese], outside=[row.series for row in outside])
+    for row in market:
+        row.market, row.beside = held, outside
+    for place, row in (*enumerate(chinese), *enumerate(outside)):
+        row.place = place
+
+
+def _panel_of(row: Row) -> Hashable:
+    return row.key[: -len(row.series.identity.assessor)]
 
 
 def _market_of(row: Row) -> Hashable:
@@ -88,7 +114,7 @@ def desk_of(place: Place, material: str) -> Desk:
 
 
 def reread_desk(place: Place, material: str) -> Desk:
-    """Read the desk of a material off the store. Call it when a series is new."""
+    """Read the desk of a material off the store."""
     store = place.store
     desk = Desk({key: store.get(key) for key in page_of(store, material).prices})
     place.at_hand[material] = desk
@@ -102,8 +128,8 @@ def _name_of(of: PriceQuoted | PriceIdentity, period: str) -> Hashable:
     )  # fmt: skip
 
 
-def _grouped(rows: Iterable[Row], key: Callable[[Row], Hashable]) -> Iterable[list[Row]]:
+def _grouped(rows: Iterable[Row], key: Callable[[Row], Hashable]) -> dict[Hashable, list[Row]]:
     groups: dict[Hashable, list[Row]] = {}
     for row in rows:
         groups.setdefault(key(row), []).append(row)
-    return groups.values()
+    return groups

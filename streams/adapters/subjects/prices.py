@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from streams.adapters.subjects.material_page import enter
-from streams.adapters.subjects.price_desk import Row, desk_of, reread_desk
+from streams.adapters.subjects.price_desk import Desk, Row, desk_of
 from streams.adapters.subjects.subject import Finding, Place, Result, Subject
 from streams.contracts.assessments import RiskAssessed
 from streams.contracts.events import Event
@@ -17,7 +17,7 @@ from streams.domain.conversions import Conversions
 from streams.domain.observations import Observation, digest_of
 from streams.domain.price_at_hand import first_series
 from streams.domain.price_comparison import NEAR_DAYS, days_apart
-from streams.domain.price_market import thin_of
+from streams.domain.price_market import Premiums, thin_of
 from streams.domain.price_places import Place as Side
 from streams.domain.prices import PriceSeries, price_facts, series_key
 from streams.reference.loaders import load_conversions
@@ -42,8 +42,7 @@ class Prices(Subject):
         desk = desk_of(place, quote.material)
         row = desk.row_of(quote)
         if row is None:
-            row = self._begun(place, quote, seen)
-            desk = desk_of(place, quote.material)
+            row = self._begun(place, desk, quote, seen)
         elif not row.series.take(quote, seen):
             return ()
         else:
@@ -51,12 +50,13 @@ class Prices(Subject):
             if not row.waits:
                 row.waits = True
                 _waiting(place).append(row)
-        found = [self._finding(event, now, row)]
+        premiums = Premiums(row.market, table=self._conversions())
+        found = [self._finding(event, now, row, premiums)]
         if row.side is Side.CHINA:
             period = row.series.ring[-1].period
             for number, other in enumerate(desk.outside_of(row)):
                 if days_apart(other.series.ring[-1].period, period) <= NEAR_DAYS:
-                    found.append(self._finding(event, now, other, name=f"price/premium/{number}"))
+                    found.append(self._finding(event, now, other, premiums, name=f"price/premium/{number}"))
         return found
 
     def keep(self, place: Place) -> None:
@@ -66,25 +66,22 @@ class Prices(Subject):
             row.keep(place.store)
         waiting.clear()
 
-    def _begun(self, place: Place, quote: PriceQuoted, seen: Observation) -> Row:
-        """Begin a series, and read the desk anew: all that its identity decides is worked out there."""
-        self.keep(place)
-        key = series_key(quote)
-        place.store.put(key, first_series(quote, seen))
+    def _begun(self, place: Place, desk: Desk, quote: PriceQuoted, seen: Observation) -> Row:
+        """Begin a series."""
+        key, series = series_key(quote), first_series(quote, seen)
+        place.store.put(key, series)
         enter(place.store, quote.material, "prices", key)
-        row = reread_desk(place, quote.material).row_of(quote)
-        assert row is not None
-        return row
+        return desk.begin(key, series)
 
-    def _finding(self, event: Event, now: datetime, row: Row, *, name: str = "price") -> Finding:
+    def _finding(self, event: Event, now: datetime, row: Row, premiums: Premiums, *, name: str = "price") -> Finding:
         """Assess a series beside the others of its market; what is made up in any of them makes the finding so."""
         quote: Any = event.data
         series = row.series
         synthetic = series.synthetic or quote.provenance.synthetic or row.panel.is_synthetic
         premium = None
         if row.side is Side.OUTSIDE:
-            premium = row.market.premium_facts(row.place, table=self._conversions())
-            synthetic = synthetic or any(other.synthetic for other in row.market.chinese)
+            premium = premiums.facts(row.place)
+            synthetic = synthetic or premiums.are_synthetic
         thin = thin_of(series, premium_ratio=premium["premium_ratio"] if premium is not None else None)
         facts, missing = price_facts(series, gap=row.panel.gap(row.slot), thin=thin, premium=premium)
         data = RiskAssessed(
