@@ -265,7 +265,8 @@ def test_everything_killed_at_once_starts_again_and_rebuilds_damaged_copies(stac
     scraped = httpx.get(f"http://127.0.0.1:{ports.alerts}/metrics").text
     assert 'monazite_local_copy_faults_total{fault="damaged"} 12.0' in scraped
     wait_until(lambda: _open_alerts(stack) == open_before, timeout_seconds=60, what="the same open alerts")
-    assert Alerts(stack).raise_one("europium").rule
+    Alerts(stack).raise_one("europium")
+    wait_until(lambda: "europium" in _open_alerts(stack), timeout_seconds=60, what="the read view to show the alert")
 
 
 def _open_alerts(stack: RealStack) -> set[str]:
