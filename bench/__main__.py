@@ -20,7 +20,7 @@ from deploy.stack.kafka import KafkaServers
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results"
-NAMES = ("road", "batch_1", "latency", "job_r1", "assess_core", "rules", "recovery")
+NAMES = ("road", "batch_1", "latency", "job_r1", "assess_core", "rules", "time_and_identity", "recovery")
 
 
 def machine() -> dict[str, Any]:
@@ -49,6 +49,7 @@ def measurements(bootstrap: str, folder: Path, asked: argparse.Namespace) -> dic
         "assess_core": lambda: {"assess_core": run_program("bench.assess_core")},
         "rules": lambda: {"rules": run_program("bench.rules")},
         "recovery": lambda: {"recovery": run_program("bench.recovery")},
+        "time_and_identity": lambda: {"time_and_identity": run_program("bench.time_and_identity")},
     }
 
 

@@ -25,7 +25,9 @@ def _records(bootstrap: str, topic: str, *, partitions: int) -> Iterator[tuple[i
 
 def _numbered(bootstrap: str, topic: str, *, partitions: int) -> Iterator[tuple[int, int, bytes]]:
     """Read a topic as far as it went at the start: a living log has no end, statements of time come every second."""
-    consumer = KafkaConsumer(bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False)
+    consumer = KafkaConsumer(
+        bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False, isolation_level="read_committed"
+    )
     try:
         tps = [TopicPartition(topic, p) for p in range(partitions)]
         consumer.assign(tps)

@@ -1,7 +1,7 @@
 """The declaration of all topics, and the pure comparison with what a broker has."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -154,12 +154,8 @@ def decide_topic_changes(declared: Sequence[DeclaredTopic], found: Mapping[str, 
 def _differences(topic: DeclaredTopic, seen: FoundTopic) -> list[TopicFinding]:
     findings: list[TopicFinding] = []
 
-    def add(
-        kind: FindingKind, found: str, wanted: str, advice: str, setting: tuple[str, str] | None = None
-    ) -> None:  # fmt: skip
-        findings.append(
-            TopicFinding(kind=kind, topic=topic.name, found=found, wanted=wanted, advice=advice, setting=setting)
-        )
+    def add(kind: FindingKind, found: str, wanted: str, advice: str) -> None:
+        findings.append(TopicFinding(kind=kind, topic=topic.name, found=found, wanted=wanted, advice=advice))
 
     if seen.partitions != topic.partitions:
         add(
@@ -184,23 +180,28 @@ def _differences(topic: DeclaredTopic, seen: FoundTopic) -> list[TopicFinding]:
             "only the partitions were checked (known of the embedded broker)",
         )
         return findings
+    return findings + _setting_differences(topic, seen.configs)
+
+
+def _setting_differences(topic: DeclaredTopic, configs: Mapping[str, str]) -> list[TopicFinding]:
+    findings: list[TopicFinding] = []
     for name, wanted in topic.configs.items():
-        value = seen.configs.get(name)
+        value = configs.get(name)
         if value == wanted:
             continue
         found = f"{name}={value if value is not None else '(not set)'}"
-        if name == "cleanup.policy" and value == "delete" and not topic.name.endswith("-changelog"):
-            add(
-                FindingKind.KEYS_MISSING, found, f"{name}={wanted}",
-                "it was made by version 0.1, whose records have no keys: compaction would delete them, so it stays as "
-                "it is and only grows faster; with a new prefix (--prefix) it is made as declared",
-            )  # fmt: skip
-            continue
-        add(
-            FindingKind.CONFIG_DIFFERS, found, f"{name}={wanted}",
-            f"run `monazite topics alter`, or kafka-configs --alter --topic {topic.name} --add-config {name}={wanted}",
-            (name, wanted),
+        finding = TopicFinding(
+            kind=FindingKind.CONFIG_DIFFERS, topic=topic.name, found=found, wanted=f"{name}={wanted}",
+            advice=f"run `monazite topics alter`, or kafka-configs --alter --topic {topic.name} "
+            f"--add-config {name}={wanted}", setting=(name, wanted),
         )  # fmt: skip
+        if name == "cleanup.policy" and value == "delete" and not topic.name.endswith("-changelog"):
+            finding = replace(
+                finding, kind=FindingKind.KEYS_MISSING, setting=None,
+                advice="it was made by version 0.1, whose records have no keys: compaction would delete them, so it "
+                "stays as it is and only grows faster; with a new prefix (--prefix) it is made as declared",
+            )  # fmt: skip
+        findings.append(finding)
     return findings
 
 

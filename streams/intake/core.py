@@ -108,20 +108,17 @@ def admit(record: InputRecord, *, rules: AdmissionRules) -> Admission:
         known = newest.get(event.source)
         if known is None or event.recorded_at > known:
             newest[event.source] = event.recorded_at
-    segments = {
-        partition: Segment(
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            indexes=indexes,
-            events=events,
-            at=record.at_ms,
-        )
-        for partition, (indexes, events) in shares.items()
-    }
+    segments = {partition: _segment(record, *share) for partition, share in shares.items()}
     return Admission(
         segments=segments, dead_letters=letters, admitted_count=len(raws) - len(letters), last_event_at=newest
     )
+
+
+def _segment(record: InputRecord, indexes: list[int], events: list[msgspec.Raw]) -> Segment:
+    return Segment(
+        topic=record.topic, partition=record.partition, offset=record.offset, indexes=indexes, events=events,
+        at=record.at_ms,
+    )  # fmt: skip
 
 
 def _wrong_topic(event: Event, record: InputRecord) -> DecodeError:
