@@ -20,7 +20,7 @@ from deploy.stack.kafka import KafkaServers
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results"
-NAMES = ("road", "batch_1", "latency", "job_r1", "assess_core", "rules", "time_and_identity")
+NAMES = ("road", "batch_1", "latency", "job_r1", "assess_core", "rules", "time_and_identity", "recovery")
 
 
 def machine() -> dict[str, Any]:
@@ -48,6 +48,7 @@ def measurements(bootstrap: str, folder: Path, asked: argparse.Namespace) -> dic
         "job_r1": lambda: {"job_r1": run_program("bench.job_r1", "--bootstrap", bootstrap)},
         "assess_core": lambda: {"assess_core": run_program("bench.assess_core")},
         "rules": lambda: {"rules": run_program("bench.rules")},
+        "recovery": lambda: {"recovery": run_program("bench.recovery")},
         "time_and_identity": lambda: {"time_and_identity": run_program("bench.time_and_identity")},
     }
 

@@ -82,7 +82,8 @@ def build_alerts(settings: RoadSettings) -> SafeApp:
         process="alerts", version=VERSION, topics=[stage.source_topic for stage in stages], rules=tuple(rules.by_id)
     )
     endpoint = WorkerEndpoint(
-        metrics=metrics, port=settings.metrics_port, topics={stage.name: stage.source_topic for stage in stages},
+        metrics=metrics, port=settings.metrics_port, bootstrap=settings.bootstrap,
+        topics={stage.name: stage.source_topic for stage in stages},
         enrich=partial(alert_view.with_alerts, rules=rules, counts=counts, metrics=metrics),
     )  # fmt: skip
     observers: list[CheckpointObserver] = []

@@ -1,7 +1,7 @@
 """The console's read API: measures, materials and open alerts, each answer with its position and age."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -13,11 +13,14 @@ from fastapi import FastAPI, Request, Response
 from prometheus_client.exposition import choose_encoder
 from starlette.exceptions import HTTPException
 
+from alerts.console.readiness import ConsoleReadiness
 from alerts.console.shapes import alert_row, material_rows, measure_row, refusal_in_words, rule_set_rows, view_row
+from streams.adapters.metrics.readiness import ReadinessCollector
 from streams.adapters.metrics.worker import WorkerMetrics
 from streams.adapters.view_layout import DEFAULT_VIEW_PREFIX
 from streams.adapters.view_reader import ReadView, ViewUnavailableError
 from streams.contracts.materials import is_known
+from streams.runtime.broker_probe import BrokerProbe
 from streams.runtime.clock import utc_now
 
 STALE_AFTER_SECONDS = 15.0
@@ -26,10 +29,14 @@ STALE_AFTER_SECONDS = 15.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConsoleSettings:
-    """Where the console listens and reads. `partitions` is the count of the road's topics."""
+    """Where the console listens and reads. `partitions` is the count of the road's topics.
+
+    `bootstrap`: the broker behind the view; readiness asks it, where one is named.
+    """
 
     redis_url: str
     partitions: int
+    bootstrap: str | None = None
     host: str = "127.0.0.1"
     port: int = 8321
     view_prefix: str = DEFAULT_VIEW_PREFIX
@@ -41,17 +48,22 @@ def create_console(settings: ConsoleSettings, *, clock: Callable[[], datetime] =
     """Build the console. A stale view is answered with `view.stale: true`; one that cannot be read is a 503."""
     view = ReadView(settings.redis_url, partitions=settings.partitions, clock=clock, prefix=settings.view_prefix)
     metrics = WorkerMetrics(process="console", version=settings.version)
+    probe = None if settings.bootstrap is None else BrokerProbe(settings.bootstrap)
+    readiness = ConsoleReadiness(view, probe, stale_after_seconds=settings.stale_after_seconds)
+    metrics.registry.register(ReadinessCollector(lambda: readiness.was_ready))
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
-        yield
+        with probe if probe is not None else nullcontext():
+            yield
+        readiness.close()
         view.close()
 
     app = FastAPI(title="Monazite console", version=settings.version, lifespan=life, docs_url=None, redoc_url=None)
     app.add_exception_handler(ViewUnavailableError, _view_unavailable)
     app.add_exception_handler(HTTPException, _http_error)
     _add_reading_routes(app, view, settings, clock)
-    _add_probes(app, view, settings, metrics)
+    _add_probes(app, readiness, metrics)
     return app
 
 
@@ -106,20 +118,20 @@ def _add_reading_routes(app: FastAPI, view: ReadView, settings: ConsoleSettings,
         raise HTTPException(HTTPStatus.NOT_FOUND, f"no open alert has the fingerprint {fingerprint!r}")
 
 
-def _add_probes(app: FastAPI, view: ReadView, settings: ConsoleSettings, metrics: WorkerMetrics) -> None:
+def _add_probes(app: FastAPI, readiness: ConsoleReadiness, metrics: WorkerMetrics) -> None:
     @app.get("/healthz", include_in_schema=False)
     def healthz() -> Response:
         return _json({"alive": True})
 
     @app.get("/readyz", include_in_schema=False)
-    def readyz() -> Response:
-        """Ready while the view can be read and is fresh."""
-        age = view.positions()
-        row = view_row(age, stale_after_seconds=settings.stale_after_seconds)
-        return _json({"ready": not row["stale"], **row}, status=503 if row["stale"] else 200)
+    async def readyz() -> Response:
+        """Ready while the view can be read and is fresh, and the broker behind it answers."""
+        ready, facts = await readiness.look()
+        return _json({"ready": ready, **facts}, status=200 if ready else 503)
 
     @app.get("/metrics", include_in_schema=False)
-    def scrape(request: Request) -> Response:
+    async def scrape(request: Request) -> Response:
+        await readiness.look()  # whether anybody else asks for it or not
         encode, kind = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(metrics.registry), headers={"Content-Type": kind})
 

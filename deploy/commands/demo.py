@@ -9,7 +9,6 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from deploy.commands.measures import parse_day
 from deploy.commands.options import AsJson, Java
-from deploy.demo import DemoFailedError, DemoSettings, run_demo
 from deploy.output import EXIT_USAGE, console, fail, print_json, print_table
 
 
@@ -25,6 +24,7 @@ def demo(
 
     The shipped history ends on 8 October 2026. What happened after that is not known, and nothing here says so.
     """
+    from deploy.demo import DemoFailedError, DemoSettings, run_demo  # heavy: every worker imports this module
     from streams.runtime.clock import utc_now
 
     day = parse_day(until, option="--until") or utc_now().date()

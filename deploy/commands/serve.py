@@ -43,9 +43,13 @@ def console(
     redis: RedisUrl = "redis://127.0.0.1:6379/0",
     prefix: Prefix = DEFAULT_PREFIX,
     partitions: Partitions = 4,
-    bootstrap: Bootstrap = DEFAULT_BOOTSTRAP,  # noqa: ARG001 - the stack gives every process the same flags
+    bootstrap: Bootstrap = DEFAULT_BOOTSTRAP,
 ) -> None:
     """Read API: measures, materials and open alerts, each with its position and age."""
     from alerts.console.app import ConsoleSettings, run_console
 
-    run_console(ConsoleSettings(redis_url=redis, partitions=partitions, host=host, port=port, view_prefix=prefix))
+    run_console(
+        ConsoleSettings(
+            redis_url=redis, partitions=partitions, bootstrap=bootstrap, host=host, port=port, view_prefix=prefix
+        )
+    )

@@ -35,9 +35,9 @@ def up(
     in it, also without --history.
     """
     from deploy.stack.fetch import prepare_broker
+    from deploy.stack.lock import StackRunningError
     from deploy.stack.plan import PortTakenError, free_ports, usual_ports
     from deploy.stack.server import MissingToolError, ServerFailedError
-    from deploy.stack.supervisor import StackRunningError
     from producers.held_events import UnreadableTopicError
     from producers.log_watch import NotAdmittedError
 
@@ -66,8 +66,9 @@ def _run(run_dir: Path, plan: "StackPlan", *, history: bool, stay: bool) -> None
     import signal
     from datetime import timedelta
 
+    from deploy.stack.control import await_end
     from deploy.stack.control import down as stop
-    from deploy.stack.supervisor import StackRunningError
+    from deploy.stack.lock import StackRunningError
     from deploy.stack_history import bring_up
     from streams.runtime.clock import utc_now
 
@@ -80,15 +81,17 @@ def _run(run_dir: Path, plan: "StackPlan", *, history: bool, stay: bool) -> None
             typer.echo(f"{what[:14]} ...", err=True)
 
     typer.echo(f"broker: {plan.broker_kind.value}, {plan.broker_kind.keeps}", err=True)
+    ended = 0
     try:
         yesterday = utc_now().date() - timedelta(days=1)
-        _, report = bring_up(run_dir, plan, asked=history, until=yesterday, progress=progress)
+        started, report = bring_up(run_dir, plan, asked=history, until=yesterday, progress=progress)
         typer.echo(_said(report), err=True)
         if stay:
             ports = plan.ports
             typer.echo(f"ready: console on :{ports.console if ports else '?'}, gateway on "
                        f":{ports.gateway if ports else '?'}; Ctrl-C stops everything")  # fmt: skip
-            signal.pause()
+            ended = await_end(run_dir, started.supervisor)
+            typer.echo("stopped" if ended == 0 else f"the stack failed: see {run_dir}/logs/supervisor.log")
     except StackRunningError:
         raise
     except BaseException as error:
@@ -98,6 +101,8 @@ def _run(run_dir: Path, plan: "StackPlan", *, history: bool, stay: bool) -> None
         typer.echo("stopped")
         if not stay:
             raise typer.Exit(EXIT_FINDING) from error
+    if ended:
+        raise typer.Exit(ended)
 
 
 def _said(report: "HistoryReport") -> str:
@@ -129,8 +134,8 @@ def down(run_dir: RunDirectory = DEFAULT_RUN_DIRECTORY, as_json: AsJson = False)
 
 @app.command()
 def status(run_dir: RunDirectory = DEFAULT_RUN_DIRECTORY, as_json: AsJson = False) -> None:
-    """Show what runs, whether it is ready, and where; exit 1 when the stack is not ready."""
-    from deploy.stack.control import status as look
+    """Show every process: state, port, restarts, since when; exit 1 unless all are ready."""
+    from deploy.stack.status import status as look
 
     found = look(run_dir)
     if as_json:
@@ -139,11 +144,12 @@ def status(run_dir: RunDirectory = DEFAULT_RUN_DIRECTORY, as_json: AsJson = Fals
         typer.echo(f"stack in {run_dir}: {found.phase} {found.detail}".rstrip())
         if found.processes:
             typer.echo(f"broker {found.bootstrap} ({found.broker_kind}: {found.keeps}), Redis {found.redis_url}")
+            shown = [*([found.supervisor] if found.supervisor else []), *found.processes]
             print_table(
                 "Processes",
-                ["name", "pid", "running", "ready", "restarts", "log"],
-                [(p.name, p.pid, p.running, "–" if p.ready is None else p.ready, p.restarts, p.log)
-                 for p in found.processes],
+                ["name", "state", "port", "restarts", "since (UTC)", "pid", "log"],
+                [(p.name, p.state.replace("_", " "), p.port or "–", p.restarts,
+                  f"{p.since:%Y-%m-%d %H:%M:%S}" if p.since else "–", p.pid or "–", p.log) for p in shown],
             )  # fmt: skip
     if found.phase != "ready":
         raise typer.Exit(EXIT_FINDING)

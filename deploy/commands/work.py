@@ -31,6 +31,13 @@ Port = Annotated[int, typer.Option(min=0, max=65535, help="port of /metrics, /he
 Kind = Annotated[BrokerFlavour, typer.Option(help="session times for this kind of broker")]
 DataDirectory = Annotated[Path | None, typer.Option("--data-dir", help="local copy of the state; none: memory only")]
 Secrets = Annotated[Path, typer.Option(envvar="MONAZITE_SECRETS_FILE", help="signing secrets of webhooks")]
+StaticMember = Annotated[
+    str | None,
+    typer.Option(
+        help="name in the consumer group, for a worker that a supervisor restarts at once under the same name; "
+        "two workers must never share one"
+    ),
+]
 Ticks = Annotated[
     float,
     typer.Option(
@@ -43,12 +50,13 @@ Ticks = Annotated[
 
 def _settings(
     bootstrap: str, prefix: str, partitions: int, redis: str | None, port: int, kind: BrokerFlavour,
-    data: Path | None, ticks: float, secrets: Path = DEFAULT_SECRETS_FILE,
+    data: Path | None, ticks: float, static_member: str | None,
+    secrets: Path = DEFAULT_SECRETS_FILE,
 ) -> RoadSettings:  # fmt: skip
     return RoadSettings(
         bootstrap=bootstrap, prefix=prefix, partitions=partitions, redis_url=redis, metrics_port=port,
         embedded=kind is BrokerFlavour.EMBEDDED, data_directory=data, tick_seconds=ticks or None,
-        secrets_file=secrets,
+        secrets_file=secrets, static_member=static_member,
     )  # fmt: skip
 
 
@@ -56,13 +64,15 @@ def _settings(
 def intake(
     bootstrap: Bootstrap = DEFAULT_BOOTSTRAP, prefix: Prefix = DEFAULT_PREFIX, partitions: Partitions = 4,
     redis: Redis = None, metrics_port: Port = 9310, broker_kind: Kind = BrokerFlavour.KAFKA,
-    data_dir: DataDirectory = None, tick_seconds: Ticks = 0.0,
+    data_dir: DataDirectory = None, tick_seconds: Ticks = 0.0, static_member: StaticMember = None,
 ) -> None:  # fmt: skip
     """Admit events from the input topics into the signals log; refuse bad ones with a reason."""
     from streams.agents.intake import run_intake_process
 
     run_intake_process(
-        _settings(bootstrap, prefix, partitions, redis, metrics_port, broker_kind, data_dir, tick_seconds)
+        _settings(
+            bootstrap, prefix, partitions, redis, metrics_port, broker_kind, data_dir, tick_seconds, static_member
+        )
     )
 
 
@@ -70,13 +80,15 @@ def intake(
 def scoring(
     bootstrap: Bootstrap = DEFAULT_BOOTSTRAP, prefix: Prefix = DEFAULT_PREFIX, partitions: Partitions = 4,
     redis: Redis = None, metrics_port: Port = 9320, broker_kind: Kind = BrokerFlavour.KAFKA,
-    data_dir: DataDirectory = None, tick_seconds: Ticks = 0.0,
+    data_dir: DataDirectory = None, tick_seconds: Ticks = 0.0, static_member: StaticMember = None,
 ) -> None:  # fmt: skip
     """Keep the measure book and the series; write assessments."""
     from streams.agents.scoring import build_scoring
     from streams.runtime.worker import run_worker
 
-    settings = _settings(bootstrap, prefix, partitions, redis, metrics_port, broker_kind, data_dir, tick_seconds)
+    settings = _settings(
+        bootstrap, prefix, partitions, redis, metrics_port, broker_kind, data_dir, tick_seconds, static_member
+    )
     run_worker(build_scoring(settings))
 
 
@@ -84,13 +96,23 @@ def scoring(
 def alerts(
     bootstrap: Bootstrap = DEFAULT_BOOTSTRAP, prefix: Prefix = DEFAULT_PREFIX, partitions: Partitions = 4,
     redis: Redis = None, metrics_port: Port = 9330, broker_kind: Kind = BrokerFlavour.KAFKA,
-    data_dir: DataDirectory = None, tick_seconds: Ticks = 0.0, secrets_file: Secrets = DEFAULT_SECRETS_FILE,
+    data_dir: DataDirectory = None, tick_seconds: Ticks = 0.0, static_member: StaticMember = None,
+    secrets_file: Secrets = DEFAULT_SECRETS_FILE,
 ) -> None:  # fmt: skip
     """Decide alerts by rules, decide who is told, and deliver."""
     from alerts.agents.worker import build_alerts
     from streams.runtime.worker import run_worker
 
     settings = _settings(
-        bootstrap, prefix, partitions, redis, metrics_port, broker_kind, data_dir, tick_seconds, secrets_file
+        bootstrap,
+        prefix,
+        partitions,
+        redis,
+        metrics_port,
+        broker_kind,
+        data_dir,
+        tick_seconds,
+        static_member,
+        secrets_file,
     )
     run_worker(build_alerts(settings))

@@ -8,13 +8,16 @@ import yaml
 FOLDER = Path(__file__).parent
 RULES_FILE = FOLDER / "rules.yml"
 SCRAPE_SECONDS = 5
-JOBS = ("monazite-intake", "monazite-scoring", "monazite-alerts", "monazite-gateway", "monazite-console")
+JOBS = (
+    "monazite-intake", "monazite-scoring", "monazite-alerts", "monazite-gateway", "monazite-console", "monazite-stack",
+)  # fmt: skip
 DEFAULT_TARGETS: Mapping[str, Sequence[str]] = {
     "monazite-intake": ("127.0.0.1:9310",),
     "monazite-scoring": ("127.0.0.1:9320",),
     "monazite-alerts": ("127.0.0.1:9330",),
     "monazite-gateway": ("127.0.0.1:8320",),
     "monazite-console": ("127.0.0.1:8321",),
+    "monazite-stack": ("127.0.0.1:9300",),
 }
 """The ports of a stack with one worker of each kind."""
 

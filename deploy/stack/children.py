@@ -33,20 +33,19 @@ def monazite_children(
     """
     shared = ["--bootstrap", bootstrap, "--redis", redis_url, "--prefix", prefix, "--partitions", str(partitions)]
     kind = "embedded" if broker_kind is BrokerKind.EMBEDDED else "kafka"
-    env = _environment(extra_env or {})
 
     def child(name: str, command: list[str], *, group: str, metrics_port: int, more: list[str]) -> ChildSpec:
         return ChildSpec(
             name=name,
             group=group,
             argv=(sys.executable, "-m", "deploy.cli", *command, *shared, *more),
-            env=env,
+            env=_environment(extra_env or {}),
             ready_url=f"http://{LOOPBACK}:{metrics_port}/readyz",
         )
 
     def worker(name: str, role: str, metrics_port: int) -> ChildSpec:
-        more = ["--metrics-port", str(metrics_port), "--broker-kind", kind]
-        more += ["--data-dir", str(data_folder / name)]
+        more = ["--metrics-port", str(metrics_port), "--broker-kind", kind, "--data-dir", str(data_folder / name)]
+        more += ["--static-member", name] if kind == "kafka" else []  # its partitions wait for it: no rebalance
         if role == INTAKE:  # the only one that states time
             more += ["--tick-seconds", f"{tick_seconds:g}"]
         return child(name, ["work", role], group=role, metrics_port=metrics_port, more=more)

@@ -1,17 +1,20 @@
-"""Start, ask and stop a stack, from any terminal: `up`, `status`, `down`, `replace_group`."""
+"""Start and stop a stack, from any terminal: `up`, `down`, `replace_group`."""
 
 import os
 import shutil
 import signal
 import sys
+import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 import psutil
 
+from deploy.stack.lock import RunLock, StackRunningError, holder_of
 from deploy.stack.plan import (
     BrokerKind,
     ChildSpec,
@@ -26,51 +29,19 @@ from deploy.stack.server import ServerFailedError, log_tail
 from deploy.stack.state import (
     ProcessState,
     StackState,
+    folder_processes,
     live_process,
     marked_processes,
     read_state,
     start_time,
     state_path,
 )
-from deploy.stack.supervisor import StackRunningError, supervise
-from deploy.stack.unit import answers_ready
 from deploy.stack.waiting import DeadlineExceededError, wait_until
 
 SUPERVISOR_LOG = "supervisor.log"
-STARTED_SECONDS = 20.0
 MARGIN_SECONDS = 60.0  # broker, Redis and topics, before the children's own deadline
 KILL_WAIT_SECONDS = 5.0
-
-
-class ProcessStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One process now: `ready` is asked of it live; None when it is not asked (no address) or not running."""
-
-    name: str
-    group: str
-    pid: int
-    running: bool
-    ready: bool | None
-    restarts: int
-    log: str
-
-
-class StackStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """A stack now. `running`: its supervisor lives. `phase`: stopped, starting, ready, failed, stopping or orphaned
-    (the supervisor is gone, processes of it are not: `monazite stack down` ends them). `durable`: whether the broker
-    holds what it was told over a stop; None when nothing runs. `keeps` says it in words.
-    """
-
-    running: bool
-    phase: str
-    detail: str = ""
-    broker_kind: str = ""
-    durable: bool | None = None
-    keeps: str = ""
-    bootstrap: str = ""
-    redis_url: str = ""
-    prefix: str | None = None
-    ports: dict[str, int] = {}
-    processes: tuple[ProcessStatus, ...] = ()
+END_POLL_SECONDS = 0.05
 
 
 class DownReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,8 +58,13 @@ def up(run_directory: Path, plan: StackPlan) -> StackState:
     Raises `StackRunningError` when one runs already there, `ServerFailedError` with the logs when it does not become
     ready; then, and after Ctrl-C, nothing of it is left.
     """
-    stack_id = _prepare(run_directory, plan)
-    pid = _spawn_supervisor(run_directory, stack_id)
+    stack_id, lock = _prepare(run_directory, plan)
+    try:
+        pid = _spawn_supervisor(run_directory, stack_id, lock)
+    except BaseException:
+        lock.release()
+        raise
+    lock.hand_over()
     watched = ProcessState(name="supervisor", group="supervisor", pid=pid, started=start_time(pid))
     try:
         return _await_generation(run_directory, plan, watched)
@@ -97,13 +73,18 @@ def up(run_directory: Path, plan: StackPlan) -> StackState:
         raise
 
 
-def up_foreground(run_directory: Path, plan: StackPlan, *, on_ready: Callable[[StackState], None] | None = None) -> int:
-    """Run a stack in this process until Ctrl-C or SIGTERM; return 0, or 1 when it failed (the reason is in the log)."""
-    stack_id = _prepare(run_directory, plan)
-    try:
-        return supervise(run_directory, stack_id=stack_id, on_ready=on_ready)
-    finally:
-        _tidy(run_directory, plan.broker_kind)
+def await_end(run_directory: Path, supervisor: ProcessState) -> int:
+    """Wait until a supervisor that this process started has ended; return 0, or 1 when the stack failed.
+
+    Reaps it: a child that nobody waits for stays in the table of processes, and `stack down` in another terminal
+    waited for it (seen with `make up`).
+    """
+    while live_process(supervisor) is not None:
+        time.sleep(END_POLL_SECONDS)
+    with suppress(ChildProcessError):
+        os.waitpid(supervisor.pid, os.WNOHANG)
+    state = read_state(run_directory)
+    return 1 if state is not None and state.phase.name == "failed" else 0
 
 
 def replace_group(run_directory: Path, *, group: str, children: Sequence[ChildSpec]) -> StackState:
@@ -133,72 +114,59 @@ def replace_children(run_directory: Path, plan: StackPlan, children: Sequence[Ch
     return _await_generation(run_directory, following, state.supervisor)
 
 
-def status(run_directory: Path) -> StackStatus:
-    """Return what runs now; phase `stopped` when nothing does."""
-    state = read_state(run_directory)
-    if state is None:
-        return StackStatus(running=False, phase="stopped")
-    running = live_process(state.supervisor) is not None
-    processes = tuple(_process_status(process) for process in state.processes)
-    alive = any(process.running for process in processes)
-    phase = state.phase.name if running or state.phase.name == "failed" else "orphaned" if alive else "stopped"
-    return StackStatus(
-        running=running,
-        phase=phase,
-        detail=state.phase.detail,
-        broker_kind=state.broker_kind,
-        durable=BrokerKind(state.broker_kind).is_durable,
-        keeps=BrokerKind(state.broker_kind).keeps,
-        bootstrap=state.bootstrap,
-        redis_url=state.redis_url,
-        prefix=state.prefix,
-        ports=state.ports,
-        processes=processes,
-    )
-
-
 def down(run_directory: Path, *, remove_data: bool = False) -> DownReport:
-    """Stop a stack, also one whose supervisor was killed; leaves no process and no state.
+    """Stop a stack, also one whose supervisor was killed or whose state file is lost; leaves no process and no state.
 
     Logs stay, and what Apache Kafka and the workers on it hold; `remove_data` removes the whole run directory.
     """
     state = read_state(run_directory)
-    report = DownReport(was_running=False)
-    if state is not None:
-        report = _end(run_directory, state.stack_id, state.supervisor)
-    plan = read_plan(run_directory)
-    if plan is not None:
-        _tidy(run_directory, plan.broker_kind)
+    supervisor = state.supervisor if state is not None else None
+    if supervisor is None or live_process(supervisor) is None:
+        supervisor = holder_of(run_directory) or supervisor
+    report = _end(run_directory, state.stack_id if state is not None else "", supervisor)
+    plan = _known_plan(run_directory)
+    with suppress(StackRunningError, FileNotFoundError), RunLock.acquire(run_directory):
+        _tidy(run_directory, plan.broker_kind if plan is not None else None)
     if remove_data and run_directory.exists():
         shutil.rmtree(run_directory)
     return report
 
 
-def _prepare(run_directory: Path, plan: StackPlan) -> str:
-    """Make the run directory ready for a new stack and return its id; what a crashed one left is ended first."""
+def _known_plan(run_directory: Path) -> StackPlan | None:
+    try:
+        return read_plan(run_directory)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _prepare(run_directory: Path, plan: StackPlan) -> tuple[str, RunLock]:
+    """Make the run directory ready for a new stack; return its id and the lock. What a crashed one left is ended."""
     run_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     run_directory.chmod(0o700)
-    state = read_state(run_directory)
-    if state is not None and live_process(state.supervisor) is not None:
-        raise StackRunningError(
-            f"a stack runs already in {run_directory} (supervisor {state.supervisor.pid}): "
-            "see `monazite stack status`, stop it with `monazite stack down`"
-        )
-    down(run_directory)
-    (run_directory / "logs").mkdir(exist_ok=True)
-    write_plan(run_directory, plan)
-    return uuid.uuid4().hex
+    lock = RunLock.acquire(run_directory)
+    try:
+        state, old = read_state(run_directory), _known_plan(run_directory)
+        _end(run_directory, state.stack_id if state is not None else "", None)
+        if old is not None:
+            _tidy(run_directory, old.broker_kind)
+        (run_directory / "logs").mkdir(exist_ok=True)
+        write_plan(run_directory, plan)
+    except BaseException:
+        lock.release()
+        raise
+    return uuid.uuid4().hex, lock
 
 
-def _spawn_supervisor(run_directory: Path, stack_id: str) -> int:
-    """Start a supervisor that outlives this process and its terminal; return its pid."""
+def _spawn_supervisor(run_directory: Path, stack_id: str, lock: RunLock) -> int:
+    """Start a supervisor that outlives this process and its terminal and holds the lock; return its pid."""
     log_path = run_directory / "logs" / SUPERVISOR_LOG
     root = Path(__file__).parents[2]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH", "")]))}
     argv = [sys.executable, "-m", "deploy.stack.supervisor", str(run_directory.resolve()), stack_id]
+    os.set_inheritable(lock.descriptor, True)
     return os.posix_spawn(
         sys.executable,
-        argv,
+        [*argv, str(lock.descriptor)],
         env,
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -235,29 +203,32 @@ def _await_generation(run_directory: Path, plan: StackPlan, supervisor: ProcessS
     return seen[0]
 
 
-def _end(run_directory: Path, stack_id: str, supervisor: ProcessState) -> DownReport:
-    """Ask the supervisor to stop everything; then end by ourselves whatever of the stack still runs."""
+def _end(run_directory: Path, stack_id: str, supervisor: ProcessState | None) -> DownReport:
+    """Ask the supervisor to stop everything; then end by ourselves whatever of the stack still runs.
+
+    That is what the state file notes, by pid and start time, and what carries the marks of this folder: a pid alone may
+    belong to a stranger by now.
+    """
     state = read_state(run_directory)
     noted = state.processes if state is not None else ()
     names = [process.name for process in noted if live_process(process) is not None]
-    running = live_process(supervisor)
+    running = live_process(supervisor) if supervisor is not None else None
     killed: list[str] = []
     if running is not None:
-        patience = sum(process.stop_timeout_seconds for process in noted) + MARGIN_SECONDS
+        patience = max((process.stop_timeout_seconds for process in noted), default=0.0) + MARGIN_SECONDS
         killed += _terminate([_Ending("supervisor", running, patience)])
-    endings = [
-        _Ending(process.name, found, process.stop_timeout_seconds)
-        for process in reversed(noted)
-        if (found := live_process(process)) is not None
-    ]
-    killed += _terminate(endings)
-    killed += _terminate(
-        [_Ending(str(p.pid), p, KILL_WAIT_SECONDS) for p in marked_processes(stack_id, but_not=[os.getpid()])]
-    )
-    state_path(run_directory).unlink(missing_ok=True)
-    was_running = running is not None or bool(names)
-    stopped = tuple(name for name in reversed(names) if name not in killed)
-    return DownReport(was_running=was_running, stopped=stopped, killed=tuple(killed))
+    left = {p.pid: (process.name, p, process.stop_timeout_seconds) for process in noted if (p := live_process(process))}
+    for pid, (name, process) in folder_processes(run_directory).items():
+        left.setdefault(pid, (name, process, KILL_WAIT_SECONDS))
+    marked = marked_processes(stack_id, but_not=[os.getpid()]) if stack_id else []
+    for process in marked:
+        left.setdefault(process.pid, (str(process.pid), process, KILL_WAIT_SECONDS))
+    killed += _terminate([_Ending(*ending) for ending in reversed(left.values())])
+    found = [*names, *(name for name, *_ in left.values() if name not in names)]
+    with suppress(OSError):
+        state_path(run_directory).unlink(missing_ok=True)
+    stopped = tuple(name for name in reversed(found) if name not in killed)
+    return DownReport(was_running=running is not None or bool(found), stopped=stopped, killed=tuple(killed))
 
 
 class _Ending(NamedTuple):
@@ -269,36 +240,33 @@ class _Ending(NamedTuple):
 def _terminate(endings: Sequence[_Ending]) -> list[str]:
     """End processes one after the other, SIGTERM first; return the names of those that had to be killed."""
     killed = []
+    for _, process, _ in endings:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGCONT)  # a stopped one would keep the others from ending
     for name, process, patience_seconds in endings:
-        try:
-            process.send_signal(signal.SIGCONT)
+        with suppress(psutil.NoSuchProcess):
             process.terminate()
-            process.wait(timeout=patience_seconds)
-        except psutil.TimeoutExpired:
-            killed.append(name)
-            process.kill()
-            process.wait(timeout=KILL_WAIT_SECONDS)
-        except psutil.NoSuchProcess:
-            continue
+            if not _has_ended(process, within_seconds=patience_seconds):
+                killed.append(name)
+                process.kill()
+                _has_ended(process, within_seconds=KILL_WAIT_SECONDS)
     return killed
 
 
-def _tidy(run_directory: Path, broker_kind: BrokerKind) -> None:
+def _has_ended(process: psutil.Process, *, within_seconds: float) -> bool:
+    """Wait for the end of a process; a zombie has ended, whether its parent looks or not."""
+    deadline = time.monotonic() + within_seconds
+    while time.monotonic() < deadline:
+        if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(END_POLL_SECONDS)
+    return False
+
+
+def _tidy(run_directory: Path, broker_kind: BrokerKind | None) -> None:
     """Remove what only a running stack needs; what the workers hold goes with an embedded broker, which forgets."""
-    for path in (plan_path(run_directory), state_path(run_directory), run_directory / "lock"):
-        path.unlink(missing_ok=True)
+    for path in (plan_path(run_directory), state_path(run_directory)):
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
     if broker_kind is BrokerKind.EMBEDDED:
         shutil.rmtree(data_folder(run_directory, broker_kind), ignore_errors=True)
-
-
-def _process_status(process: ProcessState) -> ProcessStatus:
-    running = live_process(process) is not None
-    return ProcessStatus(
-        name=process.name,
-        group=process.group,
-        pid=process.pid,
-        running=running,
-        ready=answers_ready(process.ready_url) if running and process.ready_url else None,
-        restarts=process.restarts,
-        log=process.log,
-    )

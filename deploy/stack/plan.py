@@ -51,7 +51,7 @@ class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StackPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """The loopback ports of a stack; scoring workers count up from `scoring`."""
+    """The loopback ports of a stack; scoring workers count up from `scoring`. `supervisor` 0: it serves no metrics."""
 
     broker: int
     redis: int
@@ -60,6 +60,7 @@ class StackPorts(msgspec.Struct, frozen=True, kw_only=True):
     intake: int
     scoring: tuple[int, ...]
     alerts: int
+    supervisor: int = 0
 
 
 class StackPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +87,7 @@ class StackPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def usual_ports(*, scoring_workers: int = 1) -> StackPorts:
-    """Return the documented ports (gateway 8320, console 8321, metrics 9310, 9320 and up, 9330).
+    """Return the documented ports (gateway 8320, console 8321, metrics 9300, 9310, 9320 and up, 9330).
 
     Broker and Redis take 9092 and 6379 when free, else any free port. Raises `PortTakenError` naming what is taken.
     """
@@ -98,8 +99,10 @@ def usual_ports(*, scoring_workers: int = 1) -> StackPorts:
         intake=9310,
         scoring=tuple(range(9320, 9320 + min(scoring_workers, 10))) + _more_ports(scoring_workers - 10),
         alerts=9330,
+        supervisor=9300,
     )
-    named = {"gateway": ports.gateway, "console": ports.console, "intake": ports.intake, "alerts": ports.alerts}
+    named = {"gateway": ports.gateway, "console": ports.console, "intake": ports.intake, "alerts": ports.alerts,
+             "supervisor": ports.supervisor}  # fmt: skip
     named |= {f"scoring {number}": port for number, port in enumerate(ports.scoring)}
     taken = [f"{port} ({name})" for name, port in named.items() if not is_free(port)]
     if taken:
@@ -112,7 +115,7 @@ def usual_ports(*, scoring_workers: int = 1) -> StackPorts:
 
 def free_ports(*, scoring_workers: int = 1) -> StackPorts:
     """Return ports that are free now."""
-    numbers = _more_ports(6 + scoring_workers)
+    numbers = _more_ports(7 + scoring_workers)
     return StackPorts(
         broker=numbers[0],
         redis=numbers[1],
@@ -120,7 +123,8 @@ def free_ports(*, scoring_workers: int = 1) -> StackPorts:
         console=numbers[3],
         intake=numbers[4],
         alerts=numbers[5],
-        scoring=numbers[6:],
+        supervisor=numbers[6],
+        scoring=numbers[7:],
     )
 
 

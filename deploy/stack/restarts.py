@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-FIRST_DELAY_SECONDS = 1.0
-LONGEST_DELAY_SECONDS = 30.0
+FIRST_DELAY_SECONDS = 0.2
+LONGEST_DELAY_SECONDS = 10.0
 HEALTHY_AFTER_SECONDS = 60.0
 
 
@@ -16,10 +16,11 @@ class Restarts:
 
 
 def next_restart(prior: Restarts, *, lived_seconds: float) -> tuple[Restarts, float]:
-    """Return the new counts and the delay before the next start, in seconds: 1, 2, 4, ... 30.
+    """Return the new counts and the delay before the next start, in seconds: 0.2, 1, 2, 4, 8, 10, 10, ...
 
-    A process that lived a minute was healthy, and the delays begin anew.
+    The first death is followed at once; there is no last attempt. A process that lived a minute was healthy, and the
+    delays begin anew.
     """
     recent = 0 if lived_seconds >= HEALTHY_AFTER_SECONDS else prior.recent_count
-    delay = min(FIRST_DELAY_SECONDS * 2.0 ** min(recent, 10), LONGEST_DELAY_SECONDS)
+    delay = FIRST_DELAY_SECONDS if recent == 0 else min(2.0 ** (min(recent, 10) - 1), LONGEST_DELAY_SECONDS)
     return Restarts(total_count=prior.total_count + 1, recent_count=recent + 1), delay

@@ -66,6 +66,11 @@ class ServerProcess:
         """Say whether the process was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def exit_code(self) -> int | None:
+        """Return how the process ended, negative for a signal; None while it runs or when it was never started."""
+        return None if self._process is None else self._process.poll()
+
     def start(self) -> None:
         """Start the process; its output is appended to the log file."""
         if self.running:

@@ -2,46 +2,46 @@
 
 It does what the plan file says. A new generation of the plan stops the children that are no longer in it (or changed)
 and starts the new ones; the state file tells when that is done.
+
+Once a stack was ready nothing ends it but somebody who asks: what dies is started again for as long as it takes, and
+what the supervisor itself cannot do (write its state on a full disk, start a process) is told, counted and tried again.
 """
 
-import fcntl
-import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
 import structlog
 
-from deploy.stack.embedded import EmbeddedServer
-from deploy.stack.kafka import KafkaServers
+from deploy.stack.disk import DiskWatch
+from deploy.stack.lock import RunLock
+from deploy.stack.metrics import StackMetrics
 from deploy.stack.plan import BrokerKind, StackPlan, read_plan
-from deploy.stack.ports import is_listening
-from deploy.stack.probes import redis_answers
-from deploy.stack.redis_server import RedisServerProcess
 from deploy.stack.server import ServerFailedError, log_tail
+from deploy.stack.servers import Servers
 from deploy.stack.state import (
+    STACK_FOLDER_VARIABLE,
     STACK_ID_VARIABLE,
     Phase,
-    ProcessState,
     StackState,
-    start_time,
-    state_path,
-    write_state,
+    this_process,
 )
-from deploy.stack.unit import Unit, child_unit
+from deploy.stack.state_file import StateFile
+from deploy.stack.unit import Unit, UnitChange, child_unit, stop_units
 from deploy.topics import ensure_topics
+from streams.runtime.logs import logger_factory
 
 STEP_SECONDS = 0.1
+TOPICS_RETRY_SECONDS = 2.0
+FORGOT = (
+    "the embedded broker died and everything it held with it: events, alerts, rules, silences. All processes begin "
+    "anew with empty topics; send the events again, or use --broker kafka, which keeps them"
+)
 log = structlog.get_logger("monazite.stack")
-
-
-class StackRunningError(RuntimeError):
-    """A stack runs already in the run directory."""
 
 
 class Supervisor:
@@ -55,103 +55,153 @@ class Supervisor:
         self._plan = plan
         self._run_directory = run_directory
         self._stack_id = stack_id
-        self._marker = {STACK_ID_VARIABLE: stack_id}
+        self._marker = {STACK_ID_VARIABLE: stack_id, STACK_FOLDER_VARIABLE: str(run_directory.resolve())}
+        self._servers = Servers(plan, folder=run_directory, marker=self._marker)
         self._units: list[Unit] = []
-        self._bootstrap = plan.bootstrap or ""
-        self._redis_url = plan.redis_url or ""
         self._ready_generation = 0
         self._deadline = 0.0
-        self._plan_changed_at = 0
+        self._topics_due_at: float | None = None
+        self._detail = ""
+        self._stop_signal = ""
+        self._metrics = StackMetrics(lambda: self._units, folder=run_directory)
+        self._state_file = StateFile(run_directory, on_fault=self._metrics.count_fault)
+        self._disk = DiskWatch(run_directory)
 
-    def run(self, *, on_ready: Callable[[StackState], None] | None = None) -> int:
-        """Start everything, keep it running until asked to stop, stop it; return 0, or 1 when the stack failed.
-
-        `on_ready` is called each time a generation of the plan is ready.
-        """
+    def run(self) -> int:
+        """Start everything, keep it running until asked to stop, stop it; return 0, or 1 when the stack failed."""
         failure = ""
-        with ExitStack() as held:
-            held.enter_context(_lock(self._run_directory))
-            try:
+        try:
+            with ExitStack() as serving:
                 self._note("starting")
+                serving.enter_context(self._metrics.serving(self._plan.ports))
                 self._start_servers()
                 if not self.stop_requested.is_set():
                     self._follow_plan(self._plan)
-                    self._keep_running(on_ready)
-            except (ServerFailedError, TimeoutError, OSError, RuntimeError) as error:
-                failure = str(error)
-                log.error("stack failed", error=failure)
-            finally:
-                self._note("stopping")
-                self._stop_units(self._units)
-            if failure:
-                self._note("failed", failure)
-            else:
-                state_path(self._run_directory).unlink(missing_ok=True)
+                    self._keep_running()
+        except (ServerFailedError, TimeoutError, OSError, RuntimeError) as error:
+            failure = str(error)
+            log.error("stack failed", error=failure)
+        finally:
+            log.info("the stack stops", asked_by=self._stop_signal or "nobody: it failed")
+            self._note("stopping")
+            self._stop_units(self._units)
+        if failure:
+            self._note("failed", failure)
+        else:
+            self._state_file.remove()
         return 1 if failure else 0
 
+    def request_stop(self, number: int, _frame: object) -> None:
+        """Take note of a signal that asks to stop; it is logged later, a handler may interrupt a line."""
+        self._stop_signal = signal.Signals(number).name
+        self.stop_requested.set()
+
     def _start_servers(self) -> None:
-        plan, folder = self._plan, self._run_directory
-        if plan.broker_kind is BrokerKind.EMBEDDED:
-            embedded = EmbeddedServer(folder=folder / "logs", port=plan.broker_port, marker=self._marker)
-            # What it held is lost with it, so it is not started again: the stack ends instead.
-            unit = Unit(process=embedded.process, group="broker", probe=lambda: True, restart=False)
-            self._enlist(unit, embedded.start)
-            self._bootstrap = embedded.bootstrap
-        elif plan.broker_kind is BrokerKind.KAFKA:
-            ports = [plan.broker_port] if plan.broker_port else None
-            kafka = KafkaServers(folder=folder / "broker", client_ports=ports, java=plan.java, marker=self._marker)
-            node = kafka.nodes[0]
-            unit = Unit(process=node.process, group="broker", probe=lambda: is_listening(node.client_port))
-            self._enlist(unit, kafka.start)
-            self._bootstrap = kafka.bootstrap
-        if plan.redis_port is not None and not self.stop_requested.is_set():
-            redis = RedisServerProcess(folder=folder / "logs", port=plan.redis_port, marker=self._marker)
-            unit = Unit(process=redis.process, group="redis", probe=lambda: redis_answers(redis.port))
-            self._enlist(unit, redis.start)
-            self._redis_url = redis.url
-        if plan.topic_prefix is not None and not self.stop_requested.is_set():
+        for unit, start in self._servers.starts():
+            if self.stop_requested.is_set():
+                return
+            log.info("starting", name=unit.name)
+            self._units.append(unit)
+            start()
+            unit.adopt(now=time.monotonic())
+            unit.ready = True
+            self._note("starting")
+        if not self.stop_requested.is_set():
+            self._make_topics()
+
+    def _make_topics(self) -> None:
+        plan = self._plan
+        if plan.topic_prefix is not None:
             report = ensure_topics(
-                self._bootstrap, prefix=plan.topic_prefix, partitions=plan.partitions, replication=plan.replication
-            )
+                self._servers.bootstrap, prefix=plan.topic_prefix, partitions=plan.partitions,
+                replication=plan.replication,
+            )  # fmt: skip
             log.info("topics ready", made=len(report.created), declared=len(report.declared))
 
-    def _enlist(self, unit: Unit, start: Callable[[], None]) -> None:
-        log.info("starting", name=unit.name)
-        self._units.append(unit)
-        start()
-        unit.adopt(now=time.monotonic())
-        unit.ready = True
-        self._note("starting")
-
-    def _keep_running(self, on_ready: Callable[[StackState], None] | None) -> None:
+    def _keep_running(self) -> None:
         while not self.stop_requested.wait(STEP_SECONDS):
-            self._look_for_new_plan()
             now = time.monotonic()
-            changed = [unit for unit in self._units if unit.step(now=now)]
-            for unit in changed:
-                log.info("ready" if unit.ready else "restarting", name=unit.name, deaths=unit.restarts.total_count)
-            lost = [unit for unit in self._units if unit.lost]
-            if lost:
-                raise ServerFailedError(f"{lost[0].name} died\n{log_tail(lost[0].process.log_path)}")
+            self._look_for_new_plan()
+            changed = self._step(now)
+            for message, facts in self._disk.look(now):
+                log.warning(message, **facts)
             if self._ready_generation < self._plan.generation:
-                self._finish_generation(now, on_ready)
-            elif changed:
+                self._finish_generation(now)
+            elif changed or self._state_file.is_behind(now):
                 self._note("ready")
 
-    def _finish_generation(self, now: float, on_ready: Callable[[StackState], None] | None) -> None:
+    def _step(self, now: float) -> bool:
+        """Look after every process; children start only while the broker runs, with the topics it needs."""
+        servers = [unit for unit in self._units if unit.spec is None]
+        children = [unit for unit in self._units if unit.spec is not None]
+        broker = self._servers.broker
+        changed = False
+        for unit in servers:
+            change = self._tell(unit, unit.step(now=now))
+            changed |= change is not UnitChange.NONE
+            if unit is broker and change is UnitChange.DIED and self._plan.broker_kind is BrokerKind.EMBEDDED:
+                self._begin_anew(now)
+            if unit is broker and change is UnitChange.READY:
+                for child in children:
+                    child.hurry(now=now)
+        may_start = (broker is None or broker.ready) and self._topics_made(now)
+        for unit in children:
+            changed |= self._tell(unit, unit.step(now=now, may_start=may_start)) is not UnitChange.NONE
+        return changed
+
+    def _tell(self, unit: Unit, change: UnitChange) -> UnitChange:
+        facts = {"name": unit.name, "deaths": unit.restarts.total_count}
+        if change is UnitChange.START_FAILED:
+            self._metrics.count_fault("start_failed")
+            log.error("a process cannot be started; it is tried again", error=unit.start_failure, **facts)
+        elif change is UnitChange.DIED:
+            log.warning("a process died; it is started again", exit=unit.process.exit_code,
+                        log=str(unit.process.log_path), **facts)  # fmt: skip
+        elif change is not UnitChange.NONE:
+            log.info(change.value.replace("_", " "), **facts)
+        return change
+
+    def _begin_anew(self, now: float) -> None:
+        """Begin again with everything after a broker that forgets died: no process may remember what it forgot."""
+        log.error(FORGOT)
+        self._detail = FORGOT
+        others = [unit for unit in self._units if unit is not self._servers.broker and unit.process.running]
+        self._stop_units(others)
+        for unit in others:
+            unit.hold(now=now)
+        self._topics_due_at = now
+
+    def _topics_made(self, now: float) -> bool:
+        if self._topics_due_at is None:
+            return True
+        broker = self._servers.broker
+        if now < self._topics_due_at or (broker is not None and not broker.ready):
+            return False
+        try:
+            self._make_topics()
+        except Exception as error:  # noqa: BLE001 - a client raises what it likes; the topics are made a moment later
+            self._metrics.count_fault("topics_failed")
+            log.error("the topics cannot be made yet; it is tried again", error=repr(error)[:300])
+            self._topics_due_at = now + TOPICS_RETRY_SECONDS
+            return False
+        self._topics_due_at = None
+        return True
+
+    def _finish_generation(self, now: float) -> None:
         waiting = [unit for unit in self._units if not unit.ready]
         if not waiting:
             self._ready_generation = self._plan.generation
             self._note("ready")
-            if on_ready is not None:
-                on_ready(self._state(Phase(name="ready")))
         elif now > self._deadline:
             tails = "\n".join(log_tail(unit.process.log_path) for unit in waiting)
             names = ", ".join(unit.name for unit in waiting)
             raise TimeoutError(f"not ready after {self._plan.ready_timeout_seconds:g} s: {names}\n{tails}")
 
     def _look_for_new_plan(self) -> None:
-        plan = read_plan(self._run_directory)
+        try:
+            plan = read_plan(self._run_directory)
+        except (OSError, msgspec.DecodeError):
+            return  # what runs goes on by the plan that is known
         if plan is not None and plan.generation > self._plan.generation:
             self._follow_plan(plan)
 
@@ -179,63 +229,55 @@ class Supervisor:
         self._units = ordered + [unit for unit in self._units if unit not in ordered]
 
     def _stop_units(self, units: list[Unit]) -> None:
-        for unit in reversed(units):
-            log.info("stopping", name=unit.name)
-            unit.stop()
+        """Stop children together, then each server by itself, the last started first."""
+        children = [unit for unit in units if unit.spec is not None]
+        servers = [unit for unit in units if unit.spec is None]
+        for unit in units:
+            unit.process.resume()  # a stopped broker would keep the others from ending
+        for some in ([children] if children else []) + [[unit] for unit in reversed(servers)]:
+            log.info("stopping", names=[unit.name for unit in some])
+            stop_units(some)
 
     def _note(self, phase: str, detail: str = "") -> None:
-        write_state(self._run_directory, self._state(Phase(name=phase, detail=detail)))
+        self._state_file.write(self._state(Phase(name=phase, detail=detail or self._detail)), now=time.monotonic())
 
     def _state(self, phase: Phase) -> StackState:
         ports = msgspec.to_builtins(self._plan.ports) if self._plan.ports else {}
         return StackState(
             stack_id=self._stack_id,
-            supervisor=ProcessState(
-                name="supervisor", group="supervisor", pid=os.getpid(), started=start_time(os.getpid())
-            ),
+            supervisor=this_process("supervisor", port=ports.get("supervisor")),
             phase=phase,
             broker_kind=str(self._plan.broker_kind),
-            bootstrap=self._bootstrap,
-            redis_url=self._redis_url,
+            bootstrap=self._servers.bootstrap,
+            redis_url=self._servers.redis_url,
             prefix=self._plan.topic_prefix,
             ports={name: port for name, port in ports.items() if isinstance(port, int)},
-            processes=tuple(unit.state() for unit in self._units if unit.process.running),
+            processes=tuple(unit.state() for unit in self._units),
             generation=self._ready_generation,
         )
 
 
-class _lock:  # noqa: N801 - used as a function that opens a context
-    """Hold the lock of a run directory; raises `StackRunningError` when another supervisor has it."""
+def supervise(run_directory: Path, *, stack_id: str, lock: RunLock | None = None) -> int:
+    """Run a supervisor in this process until SIGTERM or Ctrl-C; return its exit code.
 
-    def __init__(self, run_directory: Path) -> None:
-        self._file = (run_directory / "lock").open("w")
+    Raises `StackRunningError` when another supervisor has the run directory; `lock` is the one that is held already.
+    """
+    structlog.configure(logger_factory=logger_factory(sys.stdout))
+    with lock or RunLock.acquire(run_directory) as held:
+        held.sign()
+        supervisor = Supervisor(run_directory=run_directory, stack_id=stack_id)
+        previous = {
+            number: signal.signal(number, supervisor.request_stop)
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        }
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._file.close()
-            raise StackRunningError(f"another supervisor runs in {run_directory}") from error
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-
-def supervise(run_directory: Path, *, stack_id: str, on_ready: Callable[[StackState], None] | None = None) -> int:
-    """Run a supervisor in this process until SIGTERM or Ctrl-C; return its exit code."""
-    supervisor = Supervisor(run_directory=run_directory, stack_id=stack_id)
-    stop = supervisor.stop_requested
-    previous = {
-        number: signal.signal(number, lambda *_: stop.set())
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    }
-    try:
-        return supervisor.run(on_ready=on_ready)
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+            return supervisor.run()
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
 
 
 if __name__ == "__main__":
-    sys.exit(supervise(Path(sys.argv[1]), stack_id=sys.argv[2]))
+    directory = Path(sys.argv[1])
+    inherited = RunLock.inherited(directory, int(sys.argv[3])) if len(sys.argv) > 3 else None
+    sys.exit(supervise(directory, stack_id=sys.argv[2], lock=inherited))

@@ -53,9 +53,6 @@ class EventPublisher(Protocol):
     def publish_dead_letter(self, letter: DeadLetterRecord) -> object:
         """Publish what was refused, with the reason."""
 
-    def is_connected(self) -> bool:
-        """Tell whether the broker can be reached."""
-
 
 class ProblemError(Exception):
     """A request that is refused as a whole (RFC 9457)."""
@@ -71,8 +68,10 @@ class Gateway:
 
     def __init__(
         self, *, publisher: EventPublisher, seen: SeenWindow, keys: KeyFile, clock: Callable[[], datetime],
-        registry: CollectorRegistry, requests_per_second: int = REQUESTS_PER_SECOND,
+        registry: CollectorRegistry, waiting_for: Callable[[], Sequence[str]],
+        requests_per_second: int = REQUESTS_PER_SECOND,
     ) -> None:  # fmt: skip
+        self._waiting_for = waiting_for
         self._publisher, self._seen, self._keys, self._clock = publisher, seen, keys, clock
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
         self._rate = RateLimitItemPerSecond(requests_per_second)
@@ -128,9 +127,12 @@ class Gateway:
                                        pointer=error.field, detail=error.detail))  # fmt: skip
         self._events.labels(EventStatus.INVALID.value).inc()
 
-    def is_ready(self) -> bool:
-        """Tell whether events can be taken."""
-        return self._publisher.is_connected()
+    def waiting_for(self) -> list[str]:
+        """Say what must come before events can be taken; nothing: they can. Answers at once, whatever the broker does.
+
+        Redis is not among it: without it every event passes, and the check in the stream finds the repeats.
+        """
+        return list(self._waiting_for())
 
     def _refuse(self, value: bytes, result: EventResult) -> None:
         letter = DeadLetterRecord(
@@ -200,10 +202,11 @@ def _add_probes(app: FastAPI, *, gateway: Gateway, registry: CollectorRegistry, 
         return _json({"alive": True}, HTTPStatus.OK)
 
     @app.get("/readyz")
-    def readiness() -> Response:
-        """Answer 200 while the broker can be reached."""
-        ready = gateway.is_ready()
-        return _json({"ready": ready}, HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)
+    async def readiness() -> Response:
+        """Answer 200 while the broker answers; not from the pool of threads, which may all wait for the broker."""
+        waiting_for = gateway.waiting_for()
+        status = HTTPStatus.SERVICE_UNAVAILABLE if waiting_for else HTTPStatus.OK
+        return _json({"ready": not waiting_for, "waiting_for": waiting_for}, status)
 
     @app.get("/asyncapi.json")
     def asyncapi() -> Response:
@@ -288,6 +291,8 @@ class GatewaySettings:
 def run_gateway(settings: GatewaySettings) -> None:
     """Serve until SIGTERM or SIGINT; requests under way are finished first."""
     from producers.publisher import Publisher
+    from streams.adapters.metrics.readiness import ReadinessCollector
+    from streams.runtime.broker_probe import BrokerProbe
     from streams.runtime.clock import utc_now
 
     registry = CollectorRegistry()
@@ -295,9 +300,15 @@ def run_gateway(settings: GatewaySettings) -> None:
         settings.bootstrap, prefix=settings.prefix, partitions=settings.partitions, idempotent=settings.idempotent
     )
     seen = SeenWindow(settings.redis_url, prefix=settings.prefix)
-    gateway = Gateway(publisher=publisher, seen=seen, keys=KeyFile(settings.key_file), clock=utc_now, registry=registry)
+    probe = BrokerProbe(settings.bootstrap).start()
+    gateway = Gateway(
+        publisher=publisher, seen=seen, keys=KeyFile(settings.key_file), clock=utc_now, registry=registry,
+        waiting_for=probe.waiting_for,
+    )  # fmt: skip
+    registry.register(ReadinessCollector(lambda: probe.answering))
 
     def close() -> None:
+        probe.stop()
         publisher.close()
         seen.close()
 

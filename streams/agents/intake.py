@@ -2,20 +2,25 @@
 
 import asyncio
 import signal
-from collections.abc import Mapping
-from typing import Any
+from datetime import timedelta
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from streams.adapters.metrics import catalogue
 from streams.adapters.metrics.endpoint import MetricsEndpoint
+from streams.adapters.metrics.readiness import ReadinessCollector
 from streams.adapters.metrics.worker import WorkerMetrics
+from streams.agents.intake_readiness import IntakeReadiness
 from streams.agents.settings import VERSION, RoadSettings
+from streams.contracts.topics import DEAD_LETTERS, INPUTS, SIGNALS
 from streams.intake.loop import run_intake
 from streams.intake.settings import IntakeSettings
 from streams.intake.stats import IntakeStats
+from streams.runtime.broker_probe import BrokerProbe
+from streams.runtime.cluster import NeededTopic, ask_cluster, decide_topics
 from streams.runtime.collection import calm_collector
+from streams.runtime.exits import fatal
 from streams.runtime.logs import configure_logs
 
 _OUTCOMES = {"admitted": "admitted", "dead_letter": "refused"}
@@ -57,13 +62,12 @@ async def serve_intake(settings: RoadSettings) -> None:
     """Run intake until SIGTERM or SIGINT."""
     session = settings.session
     stats, stop = IntakeStats(), asyncio.Event()
-    from datetime import timedelta
-
     intake = IntakeSettings(
         brokers=settings.bootstrap, prefix=settings.prefix, partitions=settings.partitions,
         group=f"{settings.prefix}-intake", session_timeout=timedelta(seconds=session.session_seconds),
         heartbeat_interval=timedelta(seconds=session.heartbeat_seconds),
         rebalance_timeout=timedelta(seconds=session.rebalance_seconds), tick_seconds=settings.tick_seconds,
+        static_member=None if settings.static_member is None else f"{settings.prefix}-{settings.static_member}",
     )  # fmt: skip
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -73,11 +77,22 @@ async def serve_intake(settings: RoadSettings) -> None:
         metrics.registry.unregister(counter)
     metrics.registry.register(IntakeCollector(stats, intake.inputs()))
 
-    def ready() -> tuple[bool, Mapping[str, Any]]:
-        return stats.ready, {"assigned": len(stats.assigned), "records_read": stats.records_read}
-
-    with MetricsEndpoint(metrics.registry, port=settings.metrics_port, readiness=ready):
+    probe = BrokerProbe(settings.bootstrap)
+    readiness = IntakeReadiness(stats, probe)
+    metrics.registry.register(ReadinessCollector(lambda: readiness.look()[0]))
+    with MetricsEndpoint(metrics.registry, port=settings.metrics_port, readiness=readiness.look), probe:
         await run_intake(intake, stats=stats, stop=stop)
+
+
+def require_topics(settings: RoadSettings) -> None:
+    """End the process where a topic that intake reads or writes is missing (blocking, before the start)."""
+    needed = [NeededTopic(name=settings.topic(name), role="input of intake", partition_count=None) for name in INPUTS]
+    signals, letters = settings.topic(SIGNALS), settings.topic(DEAD_LETTERS)
+    needed.append(NeededTopic(name=signals, role="output of intake", partition_count=settings.partitions))
+    needed.append(NeededTopic(name=letters, role="dead letters", partition_count=None))
+    fault = decide_topics(ask_cluster(settings.bootstrap), needed)
+    if fault is not None:
+        fatal(fault, bootstrap=settings.bootstrap)
 
 
 def run_intake_process(settings: RoadSettings) -> None:
@@ -85,5 +100,6 @@ def run_intake_process(settings: RoadSettings) -> None:
     import uvloop
 
     configure_logs()
+    require_topics(settings)
     calm_collector()
     uvloop.run(serve_intake(settings))

@@ -45,6 +45,7 @@ def build_scoring(settings: RoadSettings) -> SafeApp:
     endpoint = WorkerEndpoint(
         metrics=metrics,
         port=settings.metrics_port,
+        bootstrap=settings.bootstrap,
         topics={STAGE: settings.topic(SIGNALS)},
         enrich=lambda app, snapshot: _with_measures(app, snapshot, settings),
     )

@@ -16,6 +16,8 @@ class RoadSettings:
     `redis_url` `None` writes no read view. `tick_seconds` `None` sends no live ticks (a replay sends its own).
     `data_directory` `None` keeps state in memory only; the embedded broker forgets everything at a stop, so there a
     local copy would be ahead of the log and is never used. `secrets_file` holds the signing secrets of webhooks.
+    `static_member` names this worker in its consumer group for one that a supervisor restarts under the same name: its
+    partitions wait for it, for as long as a session lasts.
     """
 
     bootstrap: str
@@ -26,6 +28,7 @@ class RoadSettings:
     embedded: bool = False
     data_directory: Path | None = None
     tick_seconds: float | None = None
+    static_member: str | None = None
     secrets_file: Path = Path(".monazite/secrets.json")
 
     def topic(self, topic: str) -> str:
@@ -47,5 +50,6 @@ class RoadSettings:
         return RuntimeSettings(
             app_id=f"{self.prefix}-{app}", bootstrap=self.bootstrap, partition_count=self.partitions,
             session=self.session, dead_letter_topic=self.topic("dead-letters.v1"),
-            data_directory=None if self.embedded else self.data_directory,
+            data_directory=None if self.embedded else self.data_directory, exact_end_offsets=not self.embedded,
+            static_member=None if self.static_member is None else f"{self.prefix}-{self.static_member}",
         )  # fmt: skip

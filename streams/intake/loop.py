@@ -11,6 +11,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import structlog
@@ -32,7 +33,7 @@ from streams.intake.statements import Cadence, decide_statement, statement_of, w
 from streams.intake.stats import IntakeStats
 from streams.intake.unreadable import UnreadableBatches
 from streams.intake.writer import Letter, SignalsWriter
-from streams.runtime.clock import boot_seconds, utc_now
+from streams.runtime.clock import boot_seconds, monotonic_seconds, utc_now
 from streams.runtime.ports import DeadLetter
 
 _log = structlog.get_logger(__name__)
@@ -47,7 +48,8 @@ Fetched = Mapping[TopicPartition, Sequence[ConsumerRecord]]
 
 def exit_loudly(message: str) -> None:
     """End the process at once: no handler may commit or send after a failed write."""
-    os.write(2, f"intake stops: {message}\n".encode())
+    with suppress(OSError):  # a log on a full disk must not keep the process from ending
+        os.write(2, f"intake stops: {message}\n".encode())
     os._exit(EXIT_CODE)
 
 
@@ -121,7 +123,9 @@ class Intake:
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; everything read is then written and committed."""
         poll_ms = int(self._settings.poll_timeout.total_seconds() * 1000)
+        self._stats.read_inputs = self.inputs
         while not stop.is_set():
+            self._stats.turned_at_seconds = monotonic_seconds()
             await self._gather()
             fetched: Fetched = await self._consumer.getmany(
                 timeout_ms=poll_ms, max_records=self._settings.max_poll_records
@@ -141,6 +145,16 @@ class Intake:
                 await self._commit_when_due()
         async with self._working:
             await self._commit()
+
+    def inputs(self) -> dict[tuple[str, int], tuple[int, int | None]]:
+        """Return the offset to admit next and the known end of each input partition; may be asked from any thread."""
+        found: dict[tuple[str, int], tuple[int, int | None]] = {}
+        for (topic, partition), position in self._stats.positions.copy().items():
+            try:
+                found[topic, partition] = position, self._consumer.highwater(TopicPartition(topic, partition))
+            except (KafkaError, AssertionError):
+                continue  # given away a moment ago
+        return found
 
     async def _gather(self) -> None:
         """Let records gather while they come fast: one `gather_interval` from one batch to the next, none when idle."""
@@ -331,6 +345,7 @@ async def run_intake(
         session_timeout_ms=int(settings.session_timeout.total_seconds() * 1000),
         heartbeat_interval_ms=int(settings.heartbeat_interval.total_seconds() * 1000),
         rebalance_timeout_ms=int(settings.rebalance_timeout.total_seconds() * 1000),
+        group_instance_id=settings.static_member,
     )  # fmt: skip
     intake = Intake(settings, consumer=consumer, producer=producer, stats=stats, stop_loudly=stop_loudly)
     try:

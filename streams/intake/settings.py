@@ -20,7 +20,8 @@ class IntakeSettings:
     far the inputs have come, after `idle_after_seconds` without an event every `idle_tick_seconds`; `None`: no
     statements, events bring their instants (a replay). `input_prefix`: the prefix of the input topics where it is not
     that of the other topics, as for a second pipeline over one input. `fetch_wait`: how long the broker holds an answer
-    back while there is nothing new; the watermark of quiet inputs lags by it.
+    back while there is nothing new; the watermark of quiet inputs lags by it. `static_member`: the name of this
+    worker in its consumer group, for one that a supervisor restarts at once; `None`: it joins and leaves like others.
     """
 
     brokers: str
@@ -40,6 +41,7 @@ class IntakeSettings:
     max_ahead: timedelta = timedelta(seconds=5)
     max_letter_bytes: int = 900_000
     input_prefix: str | None = None
+    static_member: str | None = None
     tick_seconds: float | None = None
     idle_tick_seconds: float = 5.0
     idle_after_seconds: float = 60.0

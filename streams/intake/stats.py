@@ -1,6 +1,7 @@
 """Counters of an intake worker, kept as plain numbers; the metrics collector reads them at scrape time."""
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from streams.intake.core import Admission
@@ -15,6 +16,8 @@ class IntakeStats:
 
     `events` counts by (topic, outcome) with outcome `admitted` or `dead_letter`; `dead_letters` by (topic, reason);
     `last_event_at` is the newest recorded instant by source. `busy_seconds` is CPU time spent on records.
+    `turned_at_seconds` is when the loop turned last, by the monotonic clock; `read_inputs` gives, for each input
+    partition, the offset to admit next and the end of the log as far as it is known.
     """
 
     def __init__(self) -> None:
@@ -31,6 +34,8 @@ class IntakeStats:
         self.assigned: frozenset[tuple[str, int]] = frozenset()
         self.positions: dict[tuple[str, int], int] = {}
         self.ready = False
+        self.turned_at_seconds = 0.0
+        self.read_inputs: Callable[[], Mapping[tuple[str, int], tuple[int, int | None]]] = dict
 
     def count(self, topic: str, admission: Admission) -> None:
         """Count one record and what became of its events."""

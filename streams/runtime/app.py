@@ -11,8 +11,9 @@ import structlog
 
 from streams.runtime.checkpoint import CheckpointReason
 from streams.runtime.clock import monotonic_seconds
+from streams.runtime.cluster import ClusterFacts, NeededTopic, ask_cluster, decide_topics
 from streams.runtime.consumer import SafeConsumer
-from streams.runtime.durable import cluster_id_of, copy_directory
+from streams.runtime.durable import copy_directory
 from streams.runtime.exits import fatal
 from streams.runtime.loop import StageLoop
 from streams.runtime.recovery import SafeTableManager
@@ -37,6 +38,7 @@ class SafeApp(faust.App):
     settings: RuntimeSettings
     services: Sequence[WorkerService] = ()
     record_observer: RecordObserver | None = None
+    cluster: ClusterFacts | None = None
 
     def _new_consumer(self) -> SafeConsumer:
         return SafeConsumer(
@@ -79,13 +81,32 @@ def build_worker(
     app.record_observer = record_observer
     directory = None
     if settings.data_directory is not None:
-        cluster_id = cluster_id_of(settings.bootstrap)
+        app.cluster = ask_cluster(settings.bootstrap)
+        cluster_id = app.cluster.cluster_id
         directory = copy_directory(settings.data_directory, cluster_id=cluster_id, app_id=settings.app_id)
     told = tuple(observers)
     for spec in stages:
         _add_stage(app, spec, told, directory, make_loop)
     _add_timers(app)
     return app
+
+
+def require_topics(app: SafeApp) -> None:
+    """End the process where a topic that the app needs is missing or not as it must be (blocking, before the start)."""
+    count = app.settings.partition_count
+    needed = []
+    for store in app.stores.values():
+        spec = store.spec
+        needed.append(NeededTopic(name=spec.source_topic, role=f"source of {spec.name}", partition_count=count))
+        changelog = app.settings.changelog_topic(spec.name)
+        needed.append(NeededTopic(name=changelog, role=f"changelog of {spec.name}", partition_count=count))
+        if spec.output_topic is not None:
+            needed.append(NeededTopic(name=spec.output_topic, role=f"output of {spec.name}", partition_count=count))
+    if app.settings.dead_letter_topic is not None:
+        needed.append(NeededTopic(name=app.settings.dead_letter_topic, role="dead letters", partition_count=None))
+    fault = decide_topics(app.cluster or ask_cluster(app.settings.bootstrap), needed)
+    if fault is not None:
+        fatal(fault, bootstrap=app.settings.bootstrap)
 
 
 def engine_options(settings: RuntimeSettings) -> dict[str, Any]:

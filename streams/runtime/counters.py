@@ -20,3 +20,4 @@ class StageCounters:
     unread_tails_total: int = 0
     missed_generations_total: int = 0
     checkpoint_reasons: dict[str, int] = field(default_factory=dict)
+    copy_faults: dict[str, int] = field(default_factory=dict)

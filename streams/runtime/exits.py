@@ -6,6 +6,7 @@ here, without unwinding, without another commit. A supervisor starts the process
 """
 
 import os
+from contextlib import suppress
 from typing import NoReturn
 
 EXIT_CODE = 70  # EX_SOFTWARE of sysexits.h
@@ -14,5 +15,6 @@ EXIT_CODE = 70  # EX_SOFTWARE of sysexits.h
 def fatal(reason: str, /, **facts: object) -> NoReturn:
     """Write `reason` and `facts` as one line to standard error and end the process with code 70, at once."""
     listed = " ".join(f"{name}={value!r}" for name, value in facts.items())
-    os.write(2, f"FATAL {reason} {listed}\n".encode(errors="replace"))
+    with suppress(OSError):  # a log on a full disk must not keep the process from ending
+        os.write(2, f"FATAL {reason} {listed}\n".encode(errors="replace"))
     os._exit(EXIT_CODE)

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from streams.runtime.marks import Progress, decode_progress, encode_progress
-from streams.runtime.state import PartitionState
+from streams.runtime.state import NOTHING, PartitionState
 
 PROGRESS_KEY = b"\x00progress"
 _HEAD = struct.Struct(">q")
@@ -20,6 +20,14 @@ _HEAD = struct.Struct(">q")
 Record = tuple[bytes, bytes]
 Decode = Callable[[bytes], Any]
 Encode = Callable[[Any], bytes]
+
+
+class MadeAnewError(RuntimeError):
+    """The first group of a changelog, read from offset 0 without a gap, goes on from one that is not there.
+
+    Somebody deleted the topic and made it anew while a worker ran: what it wrote then is a part of the state. Nothing
+    else looks like this: compaction leaves a gap where the first group ended.
+    """
 
 
 def encode_group(state: PartitionState, encode_value: Encode) -> list[Record]:
@@ -33,7 +41,8 @@ def encode_group(state: PartitionState, encode_value: Encode) -> list[Record]:
         (key, head + encode_value(data[key]) if key in data else head)
         for key in sorted(state.dirty_keys() | state.heal)
     ]
-    progress = Progress(state.position, state.progress, state.marks)
+    previous = NOTHING if state.log_offset is None else state.progress
+    progress = Progress(state.position, previous, state.marks)
     return [*records, (PROGRESS_KEY, encode_progress(progress))]
 
 
@@ -43,8 +52,9 @@ def restore(
     """Take one changelog record; return the records that a completed group installed (empty if none was).
 
     An incomplete group stays staged and is dropped at the end of recovery. An old group written again changes
-    nothing; keys whose older value now stands last in the log are marked to be put again.
+    nothing; keys whose older value now stands last in the log are marked to be put again. Raises `MadeAnewError`.
     """
+    state.from_start &= offset == (0 if state.end_offset is None else state.end_offset + 1)
     state.end_offset = offset
     if value is None:
         return []
@@ -52,6 +62,8 @@ def restore(
         state.staged.append((key, value))
         return []
     progress = decode_progress(value)
+    if state.from_start and state.log_offset is None and progress.previous != NOTHING:
+        raise MadeAnewError(offset)
     staged, state.staged = state.staged, []
     state.log_offset = offset
     if progress.position <= state.progress:
@@ -120,6 +132,7 @@ class Fence(StrEnum):
     ALONE = "alone"
     UNREAD_TAIL = "unread_tail"
     FOREIGN_WRITER = "foreign_writer"
+    MADE_ANEW = "made_anew"
 
 
 def decide_fence(state: PartitionState, *, first_offset: int, last_offset: int, record_count: int) -> Fence:
@@ -128,8 +141,10 @@ def decide_fence(state: PartitionState, *, first_offset: int, last_offset: int, 
     The changelog of a partition has one writer and no transactions. After the first own group a gap means that
     somebody else writes (RUNTIME.md 2.6: 12 exits, all next to a stalled worker, none false). Before the first own
     group it may be a tail that recovery did not read (the embedded broker reports too low an end): then every key
-    is put again with the next group.
+    is put again with the next group. Offsets that go back are those of another log under the same name.
     """
+    if state.end_offset is not None and first_offset <= state.end_offset:
+        return Fence.MADE_ANEW
     if last_offset - first_offset != record_count - 1:
         return Fence.FOREIGN_WRITER if state.fenced else Fence.UNREAD_TAIL
     if state.end_offset is None or first_offset == state.end_offset + 1:

@@ -1,4 +1,4 @@
-"""Whether a worker is ready: partitions assigned, recovered, and moving where there is something to read.
+"""Whether a worker is ready: the broker answers, partitions are assigned, recovered, and moving where there is work.
 
 A Faust worker can be up with a dead agent (FAUST.md 5.4): lag without progress must fail.
 """
@@ -17,6 +17,8 @@ class Readiness(StrEnum):
     STARTING = "starting"
     RECOVERING = "recovering"
     STALLED = "stalled"
+    NO_BROKER = "no_broker"
+    STUCK = "stuck"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,8 @@ class ProgressWatch:
     def __init__(self, stalled_after_seconds: float) -> None:
         self._stalled_after_seconds = stalled_after_seconds
         self._since: dict[tuple[str, int], tuple[int, float]] = {}
+        self.stalled: tuple[PartitionFacts, ...] = ()
+        """Those that lagged without moving at the last evaluation."""
 
     def evaluate_readiness(self, facts: WorkerFacts, *, monotonic_seconds: float) -> Readiness:
         """Return the readiness at the given monotonic time; call it at any rhythm."""
@@ -56,16 +60,31 @@ class ProgressWatch:
             return Readiness.STARTING
         if facts.recovering:
             self._since.clear()
+            self.stalled = ()
             return Readiness.RECOVERING
-        stalled = False
+        stalled = []
         for partition in facts.partitions:
             key = (partition.stage, partition.partition)
             position, since_seconds = self._since.get(key, (None, monotonic_seconds))
             if partition.lag_count == 0 or position != partition.position:
                 since_seconds = monotonic_seconds
             self._since[key] = (partition.position, since_seconds)
-            stalled |= monotonic_seconds - since_seconds > self._stalled_after_seconds
+            if monotonic_seconds - since_seconds > self._stalled_after_seconds:
+                stalled.append(partition)
+        self.stalled = tuple(stalled)
         return Readiness.STALLED if stalled else Readiness.READY
+
+    def waiting_for(self, readiness: Readiness) -> list[str]:
+        """Say in words what a worker with this readiness waits for."""
+        if readiness is Readiness.STARTING:
+            return ["the consumer group to assign partitions"]
+        if readiness is Readiness.RECOVERING:
+            return ["the state to be read from the changelog after an assignment"]
+        return [
+            f"partition {p.partition} of {p.stage} to move: at offset {p.position}, {p.lag_count} records behind, "
+            f"no progress for {self._stalled_after_seconds:g} s"
+            for p in self.stalled
+        ]
 
 
 def worker_facts(app: Any) -> WorkerFacts:

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 import structlog
@@ -11,6 +11,27 @@ import structlog
 def _in_json(fields: Any, **options: Any) -> str:
     """Write a line in half the time of the standard encoder: every notice is one."""
     return msgspec.json.encode(fields, enc_hook=options.get("default")).decode()
+
+
+class PatientLogger(structlog.PrintLogger):
+    """Writes lines, and lets go of those that the file does not take: a full disk must not stop who only reports."""
+
+    lost_lines_total = 0
+
+    def msg(self, message: str) -> None:
+        """Write one line."""
+        try:
+            super().msg(message)
+        except OSError:
+            PatientLogger.lost_lines_total += 1
+
+    log = debug = info = warn = warning = msg
+    fatal = failure = err = error = critical = exception = msg
+
+
+def logger_factory(file: TextIO) -> Any:
+    """Return a factory of loggers that write to `file`."""
+    return lambda *_: PatientLogger(file)
 
 
 def configure_logs() -> None:
@@ -24,6 +45,6 @@ def configure_logs() -> None:
             structlog.processors.JSONRenderer(serializer=_in_json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=logger_factory(sys.stderr),
         cache_logger_on_first_use=True,
     )

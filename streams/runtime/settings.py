@@ -36,6 +36,8 @@ class RuntimeSettings:
     consumed offsets are committed, for others to see: nothing resumes from them, the position of the state counts.
     `maximum_record_bytes` is the `max.message.bytes` of the changelogs; outputs of one record that take more than
     `maximum_output_bytes` are split over several (below a broker's default limit of 1 MiB, the frame included).
+    `exact_end_offsets` false: the broker reports ends that are too low (the embedded one), so a log that looks
+    shortened is not taken for one.
     """
 
     app_id: str
@@ -48,13 +50,14 @@ class RuntimeSettings:
     data_directory: Path | None = None
     static_member: str | None = None
     stall_limit_seconds: float | None = 6.0
-    stalled_progress_seconds: float = 30.0
+    stalled_progress_seconds: float = 15.0
     maximum_record_bytes: int = 4 * 1024 * 1024
     maximum_output_bytes: int = 1_000_000
     request_timeout_seconds: float = 20.0
     commit_seconds: float = 10.0
     log_level: str = "info"
     use_uvloop: bool = True
+    exact_end_offsets: bool = True
 
     def changelog_topic(self, stage: str) -> str:
         """Return the name of the changelog of `stage`; it must exist, compacted, with `partition_count` partitions."""

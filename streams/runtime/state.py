@@ -50,6 +50,7 @@ class PartitionState:
         self.heal: set[bytes] = set()  # keys whose last value in the changelog is not the one held
         self.log_offset: int | None = None  # changelog offset of the last whole group held
         self.end_offset: int | None = None  # last changelog offset read or written
+        self.from_start = True  # what was read of the changelog so far begins at its offset 0 and has no gap
         self.fenced = False  # own group written since the last rebalance: from then on it must be contiguous
         self.resume_offset = NOTHING  # where reading of the source continued last
         self.ready = False  # recovered, records flow

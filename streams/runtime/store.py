@@ -8,7 +8,7 @@ samples, none; plain Faust keeps keys of partitions it lost, FAUST.md 0, row 6).
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 from aiokafka.errors import MessageSizeTooLargeError
@@ -18,9 +18,10 @@ from faust.tables.table import Table
 from streams.runtime import groups
 from streams.runtime.checkpoint import CheckpointReason
 from streams.runtime.counters import StageCounters
-from streams.runtime.durable import LocalCopy, open_local_copy
+from streams.runtime.durable import LocalCopy
 from streams.runtime.exits import fatal
 from streams.runtime.groups import Fence
+from streams.runtime.local_copies import CopyFault, copy_path, open_local_copy, replace_damaged
 from streams.runtime.ports import PartitionCore
 from streams.runtime.stage import CheckpointObserver, StageSpec
 from streams.runtime.state import PartitionState
@@ -75,6 +76,11 @@ class PartitionStore(Store):
         for partition in sorted(mine - self.states.keys()):
             await self._open(partition)
 
+    @property
+    def directory(self) -> Path | None:
+        """Where the local copies of this app are kept, `None` for nowhere."""
+        return self._directory
+
     def mark_ready(self) -> None:
         """End the recovery of all states and make their cores; called when the changelog was read to its end."""
         for partition, state in self.states.items():
@@ -100,14 +106,30 @@ class PartitionStore(Store):
         self._tell("on_dropped", lambda o: o.on_dropped(self.spec.name, partition))
 
     async def _open(self, partition: int) -> None:
-        copy = await open_local_copy(self._directory, stage=self.spec.name, partition=partition)
+        copy = await open_local_copy(
+            self._directory, stage=self.spec.name, partition=partition, on_fault=self._count_fault
+        )
+        try:
+            state = self._restored(partition, copy)
+        except Exception as error:  # noqa: BLE001 - a block without its checksum, or bytes that nobody can decode
+            copy.close()
+            assert self._directory is not None
+            path = copy_path(self._directory, stage=self.spec.name, partition=partition)
+            copy = replace_damaged(path, error=error, on_fault=self._count_fault)
+            state = self._restored(partition, copy)
+        self._copies[partition] = copy
+        self.states[partition] = state
+
+    def _restored(self, partition: int, copy: LocalCopy) -> PartitionState:
         state = PartitionState(partition)
         records, log_offset = copy.load()
         for key, value in records:
             groups.restore(state, key=key, value=value, offset=log_offset or 0, decode_value=self.spec.decode_value)
         state.log_offset = state.end_offset = log_offset
-        self._copies[partition] = copy
-        self.states[partition] = state
+        return state
+
+    def _count_fault(self, fault: CopyFault) -> None:
+        self.counters.copy_faults[fault.value] = self.counters.copy_faults.get(fault.value, 0) + 1
 
     # ---- recovery
 
@@ -123,15 +145,24 @@ class PartitionStore(Store):
             state = self.states.get(message.partition)
             if state is None or state.ready:
                 continue
-            taken = groups.restore(
-                state,
-                key=message.key,
-                value=message.value,
-                offset=message.offset,
-                decode_value=self.spec.decode_value,
-            )
+            try:
+                taken = groups.restore(
+                    state, key=message.key, value=message.value, offset=message.offset,
+                    decode_value=self.spec.decode_value,
+                )  # fmt: skip
+            except groups.MadeAnewError:
+                self._made_anew(message.partition, read=message.offset)
             if taken:
                 self._copies[message.partition].write(taken, log_offset=message.offset)
+
+    def _made_anew(self, partition: int, **facts: object) -> NoReturn:
+        fatal(
+            "a changelog was deleted and made anew while a worker ran, so it holds a part of the state only. Stop the "
+            "workers, delete the topic and the local copy, run `monazite topics ensure`, and start again: the state is "
+            "rebuilt from its source",
+            topic=self.table.changelog_topic_name, p=partition, source=self.spec.source_topic,
+            local_copy=str(self._directory), **facts,
+        )  # fmt: skip
 
     # ---- writing
 
@@ -150,6 +181,8 @@ class PartitionStore(Store):
         if self.states.get(state.partition) is not state or not state.ready:
             fatal("a partition was lost while its checkpoint was written", stage=self.spec.name, p=state.partition)
         fence = groups.decide_fence(state, first_offset=first, last_offset=last, record_count=len(records))
+        if fence is Fence.MADE_ANEW:
+            self._made_anew(state.partition, held=state.end_offset, wrote=(first, last))
         if fence is Fence.FOREIGN_WRITER:
             facts = {"p": state.partition, "held": state.end_offset, "wrote": (first, last)}
             fatal("somebody else writes this changelog", stage=self.spec.name, **facts)

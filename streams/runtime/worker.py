@@ -11,7 +11,7 @@ from typing import Any
 import faust
 import mode
 
-from streams.runtime.app import SafeApp, WorkerService
+from streams.runtime.app import SafeApp, WorkerService, require_topics
 from streams.runtime.collection import calm_collector
 from streams.runtime.exits import fatal
 from streams.runtime.logs import configure_logs
@@ -40,6 +40,7 @@ class _ServiceRunner(mode.Service):
 def run_worker(app: SafeApp) -> None:
     """Run the app until SIGTERM or SIGINT, then stop cleanly and leave the process; does not return."""
     configure_logs()
+    require_topics(app)
     settings = app.settings
     if settings.use_uvloop:
         import uvloop

@@ -1,22 +1,27 @@
 """The local stack with real processes: started, restarted, replaced, stopped, cleaned up after a crash."""
 
+import asyncio
 import os
 import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
-from deploy.stack.control import StackStatus, down, replace_group, status, up
+from deploy.stack.control import down, replace_group, up
+from deploy.stack.lock import StackRunningError
 from deploy.stack.plan import BrokerKind, ChildSpec, StackPlan, write_plan
 from deploy.stack.ports import free_port, is_listening
 from deploy.stack.server import ServerFailedError
 from deploy.stack.state import live_process, marked_processes, read_state
-from deploy.stack.supervisor import StackRunningError
+from deploy.stack.status import StackStatus, status
+from streams.runtime.local_copies import open_local_copy
 from tests.support.brokers import require_kafka
 from tests.support.waiting import wait_until
 
@@ -161,14 +166,153 @@ def test_a_child_that_ignores_the_signal_is_killed_after_its_timeout(run_directo
     assert nothing_left(state.stack_id, [process.pid for process in state.processes])
 
 
-def test_an_embedded_broker_that_dies_ends_the_stack_and_says_so(run_directory: Path) -> None:
-    """What it held is lost, so workers must not go on with a new, empty one."""
-    state = up(run_directory, plan(child("worker")))
-    os.kill(pid_of(status(run_directory), "embedded-broker"), signal.SIGKILL)
-    wait_until(lambda: status(run_directory).phase == "failed", timeout_seconds=20, what="the stack to fail")
-    assert "embedded-broker died" in status(run_directory).detail
-    wait_until(lambda: live_process(state.supervisor) is None, timeout_seconds=20, what="the supervisor to end")
-    assert nothing_left(state.stack_id, [process.pid for process in state.processes])
+def test_an_embedded_broker_that_dies_comes_back_empty_and_all_begin_anew(run_directory: Path) -> None:
+    """What it held is lost: no worker may go on with what it remembers, and the person must read that it is lost."""
+    up(run_directory, plan(child("worker")))
+    before = status(run_directory)
+    os.kill(pid_of(before, "embedded-broker"), signal.SIGKILL)
+
+    def anew() -> bool:
+        seen = status(run_directory)
+        return seen.phase == "ready" and all(pid_of(seen, p.name) != p.pid for p in before.processes)
+
+    wait_until(anew, timeout_seconds=30, what="everything to run anew")
+    assert "everything it held" in status(run_directory).detail
+    log = (run_directory / "logs" / "supervisor.log").read_text()
+    assert log.count("made=13") == 2
+
+
+def test_the_second_stack_is_told_who_holds_the_folder_also_without_a_state_file(run_directory: Path) -> None:
+    """The lock lives as long as its holder; what the state file says, or that it is gone, changes nothing."""
+    state = up(run_directory, plan(child("only")))
+    (run_directory / "state.json").unlink()
+    with pytest.raises(StackRunningError, match=f"supervisor {state.supervisor.pid}.*stack down.*--run-dir"):
+        up(run_directory, plan(child("other")))
+    seen = status(run_directory)
+    assert seen.running
+    assert {p.name for p in seen.processes} == {"embedded-broker", "redis", "only"}
+    assert down(run_directory).was_running
+    assert nothing_left(state.stack_id, [state.supervisor.pid, *(p.pid for p in state.processes)])
+
+
+def test_what_was_left_without_a_supervisor_and_a_state_is_found_by_its_marks(run_directory: Path) -> None:
+    """A damaged state file after a crash: nothing may keep the ports for ever."""
+    state = up(run_directory, plan(child("orphan")))
+    os.kill(state.supervisor.pid, signal.SIGKILL)
+    wait_until(lambda: live_process(state.supervisor) is None, timeout_seconds=5, what="the supervisor to end")
+    (run_directory / "state.json").write_bytes(b"{")
+    assert status(run_directory).phase == "orphaned"
+    assert set(down(run_directory).stopped) == {"orphan", "redis", "embedded-broker"}
+    assert nothing_left(state.stack_id, [p.pid for p in state.processes])
+
+
+def test_redis_that_dies_comes_back(run_directory: Path) -> None:
+    """What it held can be rebuilt; the children need not even notice."""
+    up(run_directory, plan(child("worker")))
+    before = status(run_directory)
+    os.kill(pid_of(before, "redis"), signal.SIGKILL)
+
+    def back() -> bool:
+        seen = status(run_directory)
+        return seen.phase == "ready" and pid_of(seen, "redis") != pid_of(before, "redis")
+
+    wait_until(back, timeout_seconds=20, what="Redis to be back")
+    assert pid_of(status(run_directory), "worker") == pid_of(before, "worker")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 24 MiB; skipped, with what mount says, where this user may not mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
+    yield folder
+    down(folder / "run")
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def fill(folder: Path) -> Path:
+    ballast = folder / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"x" * 65536)
+        except OSError:
+            return ballast
+
+
+def test_a_full_disk_ends_nothing_and_is_told_once(small_disk: Path) -> None:
+    """No log, no state file, no local copy: the supervisor brings back what dies all the same, and says so later."""
+    run_directory = small_disk / "run"
+    up(run_directory, plan(child("victim")))
+    copies = small_disk / "copies"
+    copy = asyncio.run(open_local_copy(copies, stage="assess", partition=0))
+    copy.write([(b"key", b"before"), (b"\x00progress", b"1")], log_offset=1)
+    ballast = fill(small_disk)
+    before = status(run_directory)
+    os.kill(pid_of(before, "victim"), signal.SIGKILL)
+
+    def back() -> bool:
+        found = [p for p in status(run_directory).processes if p.name == "victim"]
+        return bool(found and found[0].state == "ready" and found[0].pid != pid_of(before, "victim"))
+
+    wait_until(back, timeout_seconds=20, what="the victim to be back on a full disk")
+    for number in range(2, 40):  # more than the blocks that the log of the copy has left
+        copy.write([(b"key", bytes(4096)), (b"\x00progress", b"%d" % number)], log_offset=number)
+    copy.close()
+    ballast.unlink()
+    log = run_directory / "logs" / "supervisor.log"
+    wait_until(lambda: "the state file is written again" in log.read_text(), timeout_seconds=20, what="a new state")
+    assert log.read_text().count("the state file is written again") == 1
+    assert status(run_directory).phase == "ready"
+    again = asyncio.run(open_local_copy(copies, stage="assess", partition=0))
+    records, offset = again.load()
+    assert offset is not None
+    assert dict(records)[b"\x00progress"] == b"%d" % offset
+    again.close()
+
+
+def test_a_state_file_that_cannot_be_written_is_told_and_written_later(run_directory: Path) -> None:
+    """Rights that were taken away, or anything else in its place."""
+    up(run_directory, plan(child("victim")))
+    before = status(run_directory)
+    (run_directory / "state.json").unlink()
+    (run_directory / "state.json").mkdir()
+    os.kill(pid_of(before, "victim"), signal.SIGKILL)
+    log = run_directory / "logs" / "supervisor.log"
+    wait_until(lambda: "the state file cannot be written" in log.read_text(), timeout_seconds=20, what="the line")
+    assert status(run_directory).phase == "not_ready"
+    (run_directory / "state.json").rmdir()
+    wait_until(lambda: status(run_directory).phase == "ready", timeout_seconds=20, what="the state to be back")
+    assert log.read_text().count("the state file cannot be written") == 1
+    assert next(p.restarts for p in status(run_directory).processes if p.name == "victim") == 1
+
+
+def test_down_ends_a_stack_and_the_terminal_that_started_it(run_directory: Path) -> None:
+    """`make up` here, `stack down` there: the supervisor became a zombie that `down` waited for, and neither ended."""
+    run_directory.mkdir()
+    (run_directory / "wanted.json").write_bytes(msgspec.json.encode(plan(child("worker"))))
+    program = (
+        "import sys, msgspec; from pathlib import Path; from deploy.stack.control import up, await_end\n"
+        "from deploy.stack.plan import StackPlan\n"
+        "folder = Path(sys.argv[1])\n"
+        "state = up(folder, msgspec.json.decode((folder / 'wanted.json').read_bytes(), type=StackPlan))\n"
+        "sys.exit(await_end(folder, state.supervisor))"
+    )
+    terminal = subprocess.Popen([sys.executable, "-c", program, str(run_directory)], cwd=ROOT)
+    try:
+        wait_until(lambda: status(run_directory).phase == "ready", timeout_seconds=30, what="the stack to be ready")
+        began = time.monotonic()
+        assert down(run_directory).was_running
+        assert terminal.wait(timeout=10) == 0
+        assert time.monotonic() - began < 10
+    finally:
+        terminal.kill()
+        terminal.wait()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -47,9 +47,9 @@ class RecordingPublisher:
             raise TimeoutError("told to fail")
         self.letters.append(letter)
 
-    def is_connected(self) -> bool:
-        """Tell whether it takes anything."""
-        return not self.failing
+    def waiting_for(self) -> list[str]:
+        """Say what it waits for before it takes anything."""
+        return ["the broker to answer"] if self.failing else []
 
 
 class InMemorySeen(SeenWindow):
@@ -78,7 +78,7 @@ class World:
         registry = CollectorRegistry()
         gateway = Gateway(
             publisher=self.publisher, seen=InMemorySeen(), keys=KeyFile(path / "keys.json"), clock=lambda: NOW,
-            registry=registry, requests_per_second=requests_per_second,
+            registry=registry, waiting_for=self.publisher.waiting_for, requests_per_second=requests_per_second,
         )  # fmt: skip
         transport = httpx.ASGITransport(app=create_app(gateway, registry=registry, durable=durable))
         self.client = httpx.AsyncClient(transport=transport, base_url="http://gateway")
@@ -289,7 +289,8 @@ async def test_probes_and_metrics_answer_without_a_key(world: World) -> None:
     assert (await world.client.get("/readyz")).status_code == 200
     assert 'monazite_gateway_events_total{status="accepted"} 1.0' in (await world.client.get("/metrics")).text
     world.publisher.failing = True
-    assert (await world.client.get("/readyz")).status_code == 503
+    waiting = await world.client.get("/readyz")
+    assert (waiting.status_code, waiting.json()) == (503, {"ready": False, "waiting_for": ["the broker to answer"]})
     assert (await world.client.get("/healthz")).status_code == 200
 
 

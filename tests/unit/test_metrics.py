@@ -5,15 +5,20 @@ import shutil
 import subprocess
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from deploy.stack.metrics import StackMetrics
+from deploy.stack.server import ServerProcess
+from deploy.stack.unit import Unit
 from streams.adapters.metrics.catalogue import CATALOGUE, LIVE, STATE_RANKS, EventOutcome
 from streams.adapters.metrics.collector import WorkerCollector, register_collector
 from streams.adapters.metrics.endpoint import MetricsEndpoint
+from streams.adapters.metrics.readiness import ReadinessCollector
 from streams.adapters.metrics.snapshot import PartitionSnapshot, SupplyFigures, WorkerSnapshot
 from streams.adapters.metrics.worker import MAX_SOURCES, WorkerMetrics
 from streams.contracts.alert import AlertState
@@ -186,6 +191,8 @@ def test_every_live_metric_is_exported_and_nothing_else() -> None:
     metrics = worker_metrics()
     metrics.count_rebalance()
     register_collector(metrics.registry, lambda: FULL)
+    metrics.registry.register(ReadinessCollector(lambda: True, lambda: {"damaged": 1}))
+    metrics.registry.register(StackMetrics(lambda: [stopped_unit()], folder=Path("/")))
     shown: dict[str, set[str]] = {}
     for name, labels in samples(metrics.registry):
         shown.setdefault(name, set()).update(label for label, _ in labels)
@@ -193,6 +200,11 @@ def test_every_live_metric_is_exported_and_nothing_else() -> None:
         for series in metric.series:
             assert shown.pop(series, set()) - {"le"} == set(metric.labels), series
     assert shown == {}
+
+
+def stopped_unit() -> Unit:
+    process = ServerProcess(name="alerts", argv=["true"], log_path=Path("/dev/null"))
+    return Unit(process=process, group="alerts", probe=lambda: True)
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")

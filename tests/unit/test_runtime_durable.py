@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.runtime.durable import LocalCopy, copy_directory, open_local_copy
+from streams.runtime.durable import LocalCopy, copy_directory
+from streams.runtime.local_copies import open_local_copy
 
 PROGRESS = (b"\x00progress", b"progress")
 

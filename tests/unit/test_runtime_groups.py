@@ -1,6 +1,7 @@
 """Groups: only whole ones are restored, old values never win, a foreign writer is noticed."""
 
 import msgspec
+import pytest
 
 from streams.runtime import groups
 from streams.runtime.groups import Fence
@@ -71,6 +72,29 @@ def test_a_gap_in_own_offsets_is_a_foreign_writer_once_the_partition_is_fenced()
     state.fenced = True
     assert groups.decide_fence(state, first_offset=15, last_offset=16, record_count=2) is Fence.FOREIGN_WRITER
     assert groups.decide_fence(state, first_offset=11, last_offset=13, record_count=2) is Fence.FOREIGN_WRITER
+
+
+def test_offsets_that_go_back_are_those_of_a_changelog_that_was_made_anew() -> None:
+    """Somebody deleted the topic under a running worker: what it writes next must not be taken for the whole state."""
+    state = worked(4, a=1)
+    state.end_offset = 10
+    assert groups.decide_fence(state, first_offset=0, last_offset=1, record_count=2) is Fence.MADE_ANEW
+
+
+def test_a_changelog_that_begins_in_the_middle_of_a_state_is_refused_and_a_compacted_one_is_not() -> None:
+    """The part of a state that was written after the topic was made anew looks whole, but for the group before it."""
+    writer = worked(4, a=1)
+    first = groups.encode_group(writer, ENCODE)
+    groups.written(writer, first, first_offset=0, last_offset=1)
+    writer.put(b"b", 2)
+    writer.position = 5
+    second = groups.encode_group(writer, ENCODE)
+    with pytest.raises(groups.MadeAnewError):
+        feed(PartitionState(0), second)
+    compacted = PartitionState(0)
+    feed(compacted, first[:1])
+    feed(compacted, second, first_offset=2)
+    assert compacted.data == {b"a": 1, b"b": 2}
 
 
 def test_an_unread_tail_makes_every_key_be_put_again() -> None:

@@ -168,6 +168,17 @@ NOTIFICATIONS = _counter("notifications_total", ("channel", "outcome"), "Attempt
 REBALANCES = _counter("rebalances_total", (), "Times the partitions were handed out anew.")
 VIEW_WRITES = _counter("read_view_writes_total", ("outcome",), "Writes of the read view, by what became of them.",
     _sets(outcome=tuple(o.value for o in ViewOutcome)))  # fmt: skip
+READY = _gauge("ready", "0/1", (), "1 while the process can do its work: the answer of /readyz.")
+LOCAL_COPY_FAULTS = _counter("local_copy_faults_total", ("fault",),
+    "Local copies of state that were damaged (rebuilt from the changelog) or could not be written.",
+    _sets(fault=("damaged", "unwritable")))  # fmt: skip
+LOG_LINES_LOST = _counter("log_lines_lost_total", (), "Log lines that could not be written: the disk is full.")
+PROCESS_READY = _gauge("process_ready", "0/1", ("process",), "1 for a process of the stack that is ready.")
+PROCESS_RESTARTS = _counter("process_restarts_total", ("process",), "Times a process of the stack died.")
+SUPERVISOR_FAULTS = _counter("supervisor_faults_total", ("fault",),
+    "What the supervisor could not do and tried again: write its state, start a process, probe or serve metrics.",
+    _sets(fault=("state_unwritable", "start_failed", "topics_failed")))  # fmt: skip
+DISK_FREE = _gauge("disk_free_ratio", "ratio", (), "Free part of the disk that holds the run directory, 0..1.")
 EVENT_AGE = _histogram("event_age_seconds", (), "Age of an event (since it was recorded) when intake admits it.",
     buckets=_LONG)  # fmt: skip
 EVENT_TO_ALERT = _histogram("event_to_alert_seconds", (),
@@ -197,7 +208,8 @@ LIVE = (
     CONSUMER_LAG, CONSUMER_PROGRESS, PARTITION_CLOCK, INPUT_STALLED, PARTITION_ASSIGNED, ALERT_TRANSITIONS, RULE_ERRORS,
     RULE_EVALUATIONS, RULE_EVALUATION_SECONDS, RULES_LOADED, RULE_SET_REFUSED, EVENTS, DEAD_LETTERS,
     NOTIFICATIONS, REBALANCES, VIEW_WRITES, EVENT_AGE, EVENT_TO_ALERT, PROCESSING, NOTIFICATION_DELAY, RISK_SCORE,
-    RISK_CONTRIBUTION, SUPPLY_TOP_SHARE, CONCENTRATION, IMPORT_RELIANCE, BUILD,
+    RISK_CONTRIBUTION, SUPPLY_TOP_SHARE, CONCENTRATION, IMPORT_RELIANCE, BUILD, READY, LOCAL_COPY_FAULTS,
+    LOG_LINES_LOST, PROCESS_READY, PROCESS_RESTARTS, SUPERVISOR_FAULTS, DISK_FREE,
 )  # fmt: skip
 
 CATALOGUE: MappingProxyType[str, Metric] = MappingProxyType({m.name: m for m in (*LIVE, *PLANNED)})

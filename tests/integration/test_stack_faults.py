@@ -1,0 +1,346 @@
+"""The whole stack on Apache Kafka through one fault after the other; it comes back by itself, or says what to do.
+
+One stack for all of them, in this order: each test leaves it ready for the next, the last two leave it broken.
+"""
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import httpx
+import msgspec
+import pytest
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import KafkaAdminClient
+
+from deploy.stack.children import plan_stack
+from deploy.stack.control import down, up
+from deploy.stack.plan import StackPlan, free_ports
+from deploy.stack.state import live_process, read_state
+from deploy.stack.status import ProcessStatus, StackStatus, status
+from deploy.stack.unit import ask_ready
+from deploy.topics import ensure_topics
+from streams.contracts.alert import AlertChanged, AlertState
+from streams.contracts.codec import decode_event, encode_event
+from streams.contracts.events import Event
+from streams.contracts.price import PriceQuoted
+from streams.contracts.provenance import Provenance
+from streams.contracts.records import decode_linked
+from streams.contracts.topics import ALERTS, PRICE, partition_of, topic_name
+from streams.runtime.clock import utc_now
+from tests.support.brokers import continuous_integration, require_kafka
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.integration
+WORKERS = ("intake", "scoring-0", "alerts")
+LIBFAKETIME = "faketime/libfaketimeMT.so.1"
+
+
+@dataclass
+class RealStack:
+    """A stack that runs, its plan, and the file that moves the wall clock of its workers."""
+
+    folder: Path
+    plan: StackPlan
+    clock_file: Path
+
+    def status(self) -> StackStatus:
+        """Ask every process."""
+        return status(self.folder)
+
+    def process(self, name: str) -> ProcessStatus:
+        """Return one process."""
+        return next(p for p in self.status().processes if p.name == name)
+
+    def kill(self, *names: str) -> None:
+        """Kill -9 processes, all at once."""
+        for process in [p for p in self.status().processes if p.name in names]:
+            os.kill(process.pid, signal.SIGKILL)
+
+    def wait_ready(self, *, seconds: float, other_than: Mapping[str, int] | None = None) -> float:
+        """Wait until all is ready, with other pids than those given; return how long it took."""
+        began = time.monotonic()
+
+        def ready() -> bool:
+            seen = self.status()
+            pids = {p.name: p.pid for p in seen.processes}
+            return seen.phase == "ready" and all(pids[name] != pid for name, pid in (other_than or {}).items())
+
+        wait_until(ready, timeout_seconds=seconds, what="the stack to be ready", poll_seconds=0.1,
+                   detail=lambda: f"{self.status().detail}\n{self.log('supervisor')[-3000:]}")  # fmt: skip
+        return time.monotonic() - began
+
+    def log(self, name: str) -> str:
+        """Return the log of a process."""
+        return (self.folder / "logs" / f"{name}.log").read_text(errors="replace")
+
+    def pids(self) -> dict[str, int]:
+        """Return the pid of each process."""
+        return {p.name: p.pid for p in self.status().processes}
+
+    def restarts(self) -> dict[str, int]:
+        """Return how often each died."""
+        return {p.name: p.restarts for p in self.status().processes}
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealStack]:
+    require_kafka()
+    folder = tmp_path_factory.mktemp("faults") / "run"
+    clock_file = folder.parent / "clock"
+    clock_file.write_text("+0\n")
+    plan = plan_stack(run_directory=folder, ports=free_ports(), broker="kafka")
+    library = _libfaketime()
+    if library is not None:
+        env = {"LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(clock_file),
+               "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_CACHE_DURATION": "1"}  # fmt: skip
+        children = [msgspec.structs.replace(c, env=c.env | env) if c.name in WORKERS else c for c in plan.children]
+        plan = msgspec.structs.replace(plan, children=tuple(children))
+    up(folder, plan)
+    yield RealStack(folder, plan, clock_file)
+    down(folder)
+
+
+def _libfaketime() -> Path | None:
+    return next((p for p in Path("/usr/lib").glob(f"*/{LIBFAKETIME}")), None)
+
+
+class Alerts:
+    """Sends prices of which the last fires the shipped rule about a change, and waits for the alert."""
+
+    def __init__(self, stack: RealStack) -> None:
+        self._bootstrap = str(stack.plan.bootstrap)
+        self._prefix = str(stack.plan.topic_prefix)
+
+    def raise_one(self, material: str) -> AlertChanged:
+        """Return the alert about a material that nothing was said of before."""
+        partition = partition_of(material, partitions=4)
+        place = TopicPartition(topic_name(ALERTS, prefix=self._prefix), partition)
+        with closing(KafkaConsumer(bootstrap_servers=self._bootstrap, group_id=None)) as reader:
+            reader.assign([place])
+            reader.seek_to_end(place)
+            reader.position(place)
+            with closing(KafkaProducer(bootstrap_servers=self._bootstrap, acks="all")) as producer:
+                for value in _rise(material):
+                    producer.send(topic_name(PRICE, prefix=self._prefix), key=material.encode(), value=value,
+                                  partition=partition)  # fmt: skip
+                producer.flush()
+            fired: list[AlertChanged] = []
+
+            def told() -> bool:
+                for records in reader.poll(timeout_ms=100).values():
+                    said = [decode_event(item).data for record in records for item in decode_linked(record.value).x]
+                    fired.extend(c for c in said if isinstance(c, AlertChanged) and c.to_state is AlertState.FIRING
+                                 and c.labels.get("material") == material)  # fmt: skip
+                return bool(fired)
+
+            wait_until(told, timeout_seconds=30, what=f"the alert about {material}")
+            return fired[0]
+
+
+def _rise(material: str) -> list[bytes]:
+    """Thirty observations and one that is higher by two fifths."""
+    made = []
+    for n in range(31):
+        at = utc_now()
+        data = PriceQuoted(
+            material=material, form="oxide", basis="FOB China", assessor="test", amount=140.0 if n == 30 else 100.0,
+            currency="USD", per_unit="kg", reference_period=(date(2026, 1, 1) + timedelta(days=n)).isoformat(),
+            provenance=Provenance(source="test", synthetic=True),
+        )  # fmt: skip
+        event = Event(id=f"{material}-{n}", source="test", subject=material, occurred_at=at, recorded_at=at, data=data)
+        made.append(encode_event(event))
+    return made
+
+
+def test_every_process_is_shown_with_state_port_restarts_and_since_when(stack: RealStack) -> None:
+    """What an operator asks first."""
+    seen = stack.status()
+    assert [p.name for p in seen.processes] == [
+        "kafka-1", "redis", "intake", "scoring-0", "alerts", "gateway", "console",
+    ]  # fmt: skip
+    assert {p.state for p in seen.processes} == {"ready"}
+    assert all(p.port and p.since and p.restarts == 0 for p in seen.processes)
+    ports = stack.plan.ports
+    assert ports is not None
+    scraped = httpx.get(f"http://127.0.0.1:{ports.supervisor}/metrics").text
+    assert 'monazite_process_ready{process="alerts"} 1.0' in scraped
+    assert 'monazite_process_restarts_total{process="alerts"} 0.0' in scraped
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_a_killed_worker_is_ready_again_under_the_same_membership(stack: RealStack, name: str) -> None:
+    """Static members: its partitions wait for it, so nobody else is stopped by a rebalance."""
+    before = stack.pids()
+    stack.kill(name)
+    seconds = stack.wait_ready(seconds=150, other_than={name: before[name]})
+    print(f"\n{name} ready again {seconds:.1f} s after kill -9")
+    after = stack.pids()
+    assert {n: p for n, p in after.items() if n != name} == {n: p for n, p in before.items() if n != name}
+
+
+def test_a_frozen_broker_makes_all_not_ready_and_ends_nobody(stack: RealStack) -> None:
+    """A stopped process accepts connections and says nothing; readiness must not hang with it."""
+    ports = {p.name: p.port for p in stack.status().processes if p.group not in {"broker", "redis"}}
+    before = stack.restarts()
+    broker = stack.process("kafka-1")
+    began = time.monotonic()
+    os.kill(broker.pid, signal.SIGSTOP)
+    slowest = 0.0
+    try:
+        waiting: dict[str, list[str]] = {}
+
+        def all_wait() -> bool:
+            nonlocal slowest
+            for name, port in ports.items():
+                asked = time.monotonic()
+                answer = ask_ready(f"http://127.0.0.1:{port}/readyz")
+                slowest = max(slowest, time.monotonic() - asked)
+                waiting[name] = answer.waiting_for
+            return all(any("the broker" in reason for reason in reasons) for reasons in waiting.values())
+
+        wait_until(
+            all_wait, timeout_seconds=20, what="every process to wait for the broker", detail=lambda: str(waiting)
+        )
+        print(f"\nall not ready after {time.monotonic() - began:.1f} s, slowest answer {slowest * 1000:.0f} ms")
+        assert stack.status().phase == "not_ready"
+    finally:
+        os.kill(broker.pid, signal.SIGCONT)
+    stack.wait_ready(seconds=150)
+    assert stack.restarts() == before
+
+
+def test_a_wall_clock_that_jumps_stops_nothing_and_turns_nothing(stack: RealStack) -> None:
+    """An hour ahead and an hour back in intake, scoring and alerts: an alert bears the broker's instant, and comes."""
+    if _libfaketime() is None:
+        message = "libfaketime is not installed: apt-get install faketime"
+        if continuous_integration():
+            pytest.fail(message)
+        pytest.skip(message)
+    before, instants = stack.restarts(), []
+    for shift, material in (("+3600", "dysprosium"), ("-3600", "terbium"), ("+0", "gallium")):
+        stack.clock_file.write_text(f"{shift}\n")
+        sent = utc_now()
+        alert = Alerts(stack).raise_one(material)
+        assert abs(alert.at - sent) < timedelta(seconds=60), shift
+        instants.append(alert.at)
+    assert instants == sorted(instants)
+    stack.wait_ready(seconds=150)
+    assert stack.restarts() == before
+
+
+def test_a_killed_broker_comes_back_and_all_go_on(stack: RealStack) -> None:
+    """The one process that all others wait for."""
+    before = stack.pids()
+    stack.kill("kafka-1")
+    print(f"\nthe stack ready {stack.wait_ready(seconds=150, other_than={'kafka-1': before['kafka-1']}):.1f} s after")
+    assert Alerts(stack).raise_one("yttrium").rule
+
+
+def test_everything_killed_at_once_starts_again_and_rebuilds_damaged_copies(stack: RealStack) -> None:
+    """A power cut that left a flipped bit in every local copy: the changelog gives the state back, a line says so."""
+    state = read_state(stack.folder)
+    assert state is not None
+    Alerts(stack).raise_one("neodymium")
+    wait_until(lambda: "neodymium" in _open_alerts(stack), timeout_seconds=60, what="the read view to show the alert")
+    open_before = _open_alerts(stack)
+    os.kill(state.supervisor.pid, signal.SIGKILL)
+    for process in state.processes:
+        os.kill(process.pid, signal.SIGKILL)
+    everything = (state.supervisor, *state.processes)
+    wait_until(lambda: not any(map(live_process, everything)), timeout_seconds=10, what="all to be dead")
+    damaged = [_flip(path) for path in sorted((stack.folder / "data").rglob("*.db"))]
+    assert len(damaged) == 16  # assess, rules, notify, deliver, four partitions each
+    up(stack.folder, stack.plan)
+    assert stack.log("scoring-0").count("set aside as") == 4
+    assert stack.log("alerts").count("set aside as") == 12
+    ports = stack.plan.ports
+    assert ports is not None
+    scraped = httpx.get(f"http://127.0.0.1:{ports.alerts}/metrics").text
+    assert 'monazite_local_copy_faults_total{fault="damaged"} 12.0' in scraped
+    wait_until(lambda: _open_alerts(stack) == open_before, timeout_seconds=60, what="the same open alerts")
+    Alerts(stack).raise_one("europium")
+    wait_until(lambda: "europium" in _open_alerts(stack), timeout_seconds=60, what="the read view to show the alert")
+
+
+def _open_alerts(stack: RealStack) -> set[str]:
+    ports = stack.plan.ports
+    assert ports is not None
+    answer = httpx.get(f"http://127.0.0.1:{ports.console}/v1/alerts").json()
+    return {alert["labels"]["material"] for alert in answer.get("alerts", []) if "material" in alert["labels"]}
+
+
+def _flip(database: Path) -> Path:
+    current = database / "CURRENT"
+    content = bytearray(current.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    current.write_bytes(content)
+    return database
+
+
+def test_what_a_killed_supervisor_left_is_ended_by_the_next_start(stack: RealStack) -> None:
+    """Its children live on; the next stack must not meet their ports and their group memberships."""
+    state = read_state(stack.folder)
+    assert state is not None
+    os.kill(state.supervisor.pid, signal.SIGKILL)
+    wait_until(lambda: live_process(state.supervisor) is None, timeout_seconds=10, what="the supervisor to be dead")
+    assert stack.status().phase == "orphaned"
+    up(stack.folder, stack.plan)
+    assert not any(map(live_process, state.processes))
+    assert stack.status().phase == "ready"
+
+
+def test_a_deleted_changelog_is_named_with_the_remedy_and_the_remedy_works(stack: RealStack) -> None:
+    """First it is missing, then it is shorter than what the local copy stands at; in the end the state is whole."""
+    changelog = f"{stack.plan.topic_prefix}-alerts-rules-changelog"
+    open_before = _open_alerts(stack)
+    _delete_topic(stack, changelog)
+    stack.kill("alerts")
+    _wait_for_line(stack, f"topic {changelog} (changelog of rules) is missing: `monazite topics ensure`")
+    assert stack.status().phase == "not_ready"
+    ensure_topics(str(stack.plan.bootstrap), prefix=str(stack.plan.topic_prefix))
+    _wait_for_line(stack, "a changelog is shorter than the local copy of its state")
+    line = next(line for line in stack.log("alerts").splitlines() if "a changelog is shorter" in line)
+    assert changelog in line
+    copy = Path(line.partition("local_copy='")[2].partition("'")[0])
+    assert copy.is_relative_to(stack.folder / "data" / "kafka" / "alerts")
+    shutil.rmtree(copy)
+    stack.wait_ready(seconds=150)
+    assert "the state is rebuilt" in stack.log("alerts")
+    wait_until(lambda: _open_alerts(stack) == open_before, timeout_seconds=60, what="the same open alerts")
+
+
+def test_a_trimmed_source_without_its_state_is_named_and_nothing_wrong_is_told(stack: RealStack) -> None:
+    """A state that began in the middle of its source would be silently wrong."""
+    bootstrap, prefix = str(stack.plan.bootstrap), str(stack.plan.topic_prefix)
+    source = f"{prefix}.assessments.v1"
+    with closing(KafkaConsumer(bootstrap_servers=bootstrap, group_id=None)) as reader:
+        ends = reader.end_offsets([TopicPartition(source, p) for p in range(4)])
+    with closing(KafkaAdminClient(bootstrap_servers=bootstrap)) as admin:
+        admin.delete_records({tp: end for tp, end in ends.items() if end})
+    os.kill(stack.process("alerts").pid, signal.SIGSTOP)  # so that it writes nothing into the new changelog
+    _delete_topic(stack, f"{prefix}-alerts-rules-changelog")
+    ensure_topics(bootstrap, prefix=prefix)
+    shutil.rmtree(stack.folder / "data" / "kafka" / "alerts")
+    stack.kill("alerts")
+    _wait_for_line(stack, "the changelog is empty and the first records of its source are gone")
+    line = next(line for line in reversed(stack.log("alerts").splitlines()) if "first records of its source" in line)
+    assert source in line
+    assert "delete the consumer group" in line
+
+
+def _delete_topic(stack: RealStack, name: str) -> None:
+    with closing(KafkaAdminClient(bootstrap_servers=str(stack.plan.bootstrap))) as admin:
+        admin.delete_topics([name])
+        wait_until(lambda: name not in admin.list_topics(), timeout_seconds=10, what=f"{name} to be gone")
+
+
+def _wait_for_line(stack: RealStack, words: str) -> None:
+    wait_until(lambda: words in stack.log("alerts"), timeout_seconds=120, what=f"the line {words!r}",
+               detail=lambda: stack.log("alerts")[-2000:])  # fmt: skip
