@@ -72,7 +72,9 @@ def test_an_event_that_comes_again_is_taken_once(log: list[Event], data: st.Data
 
 @settings(max_examples=60, deadline=None)
 @given(log=logs(), data=st.data())
-def test_the_order_within_an_instant_changes_neither_figures_nor_scores(log: list[Event], data: st.DataObject) -> None:
+def test_the_order_of_subjects_within_an_instant_changes_neither_figures_nor_scores(
+    log: list[Event], data: st.DataObject
+) -> None:
     """Series and measures are the same at once. Scores are when the minute is over in which figures are entered.
 
     A score is told when it leaves its step, so two orders may have told it at another place within the same step. A
@@ -80,8 +82,13 @@ def test_the_order_within_an_instant_changes_neither_figures_nor_scores(log: lis
     in that instant in one of the orders only.
     """
     shuffled: list[Event] = []
-    for _, group in groupby(log, key=lambda event: event.recorded_at):
-        shuffled += data.draw(st.permutations(list(group)))
+    for _, each_instant in groupby(log, key=lambda event: event.recorded_at):
+        group = list(each_instant)
+        in_order: dict[str, list[Event]] = {}  # of one subject the order of the log counts
+        for event in group:
+            in_order.setdefault(event.subject, []).append(event)
+        drawn = data.draw(st.permutations(group))
+        shuffled += [of_subject.pop(0) for each in drawn if (of_subject := in_order[each.subject])]
     minute = Admitted(position=1, ticks=[log[-1].recorded_at + timedelta(minutes=1)])
     known = []
     for each in (log, shuffled):
