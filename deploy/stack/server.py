@@ -66,6 +66,11 @@ class ServerProcess:
         """Say whether the process was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def exit_code(self) -> int | None:
+        """Return how the process ended: its code, or the signal as a negative number; `None` where it has not."""
+        return self._process.poll() if self._process is not None else None
+
     def start(self) -> None:
         """Start the process; its output is appended to the log file."""
         if self.running:

@@ -64,6 +64,7 @@ async def serve_intake(settings: RoadSettings) -> None:
         group=f"{settings.prefix}-intake", session_timeout=timedelta(seconds=session.session_seconds),
         heartbeat_interval=timedelta(seconds=session.heartbeat_seconds),
         rebalance_timeout=timedelta(seconds=session.rebalance_seconds), tick_seconds=settings.tick_seconds,
+        input_prefix=settings.input_prefix,
     )  # fmt: skip
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

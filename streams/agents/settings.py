@@ -16,6 +16,7 @@ class RoadSettings:
     `redis_url` `None` writes no read view. `tick_seconds` `None` sends no live ticks (a replay sends its own).
     `data_directory` `None` keeps state in memory only; the embedded broker forgets everything at a stop, so there a
     local copy would be ahead of the log and is never used. `secrets_file` holds the signing secrets of webhooks.
+    `input_prefix`: prefix of the input topics where intake reads those of another road (`None`: its own).
     """
 
     bootstrap: str
@@ -26,6 +27,7 @@ class RoadSettings:
     embedded: bool = False
     data_directory: Path | None = None
     tick_seconds: float | None = None
+    input_prefix: str | None = None
     secrets_file: Path = Path(".monazite/secrets.json")
 
     def topic(self, topic: str) -> str:
