@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from streams.contracts.alert import AlertChanged
+from tests.chaos.explanation import explain
 
 SEVERAL_INPUTS = frozenset({"squeeze", "score-high"})
 """Rules about what several input partitions feed: their alerts may differ by the order in which these were read."""
@@ -23,6 +24,7 @@ class RuleCount(msgspec.Struct, kw_only=True):
     only_first: int = 0
     only_second: int = 0
     fields: dict[str, int] = {}
+    explained: dict[str, int] = {}
 
     @property
     def differing(self) -> int:
@@ -75,6 +77,11 @@ def compare(first: Iterable[AlertChanged], second: Iterable[AlertChanged], *, un
             shown[rule] += 1
             differences.append({"alert": name, "rule": rule, "fields": fields, "first": _row(one),
                                 "second": _row(other)})  # fmt: skip
+    for rule, count in rules.items():
+        if count.differing:
+            lone = [[c for name, c in mine.items() if c.rule == rule and name not in yours]
+                    for mine, yours in ((a, b), (b, a))]  # fmt: skip
+            count.explained = explain(*lone)
     return Comparison(
         first_count=len(a), second_count=len(b), doubled=doubled_a + doubled_b, rules=dict(sorted(rules.items())),
         differences=differences,
@@ -104,12 +111,17 @@ def _row(change: AlertChanged | None) -> Mapping[str, Any] | None:
 
 def table(title: str, made: Comparison) -> str:
     """Write a comparison for people."""
-    lines = [f"{title}: {made.first_count} and {made.second_count} alert changes, {made.equal} equal, "
-             f"{made.doubled} doubled"]  # fmt: skip
-    for rule, c in made.rules.items():
+    lines = [
+        f"{title}: {made.first_count} and {made.second_count} alert changes, {made.equal} equal, {made.doubled} doubled"
+    ]
+    for rule, count in made.rules.items():
         where = "several inputs" if rule in SEVERAL_INPUTS else "one input"
-        rest = "" if not c.differing else (
-            f"  other content {c.other_content} {c.fields}, only first {c.only_first}, only second {c.only_second}"
-        )
-        lines.append(f"  {rule:18} {where:14} equal {c.equal:5}{rest}")
+        lines.append(f"  {rule:18} {where:14} equal {count.equal:5}{_shown(count) if count.differing else ''}")
     return "\n".join(lines)
+
+
+def _shown(count: RuleCount) -> str:
+    return (
+        f"  other content {count.other_content} {count.fields}, only first {count.only_first}, "
+        f"only second {count.only_second}: {count.explained}"
+    )

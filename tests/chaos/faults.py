@@ -71,8 +71,8 @@ def soak_plan(*, seed: int, seconds: float, count: int) -> list[Step]:
     Faults of one process do not overlap; between two faults is time to recover, or too little of it: the lot decides.
     """
     lot = random.Random(seed)
-    kinds = ["kill intake", "kill scoring", "kill alerts", "stop intake", "stop scoring", "stop alerts", "second intake",
-             "kill broker", "stop broker", "empty redis", "long stop intake"]  # fmt: skip
+    kinds = [f"{verb} {target}" for verb in ("kill", "stop") for target in ("intake", "scoring", "alerts", "broker")]
+    kinds += ["second intake", "empty redis", "long stop intake"]
     drawn = [*kinds, *(lot.choice(kinds[:-1]) for _ in range(count - len(kinds)))]
     lot.shuffle(drawn)
     free_at = dict.fromkeys(("intake", "scoring", "alerts", "broker", "redis"), 0.0)
@@ -97,7 +97,7 @@ def _steps(verb: str, target: str, *, at: float, lot: random.Random) -> list[Ste
             return empty_redis(at=at)
         case "second", _:
             stays = lot.uniform(6, 15)
-            return [*join(at=at), *leave(lot.choice(["intake-2", "intake-2"]), at=at + stays)]
+            return [*join(at=at), *leave("intake-2", at=at + stays)]
         case "long stop", _:
             return stop("intake", at=at, seconds=30)
         case "stop", _:

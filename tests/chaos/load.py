@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from kafka import KafkaProducer
 
@@ -101,16 +102,17 @@ class EventSource:
 
     def _act(self) -> MeasureChanged:
         number = self._random.randrange(len(MEASURES))
-        common = {
-            "measure": MEASURES[number], "instrument": f"Announcement {number}", "issuer": "MOFCOM",
-            "zone": "Asia/Shanghai", "kind": "export_ban", "materials": (MATERIALS[number % len(MATERIALS)],),
-            "targets": Targets(scope="countries", countries=("US",)), "provenance": SAID,
-        }  # fmt: skip
+        ends: dict[str, Any]
         if self._random.random() < 0.4:
-            effective = (self._today - timedelta(days=3)).isoformat()
-            return MeasureChanged(action="impose", effective_at=effective, **common)
-        ends = self._today + timedelta(days=self._random.choice([4, 20, 60, 200]))
-        return MeasureChanged(action="suspend", ends_at=ends.isoformat(), ends_inclusive=True, **common)
+            ends = {"action": "impose", "effective_at": (self._today - timedelta(days=3)).isoformat()}
+        else:
+            last = self._today + timedelta(days=self._random.choice([4, 20, 60, 200]))
+            ends = {"action": "suspend", "ends_at": last.isoformat(), "ends_inclusive": True}
+        return MeasureChanged(
+            measure=MEASURES[number], instrument=f"Announcement {number}", issuer="MOFCOM", zone="Asia/Shanghai",
+            kind="export_ban", materials=(MATERIALS[number % len(MATERIALS)],),
+            targets=Targets(scope="countries", countries=("US",)), provenance=SAID, **ends,
+        )  # fmt: skip
 
     def _supply(self) -> Iterator[SupplyObserved]:
         for material in MATERIALS:
@@ -122,15 +124,18 @@ class EventSource:
 
 
 class Load(threading.Thread):
-    """Sends the events of a source at a rate until told to stop; what failed is in `failure`."""
+    """Sends the events of a source at a rate until told to stop; what failed is in `failure`.
+
+    Events that `keep` turns down are left out.
+    """
 
     def __init__(
         self, source: EventSource, *, bootstrap: str, prefix: str, rate: int, partitions: int = 4,
-        watch: Callable[[Sent], None] = lambda _: None,
+        keep: Callable[[Sent], bool] = lambda _: True,
     ) -> None:  # fmt: skip
         super().__init__(name="load", daemon=True)
         self._source, self._address, self._prefix = source, bootstrap, prefix
-        self._rate, self._partitions, self._watch = rate, partitions, watch
+        self._rate, self._partitions, self._keep = rate, partitions, keep
         self._over = threading.Event()
         self.sent_count = 0
         self.failure: BaseException | None = None
@@ -147,14 +152,14 @@ class Load(threading.Thread):
                 due = began + self.sent_count / self._rate
                 if self._over.wait(max(0.0, due - monotonic_seconds())):
                     break
-                producer.send(
-                    topic_name(sent.topic, prefix=self._prefix), key=sent.key.encode(), value=sent.value,
-                    partition=partition_of(sent.key, partitions=self._partitions),
-                ).add_errback(self._failed)  # fmt: skip
-                self._watch(sent)
                 self.sent_count += 1
+                if self._keep(sent):
+                    producer.send(
+                        topic_name(sent.topic, prefix=self._prefix), key=sent.key.encode(), value=sent.value,
+                        partition=partition_of(sent.key, partitions=self._partitions),
+                    ).add_errback(self._failed)  # fmt: skip
             producer.flush(timeout=180)
-        except BaseException as error:  # noqa: BLE001 - shown by whoever ends the load
+        except BaseException as error:
             self.failure = error
         finally:
             producer.close(timeout=10)

@@ -1,4 +1,4 @@
-"""One pipeline of a run (intake, scoring, alerts, with a topic prefix of its own) and the supervisor that restarts it."""
+"""One pipeline of a run (intake, scoring, alerts under a topic prefix of its own), kept up as a supervisor would."""
 
 import signal
 import sys

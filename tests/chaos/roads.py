@@ -1,11 +1,11 @@
-"""Two pipelines over one input on one broker: the first undisturbed, the second with faults; driven, drained, compared."""
+"""Two pipelines over one input on one broker, the second with faults: driven, drained, compared."""
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import redis as redis_client
@@ -59,12 +59,30 @@ class Report(msgspec.Struct, kw_only=True):
     def text(self) -> str:
         """Write it for people."""
         lines = [
-            f"{self.sent_count} events at {self.rate}/s over {self.seconds:g} s, drained {self.drained_after_seconds:g} s "
-            f"after the last; dead letters {self.dead_letters}; exits {self.exits}",
+            f"{self.sent_count} events at {self.rate}/s over {self.seconds:g} s, drained "
+            f"{self.drained_after_seconds:g} s after the last; dead letters {self.dead_letters}; exits {self.exits}",
             *(f"  {step}" for step in self.plan), table("undisturbed and disturbed road", self.roads),
             *(table(f"live and backtest of road {name}", made) for name, made in self.backtests.items()),
         ]  # fmt: skip
         return "\n".join(lines)
+
+    @property
+    def fault_count(self) -> int:
+        """Return how many faults happened; going on, starting again and leaving belong to the fault before."""
+        return sum(step.split(" s ", 1)[1].split()[0] in ("kill", "stop", "join", "empty") for step in self.plan)
+
+    def failures(self) -> list[str]:
+        """Return what must not be: differences of what one input feeds, or of a log and its backtest, and losses."""
+        found = []
+        if count := self.roads.differing(single_input=True):
+            found.append(f"{count} alert changes over one input differ between the roads")
+        for name, made in self.backtests.items():
+            if count := sum(each.differing for each in made.rules.values()):
+                found.append(f"{count} alert changes of road {name} are not those of its backtest")
+        if count := self.roads.doubled:
+            found.append(f"{count} alert changes stand twice on a log")
+        found += [f"{count} dead letters of road {name}" for name, count in self.dead_letters.items() if count]
+        return found
 
     def write(self, path: Path) -> None:
         """Write it as JSON."""
@@ -203,7 +221,7 @@ class Roads:
         return Report(
             rate=rate, seconds=seconds, sent_count=sent_count, plan=done, until=until,
             exits={each.prefix: each.exits() for each in self.pipelines}, drained_after_seconds=round(drained, 1),
-            dead_letters={each.prefix: dead_letter_count(self.bootstrap, prefix=each.prefix) for each in self.pipelines},
+            dead_letters={p.prefix: dead_letter_count(self.bootstrap, prefix=p.prefix) for p in self.pipelines},
             roads=compare(alerts["a"], alerts["b"], until=until),
             backtests={name: self._backtest(name, changes, until=until) for name, changes in alerts.items()},
         )  # fmt: skip
@@ -223,13 +241,3 @@ class Roads:
         tail = self.tails[name]
         tail.read()
         return compare(live, backtest_signals(tail.log, until=until, rules=self.rules), until=until)
-
-
-def describe(report: Report) -> dict[str, Any]:
-    """Return the sums of a report: what a run is judged by."""
-    return {
-        "single_input_differing": report.roads.differing(single_input=True),
-        "several_inputs_differing": report.roads.differing(single_input=False),
-        "equal": report.roads.equal,
-        "live_is_backtest": all(not sum(c.differing for c in made.rules.values()) for made in report.backtests.values()),
-    }

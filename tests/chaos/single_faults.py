@@ -16,12 +16,12 @@ from tests.chaos.stack import LiveStack, quote_event
 
 CROSSING_SECONDS = 3.0
 """Between the two crossings: three seconds of event time, which must be in the log whatever became of intake."""
-QUIET = timedelta(seconds=3)
+QUIET = timedelta(seconds=2)
 _numbers = itertools.count(1)
 Mode = Literal["none", "stop", "kill"]
 
 
-def collapse(stack: LiveStack, mode: Mode) -> tuple[list[AlertChanged], list[datetime]]:
+def collapse(stack: LiveStack, mode: Mode, *, crossing_seconds: float) -> tuple[list[AlertChanged], list[datetime]]:
     """Let a price cross its limit and return while intake is away.
 
     Return the alerts of the series and the instants at which the broker appended the two quotes.
@@ -35,7 +35,7 @@ def collapse(stack: LiveStack, mode: Mode) -> tuple[list[AlertChanged], list[dat
         stack.send_signal("intake", signal.SIGSTOP)
     try:
         first = stack.send(quote_event(f"{series}-1", 150.0, assessor=series))
-        time.sleep(CROSSING_SECONDS)  # the pace of the load, not a wait for anything
+        time.sleep(crossing_seconds)  # the pace of the load, not a wait for anything
         second = stack.send(quote_event(f"{series}-2", 50.0, assessor=series))
     finally:
         if mode == "stop" and stack.pid("intake") == pid:
@@ -45,9 +45,9 @@ def collapse(stack: LiveStack, mode: Mode) -> tuple[list[AlertChanged], list[dat
     return stack.alerts_of(series), [first, second]
 
 
-def check_collapse(stack: LiveStack, mode: Mode) -> str:
+def check_collapse(stack: LiveStack, mode: Mode, *, crossing_seconds: float = CROSSING_SECONDS) -> str:
     """Fail unless both alerts were told at their instants; return what was seen."""
-    alerts, appended = collapse(stack, mode)
+    alerts, appended = collapse(stack, mode, crossing_seconds=crossing_seconds)
     states = [(change.from_state, change.to_state) for change in alerts]
     assert states == [(AlertState.OK, AlertState.FIRING), (AlertState.FIRING, AlertState.OK)], alerts
     instants = [change.at for change in alerts]

@@ -1,4 +1,4 @@
-"""A whole stack under its supervisor, as `monazite stack up` starts it, with a rule file in force; for single faults."""
+"""A whole stack under its supervisor, as `monazite stack up` starts it, with a rule file in force."""
 
 import os
 import signal
@@ -124,7 +124,9 @@ class LiveStack:
             self.tail.read()
             return self.tail.up_to() > instant
 
-        wait_until(passed, timeout_seconds=seconds, what=f"time to pass {instant}", detail=lambda: str(self.tail.up_to()))
+        wait_until(
+            passed, timeout_seconds=seconds, what=f"time to pass {instant}", detail=lambda: str(self.tail.up_to())
+        )
 
     def send(self, quote: dict[str, Any]) -> datetime:
         """Send an event straight to Kafka; return when the broker appended it, as its answer says."""
