@@ -3,8 +3,10 @@
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tests.chaos.roads import Roads
+if TYPE_CHECKING:
+    from tests.chaos.roads import Roads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,7 +15,7 @@ class Step:
 
     at: float
     what: str
-    do: Callable[[Roads], None]
+    do: Callable[["Roads"], None]
 
 
 def kill(kind: str, *, at: float) -> list[Step]:

@@ -226,7 +226,7 @@ class Roads:
             backtests={name: self._backtest(name, changes, until=until) for name, changes in alerts.items()},
         )  # fmt: skip
 
-    def drain(self, until: datetime, *, seconds: float = 180) -> None:
+    def drain(self, until: datetime, *, seconds: float = 900) -> None:
         """Wait until both roads have told everything up to an instant."""
         self.wait_passed(until, seconds=seconds)
         for each in self.pipelines:
