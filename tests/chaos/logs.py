@@ -10,9 +10,8 @@ from kafka.admin import KafkaAdminClient
 from alerts.backtest.signals import SignalLog
 from streams.contracts.alert import AlertChanged
 from streams.contracts.codec import decode_event
-from streams.contracts.records import decode_linked
 from streams.contracts.topics import ALERTS, ASSESSMENTS, DEAD_LETTERS, SIGNALS, topic_name
-from streams.runtime.admission import admit
+from streams.runtime.admission import Admission, admit
 from streams.runtime.marks import Marks
 from streams.runtime.stage import SourceKind
 
@@ -79,8 +78,8 @@ class SignalsTail:
         """Return the instant that every partition has reached."""
         return datetime.fromtimestamp(min(marks.clock.now for marks in self._marks.values()) / 1000, UTC)
 
-    def stalled(self) -> set[tuple[str, int]]:
-        """Return the inputs that time goes on without, in any partition."""
+    def stalled(self) -> set[str]:
+        """Return the inputs that time goes on without, in any partition, such as `price.v1/3`."""
         return {each for marks in self._marks.values() for each in marks.clock.stalled}
 
     def until(self, ends: Sequence[int]) -> SignalLog:
@@ -123,14 +122,13 @@ def read_alerts(bootstrap: str, *, prefix: str) -> list[AlertChanged]:
     """Return the alert changes of a pipeline as a reader takes them: repeats dropped by position; a hole fails."""
     found: list[AlertChanged] = []
     for partition, records in enumerate(read_topic(bootstrap, topic_name(ALERTS, prefix=prefix))):
-        last: int | None = None
-        for _, _, value in records:
-            record = decode_linked(value)
-            if last is not None and record.o <= last:
-                continue
-            assert record.prev == last, f"hole in the alerts of {prefix} {partition}: {record.prev} after {last}"
-            last = record.o
-            found.extend(data for item in record.x if isinstance(data := decode_event(item).data, AlertChanged))
+        marks = Marks()
+        for offset, _, value in records:
+            result = admit(SourceKind.LINKED, value, offset=offset, recorded_at=_EPOCH, marks=marks)
+            assert result.decision is not Admission.HOLE, f"hole in the alerts of {prefix} {partition}: {result.detail}"
+            marks = result.marks
+            items = result.admitted.items if result.admitted is not None else ()
+            found.extend(data for item in items if isinstance(data := decode_event(item).data, AlertChanged))
     return found
 
 

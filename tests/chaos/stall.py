@@ -31,7 +31,7 @@ class Seen:
     """What was measured: seconds from the loss on."""
 
     stood_seconds: float
-    stalled: list[tuple[str, int]]
+    stalled: list[str]
     returned_seconds: float
     metrics: dict[str, list[str]] = field(default_factory=dict)
     readiness: dict[str, str] = field(default_factory=dict)

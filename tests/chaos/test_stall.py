@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.stall import LOST, PREFIX, StallRun
+from tests.chaos.stall import LOST, StallRun
 from tests.support.brokers import KafkaCluster
 
 pytestmark = [pytest.mark.integration, pytest.mark.e2e, pytest.mark.slow]
@@ -23,7 +23,7 @@ def test_time_goes_on_without_a_partition_that_nobody_can_read(tmp_path: Path) -
         finally:
             run.close()
     print(seen)
-    assert seen.stalled == [(f"{PREFIX}.price.v1", LOST)]
+    assert seen.stalled == [f"price.v1/{LOST}"]
     assert seen.stood_seconds < LONGEST_SECONDS + MARGIN_SECONDS
     assert any(line.endswith(" 1.0") for line in seen.metrics["scoring"]), seen.metrics
     assert "stalled" in seen.readiness["scoring"]
