@@ -218,10 +218,15 @@ class Roads:
         self.drain(until)
         drained = monotonic_seconds() - began
         alerts = {each.prefix: read_alerts(self.bootstrap, prefix=each.prefix) for each in self.pipelines}
+        letters = {p.prefix: dead_letter_count(self.bootstrap, prefix=p.prefix) for p in self.pipelines}
+        for tail in self.tails.values():
+            tail.read()
+        for each in self.pipelines:  # the machine is the backtests' from here on
+            each.end()
         return Report(
             rate=rate, seconds=seconds, sent_count=sent_count, plan=done, until=until,
             exits={each.prefix: each.exits() for each in self.pipelines}, drained_after_seconds=round(drained, 1),
-            dead_letters={p.prefix: dead_letter_count(self.bootstrap, prefix=p.prefix) for p in self.pipelines},
+            dead_letters=letters,
             roads=compare(alerts["a"], alerts["b"], until=until),
             backtests={name: self._backtest(name, changes, until=until) for name, changes in alerts.items()},
         )  # fmt: skip
@@ -238,6 +243,5 @@ class Roads:
                 )  # fmt: skip
 
     def _backtest(self, name: str, live: list[AlertChanged], *, until: datetime) -> Comparison:
-        tail = self.tails[name]
-        tail.read()
-        return compare(live, backtest_signals(tail.log, until=until, rules=self.rules), until=until)
+        told = backtest_signals(self.tails[name].log, until=until, rules=self.rules)
+        return compare(live, told, until=until)
