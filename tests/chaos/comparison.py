@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -33,11 +33,15 @@ class RuleCount(msgspec.Struct, kw_only=True):
 
 
 class Comparison(msgspec.Struct, kw_only=True):
-    """What a comparison found; `differences` are the first of each rule, with both sides."""
+    """What a comparison found; `differences` are the first of each rule, with both sides.
+
+    `doubles` are the first pairs of changes that one log holds under one id.
+    """
 
     first_count: int
     second_count: int
     doubled: int
+    doubles: list[dict[str, Any]]
     rules: dict[str, RuleCount]
     differences: list[dict[str, Any]]
 
@@ -51,20 +55,22 @@ class Comparison(msgspec.Struct, kw_only=True):
         return sum(count.equal for count in self.rules.values())
 
 
-def by_id(changes: Iterable[AlertChanged], *, until: datetime) -> tuple[dict[str, AlertChanged], int]:
-    """Return the changes up to an instant by their ids, and how many came with an id that was there already."""
+Pairs: TypeAlias = list[tuple[AlertChanged, AlertChanged]]
+
+
+def by_id(changes: Iterable[AlertChanged], *, until: datetime) -> tuple[dict[str, AlertChanged], Pairs]:
+    """Return the changes up to an instant by their ids, and those that came with an id that was there already."""
     found: dict[str, AlertChanged] = {}
-    doubled = 0
+    doubles: Pairs = []
     for change in changes:
-        if change.at <= until:
-            doubled += change.alert in found
-            found.setdefault(change.alert, change)
-    return found, doubled
+        if change.at <= until and change is not (first := found.setdefault(change.alert, change)):
+            doubles.append((first, change))
+    return found, doubles
 
 
 def compare(first: Iterable[AlertChanged], second: Iterable[AlertChanged], *, until: datetime) -> Comparison:
     """Compare two alert logs up to an instant."""
-    (a, doubled_a), (b, doubled_b) = by_id(first, until=until), by_id(second, until=until)
+    (a, doubles_a), (b, doubles_b) = by_id(first, until=until), by_id(second, until=until)
     rules: dict[str, RuleCount] = {}
     differences: list[dict[str, Any]] = []
     shown: Counter[str] = Counter()
@@ -82,9 +88,11 @@ def compare(first: Iterable[AlertChanged], second: Iterable[AlertChanged], *, un
             lone = [[c for name, c in mine.items() if c.rule == rule and name not in yours]
                     for mine, yours in ((a, b), (b, a))]  # fmt: skip
             count.explained = explain(*lone)
+    doubles = [*doubles_a, *doubles_b]
     return Comparison(
-        first_count=len(a), second_count=len(b), doubled=doubled_a + doubled_b, rules=dict(sorted(rules.items())),
-        differences=differences,
+        first_count=len(a), second_count=len(b), doubled=len(doubles),
+        doubles=[{"first": _row(change), "again": _row(again)} for change, again in doubles[:SHOWN]],
+        rules=dict(sorted(rules.items())), differences=differences,
     )  # fmt: skip
 
 

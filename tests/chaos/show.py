@@ -11,12 +11,19 @@ def main() -> None:
     report = json.loads(Path(sys.argv[1]).read_text())
     parts = {"roads": report["roads"], **report["backtests"]}
     for name, made in parts.items():
+        _doubles(name, made)
         for found in sorted(made["differences"], key=lambda d: (d["rule"], _of(d)["fingerprint"], _of(d)["at"])):
             for side in ("first", "second"):
                 if (row := found[side]) is not None:
                     print(name, found["rule"], side, row["fingerprint"], row["at"], row["from_state"], row["to_state"],
                           row["severity"], row.get("step"), row["summary"], row.get("causes"), row["alert"][-8:],
                           found["fields"])  # fmt: skip
+
+
+def _doubles(name: str, made: dict[str, Any]) -> None:
+    for pair in made["doubles"]:
+        for side, row in pair.items():
+            print(name, "doubled", side, json.dumps(row))
 
 
 def _of(difference: dict[str, Any]) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def test_what_comes_after_the_end_is_left_out_and_what_comes_twice_is_counted() 
     """One road may be ahead of the other when the logs are read."""
     late = alert_changed("late", at=UNTIL + timedelta(seconds=1))
     one = alert_changed()
-    made = compare([one, one, late], [one], until=UNTIL)
+    made = compare([one, alert_changed(), late], [one], until=UNTIL)
     assert (made.first_count, made.doubled, made.differing(single_input=True)) == (1, 1, 0)
 
 
