@@ -117,7 +117,8 @@ def measure_kill(folder: Path, probe: Probe, name: str, *, number: int) -> dict[
 
     def ready() -> bool:
         now = processes(folder)
-        return now[name].pid != killed and all(works(now[each]) for each in awaited)
+        again = now.get(name)  # while it is away the supervisor may not name it
+        return again is not None and again.pid != killed and all(each in now and works(now[each]) for each in awaited)
 
     def over() -> bool:
         return note("ready_seconds", ready) & note("alert_seconds", lambda: probe.told(event))
