@@ -13,7 +13,7 @@ FAST_PARTS := $(wildcard tests/unit tests/property tests/architecture tests/cont
 COVERED_PARTS := $(FAST_PARTS) $(wildcard tests/component)
 SLOW_PARTS := $(wildcard tests/integration tests/e2e)
 
-.PHONY: help demo up down test check format-check lint types imports fast-tests covered-tests slow-tests bench kafka lock format clean
+.PHONY: help demo up down test check format-check lint types imports fast-tests covered-tests slow-tests chaos bench kafka lock format clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -63,6 +63,9 @@ covered-tests: $(STAMP)
 
 slow-tests: $(STAMP)
 	$(BIN)/python -m pytest -q -rs $(SLOW_PARTS) $(TESTS)
+
+chaos: $(STAMP) kafka ## two roads over one input through every fault and a soak of them (about an hour; reports in .cache/chaos)
+	$(BIN)/python -m pytest -q -rs -s -o faulthandler_timeout=3600 tests/chaos $(TESTS)
 
 bench: $(STAMP) kafka ## measure the road and its reference on Apache Kafka
 	$(BIN)/python -m bench

@@ -20,7 +20,7 @@ from deploy.stack.kafka import KafkaServers
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results"
-NAMES = ("road", "batch_1", "latency", "job_r1", "assess_core", "rules", "time_and_identity", "recovery")
+NAMES = ("road", "batch_1", "latency", "job_r1", "assess_core", "rules", "time_and_identity", "recovery", "idle")
 
 
 def machine() -> dict[str, Any]:
@@ -48,8 +48,9 @@ def measurements(bootstrap: str, folder: Path, asked: argparse.Namespace) -> dic
         "job_r1": lambda: {"job_r1": run_program("bench.job_r1", "--bootstrap", bootstrap)},
         "assess_core": lambda: {"assess_core": run_program("bench.assess_core")},
         "rules": lambda: {"rules": run_program("bench.rules")},
-        "recovery": lambda: {"recovery": run_program("bench.recovery")},
         "time_and_identity": lambda: {"time_and_identity": run_program("bench.time_and_identity")},
+        "recovery": lambda: {"recovery": run_program("bench.recovery", "--rounds", str(asked.rounds))},
+        "idle": lambda: {"idle": run_program("bench.idle", "--minutes", str(asked.idle_minutes))},
     }
 
 
@@ -60,6 +61,7 @@ def main() -> None:
     parser.add_argument("--plain-events", type=int, default=30_000, help="events of a backlog one a record")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of plain Faust and the road in turn")
     parser.add_argument("--seconds", type=int, default=30, help="how long latency is measured, after the warm-up")
+    parser.add_argument("--idle-minutes", type=float, default=10, help="how long a stack that nobody uses is measured")
     parser.add_argument("--only", action="append", choices=NAMES, help="run only this measurement (repeatable)")
     asked = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)

@@ -15,7 +15,8 @@ def write_report(results: dict[str, Any]) -> None:
         "`make bench` writes this file and `results/latest.json`; `python -m bench --only NAME` runs one part. Figures",
         "are of one run on a shared machine: compare ratios within a run, not absolute figures between machines.", "",
         f"Machine: {machine['cpu']}, {machine['cores']} cores, Python {machine['python']}; Apache Kafka on it too.", "",
-        *_throughput(results), "", *_latency(results), "", *_cores(results), "", *_HOW,
+        *_throughput(results), "", *_latency(results), "", *_recovery(results), "", *_idle(results), "",
+        *_cores(results), "", *_HOW,
     ]  # fmt: skip
     README.write_text("\n".join(lines) + "\n")
 
@@ -68,6 +69,37 @@ def _latency(results: dict[str, Any]) -> list[str]:
         f"p99 {latency['p99_ms']} ms, max {latency['max_ms']} ms. Cores used: {cores}.",
         f"The first {warm['seconds']} s after the start of broker and workers are counted apart: "
         f"p50 {warm['p50_ms']} ms, p99 {warm['p99_ms']} ms.",
+    ]
+
+
+def _recovery(results: dict[str, Any]) -> list[str]:
+    found = results.get("recovery")
+    if found is None:
+        return ["Recovery was not measured."]
+    return [
+        "Seconds after kill -9 of a process of a whole stack under its supervisor, the slowest of "
+        f"{len(next(iter(found.values()))['rounds'])} rounds (after the broker: until every process is ready):",
+        "",
+        "| Killed | Ready again | Alert about an event sent right after the kill |",
+        "|---|---|---|",
+        *(f"| {name} | {each['slowest_ready_seconds']} | {each['slowest_alert_seconds']} |"
+          for name, each in found.items()),
+    ]  # fmt: skip
+
+
+def _idle(results: dict[str, Any]) -> list[str]:
+    idle = results.get("idle")
+    if idle is None:
+        return ["Idling was not measured."]
+    rows = sorted(idle["topics"].items(), key=lambda item: -item[1]["bytes"])
+    return [
+        f"A whole stack that nobody uses, measured for {idle['seconds'] / 60:.0f} minutes and scaled to a day: "
+        f"{idle['megabytes_a_day']} MB in all topics together (and {idle['broker_metadata_megabytes_a_day']} MB in the "
+        "broker's own metadata log, which it cuts itself).",
+        "",
+        "| Topic | Records a day | MB a day |",
+        "|---|---|---|",
+        *(f"| {topic} | {each['records_a_day']:,} | {each['megabytes_a_day']} |" for topic, each in rows),
     ]
 
 

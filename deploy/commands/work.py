@@ -47,16 +47,20 @@ Ticks = Annotated[
     ),
 ]
 
+InputPrefix = Annotated[
+    str | None, typer.Option(help="prefix of the input topics, to run a second road beside one over the same input")
+]
+
 
 def _settings(
     bootstrap: str, prefix: str, partitions: int, redis: str | None, port: int, kind: BrokerFlavour,
-    data: Path | None, ticks: float, static_member: str | None,
-    secrets: Path = DEFAULT_SECRETS_FILE,
+    data: Path | None, ticks: float, static_member: str | None, secrets: Path = DEFAULT_SECRETS_FILE,
+    input_prefix: str | None = None,
 ) -> RoadSettings:  # fmt: skip
     return RoadSettings(
         bootstrap=bootstrap, prefix=prefix, partitions=partitions, redis_url=redis, metrics_port=port,
         embedded=kind is BrokerFlavour.EMBEDDED, data_directory=data, tick_seconds=ticks or None,
-        secrets_file=secrets, static_member=static_member,
+        secrets_file=secrets, static_member=static_member, input_prefix=input_prefix,
     )  # fmt: skip
 
 
@@ -65,15 +69,17 @@ def intake(
     bootstrap: Bootstrap = DEFAULT_BOOTSTRAP, prefix: Prefix = DEFAULT_PREFIX, partitions: Partitions = 4,
     redis: Redis = None, metrics_port: Port = 9310, broker_kind: Kind = BrokerFlavour.KAFKA,
     data_dir: DataDirectory = None, tick_seconds: Ticks = 0.0, static_member: StaticMember = None,
+    input_prefix: InputPrefix = None,
 ) -> None:  # fmt: skip
     """Admit events from the input topics into the signals log; refuse bad ones with a reason."""
     from streams.agents.intake import run_intake_process
 
     run_intake_process(
         _settings(
-            bootstrap, prefix, partitions, redis, metrics_port, broker_kind, data_dir, tick_seconds, static_member
+            bootstrap, prefix, partitions, redis, metrics_port, broker_kind, data_dir, tick_seconds, static_member,
+            input_prefix=input_prefix,
         )
-    )
+    )  # fmt: skip
 
 
 @app.command()

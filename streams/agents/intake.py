@@ -68,6 +68,7 @@ async def serve_intake(settings: RoadSettings) -> None:
         heartbeat_interval=timedelta(seconds=session.heartbeat_seconds),
         rebalance_timeout=timedelta(seconds=session.rebalance_seconds), tick_seconds=settings.tick_seconds,
         static_member=None if settings.static_member is None else f"{settings.prefix}-{settings.static_member}",
+        input_prefix=settings.input_prefix,
     )  # fmt: skip
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

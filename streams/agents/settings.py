@@ -18,6 +18,7 @@ class RoadSettings:
     local copy would be ahead of the log and is never used. `secrets_file` holds the signing secrets of webhooks.
     `static_member` names this worker in its consumer group for one that a supervisor restarts under the same name: its
     partitions wait for it, for as long as a session lasts.
+    `input_prefix`: prefix of the input topics where intake reads those of another road (`None`: its own).
     """
 
     bootstrap: str
@@ -29,6 +30,7 @@ class RoadSettings:
     data_directory: Path | None = None
     tick_seconds: float | None = None
     static_member: str | None = None
+    input_prefix: str | None = None
     secrets_file: Path = Path(".monazite/secrets.json")
 
     def topic(self, topic: str) -> str:

@@ -64,8 +64,9 @@ class _Server:
         self.stop()
 
     def log_tail(self) -> str:
-        """Return the ends of all logs of the server."""
-        return "\n".join(log_tail(path) for path in sorted(self.folder.rglob("*.log")))
+        """Return the ends of all logs of the server (not the segments of its topics, which have the same ending)."""
+        logs = (path for path in self.folder.rglob("*.log") if "data" not in path.relative_to(self.folder).parts)
+        return "\n".join(log_tail(path) for path in sorted(logs))
 
     def stop(self) -> None:
         """End everything and remove the files."""
