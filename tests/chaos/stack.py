@@ -15,8 +15,9 @@ from alerts.rules.loader import load_texts
 from alerts.subscriptions.requests import build_rule_set, directive_event
 from deploy.road_logs import read_alert_changes
 from deploy.stack.children import plan_stack
-from deploy.stack.control import down, status, up
+from deploy.stack.control import down, up
 from deploy.stack.plan import StackPlan, free_ports
+from deploy.stack.status import status
 from producers.gateway.app import SCOPE
 from producers.gateway.keys import KeyFile
 from producers.publisher import Publisher
