@@ -1,5 +1,6 @@
 """`monazite work`: one worker process; a supervisor (`monazite stack up`) usually starts it."""
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -52,6 +53,15 @@ InputPrefix = Annotated[
 ]
 
 
+IdentityEvents = Annotated[
+    int,
+    typer.Option(
+        min=512,
+        help="how many events of a partition are known again by source and id, so that a repeat changes nothing",
+    ),
+]
+
+
 def _settings(
     bootstrap: str, prefix: str, partitions: int, redis: str | None, port: int, kind: BrokerFlavour,
     data: Path | None, ticks: float, static_member: str | None, secrets: Path = DEFAULT_SECRETS_FILE,
@@ -86,6 +96,7 @@ def intake(
 def scoring(
     bootstrap: Bootstrap = DEFAULT_BOOTSTRAP, prefix: Prefix = DEFAULT_PREFIX, partitions: Partitions = 4,
     redis: Redis = None, metrics_port: Port = 9320, broker_kind: Kind = BrokerFlavour.KAFKA,
+    identity_events: IdentityEvents = 131_072,
     data_dir: DataDirectory = None, tick_seconds: Ticks = 0.0, static_member: StaticMember = None,
 ) -> None:  # fmt: skip
     """Keep the measure book and the series; write assessments."""
@@ -95,7 +106,7 @@ def scoring(
     settings = _settings(
         bootstrap, prefix, partitions, redis, metrics_port, broker_kind, data_dir, tick_seconds, static_member
     )
-    run_worker(build_scoring(settings))
+    run_worker(build_scoring(replace(settings, identity_events=identity_events)))
 
 
 @app.command()

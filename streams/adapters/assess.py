@@ -29,7 +29,7 @@ from streams.adapters.assess_state import (
     decode_state,
     encode_state,
 )
-from streams.adapters.identity_window import Identity, IdentityWindow
+from streams.adapters.identity_window import EVENTS_KNOWN, Identity, IdentityWindow
 from streams.adapters.subjects.registry import SUBJECTS
 from streams.adapters.subjects.subject import Finding, Place, Result, Subject
 from streams.contracts.assessments import MeasureAssessed, RiskAssessed
@@ -83,8 +83,9 @@ class AssessCore:
     """Assess one partition. State lives in `store`; the heap of what is due is rebuilt from it here."""
 
     def __init__(
-        self, *, partition: int, partitions: int, store: StateStore, subjects: Sequence[Subject] = SUBJECTS
-    ) -> None:
+        self, *, partition: int, partitions: int, store: StateStore, subjects: Sequence[Subject] = SUBJECTS,
+        identity_events: int = EVENTS_KNOWN,
+    ) -> None:  # fmt: skip
         self._store = store
         self._book = MeasureBook(store)
         self._place = Place(store=store, book=self._book, partition=partition, partitions=partitions)
@@ -107,7 +108,7 @@ class AssessCore:
         self._due: list[tuple[datetime, int, str]] = []
         clock: Clock | None = store.get(CLOCK_KEY)
         self._now = self._at = clock.now if clock else None
-        self._identities = IdentityWindow(store)
+        self._identities = IdentityWindow(store, events_known=identity_events)
         self._output_counts: list[int] = []
         self._counted = 0
         self._last_tick = clock.last_tick if clock else None

@@ -18,7 +18,7 @@ from streams.domain.observations import digest_of
 from streams.runtime.ports import StateStore
 
 EVENTS_IN_PAGE = 512
-PAGES_KEPT = 256
+EVENTS_KNOWN = 131_072
 _PREFIX = b"identities/"
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -48,10 +48,10 @@ class IdentityWindow:
     """The window of one partition."""
 
     def __init__(
-        self, store: StateStore, *, events_in_page: int = EVENTS_IN_PAGE, pages_kept: int = PAGES_KEPT
+        self, store: StateStore, *, events_known: int = EVENTS_KNOWN, events_in_page: int = EVENTS_IN_PAGE
     ) -> None:
         self._store = store
-        self._events_in_page, self._pages_kept = events_in_page, pages_kept
+        self._events_in_page, self._pages_kept = events_in_page, max(1, events_known // events_in_page)
         self._pages: dict[int, tuple[array[int], array[int]]] = {}
         self._bodies: dict[int, int] = {}
         held = sorted((v for _, v in store.items() if isinstance(v, IdentityPage)), key=lambda page: page.number)

@@ -82,6 +82,7 @@ class WorkerEndpoint:
         facts = {
             "readiness": readiness.value,
             "waiting_for": waiting_for,
+            "stalled_inputs": [f"{t}/{p}" for (t, p), stalled in sorted(self._snapshot.inputs.items()) if stalled],
             "looked_seconds_ago": round(age_seconds, 1),
             "partitions": [
                 {"stage": p.stage, "partition": p.partition, "position": p.position, "lag": p.lag_count}

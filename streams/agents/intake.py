@@ -87,7 +87,8 @@ async def serve_intake(settings: RoadSettings) -> None:
 
 def require_topics(settings: RoadSettings) -> None:
     """End the process where a topic that intake reads or writes is missing (blocking, before the start)."""
-    needed = [NeededTopic(name=settings.topic(name), role="input of intake", partition_count=None) for name in INPUTS]
+    read = [topic_name(name, prefix=settings.input_prefix or settings.prefix) for name in INPUTS]
+    needed = [NeededTopic(name=name, role="input of intake", partition_count=None) for name in read]
     signals, letters = settings.topic(SIGNALS), settings.topic(DEAD_LETTERS)
     needed.append(NeededTopic(name=signals, role="output of intake", partition_count=settings.partitions))
     needed.append(NeededTopic(name=letters, role="dead letters", partition_count=None))

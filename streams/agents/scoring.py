@@ -34,7 +34,9 @@ def build_scoring(settings: RoadSettings) -> SafeApp:
     load_component_graph()
 
     def make_core(partition: int, store: StateStore) -> PartitionCore:
-        return AssessCore(partition=partition, partitions=settings.partitions, store=store)
+        return AssessCore(
+            partition=partition, partitions=settings.partitions, store=store, identity_events=settings.identity_events
+        )
 
     stage = StageSpec(
         name=STAGE, source_topic=settings.topic(SIGNALS), source_kind=SourceKind.SIGNALS,

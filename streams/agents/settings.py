@@ -18,6 +18,8 @@ class RoadSettings:
     local copy would be ahead of the log and is never used. `secrets_file` holds the signing secrets of webhooks.
     `static_member` names this worker in its consumer group for one that a supervisor restarts under the same name: its
     partitions wait for it, for as long as a session lasts.
+    `identity_events`: how many events of a partition scoring knows again by source and id, in steps of 512: 12 bytes of
+    changelog and some 90 of memory each. A backtest of the log uses the default.
     `input_prefix`: prefix of the input topics where intake reads those of another road (`None`: its own).
     """
 
@@ -31,6 +33,7 @@ class RoadSettings:
     tick_seconds: float | None = None
     static_member: str | None = None
     input_prefix: str | None = None
+    identity_events: int = 131_072
     secrets_file: Path = Path(".monazite/secrets.json")
 
     def topic(self, topic: str) -> str:

@@ -24,7 +24,7 @@ def event(number: int, *, body: int = 0) -> Event:
 
 
 def window(store: InMemoryStateStore) -> IdentityWindow:
-    return IdentityWindow(store, events_in_page=3, pages_kept=2)
+    return IdentityWindow(store, events_known=6, events_in_page=3)
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2)), max_size=40), st.sets(st.integers(0, 39)))
