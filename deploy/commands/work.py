@@ -57,7 +57,7 @@ IdentityEvents = Annotated[
     int,
     typer.Option(
         min=512,
-        help="how many events of a partition are known again by source and id, so that a repeat changes nothing",
+        help="events of a partition known again by source and id, so that a repeat changes nothing",
     ),
 ]
 

@@ -13,7 +13,7 @@ from streams.adapters.metrics.readiness import ReadinessCollector
 from streams.adapters.metrics.worker import WorkerMetrics
 from streams.agents.intake_readiness import IntakeReadiness
 from streams.agents.settings import VERSION, RoadSettings
-from streams.contracts.topics import DEAD_LETTERS, INPUTS, SIGNALS
+from streams.contracts.topics import DEAD_LETTERS, INPUTS, SIGNALS, topic_name
 from streams.intake.loop import run_intake
 from streams.intake.settings import IntakeSettings
 from streams.intake.stats import IntakeStats
