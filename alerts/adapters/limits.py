@@ -97,7 +97,7 @@ def worst_first(alerts: Iterable[Alert]) -> list[Alert]:
 def over_limit_rule() -> ThresholdRule:
     """Return the rule that the alert about a limit belongs to; it is in no set and reads no assessments."""
     texts = AnnotationSpec(
-        summary="Rule {rule}: {firing} alerts, limit {limit}; {held} are held back, the worst are kept.",
+        summary="Rule {rule}: {firing} alerts, limit {limit}; {held} are held back, the first are told.",
         description="Held alerts live on and are told when there is room. Narrow the rule, or raise its limit.",
         runbook="deploy/runbooks/alerts-over-limit.md",
     )

@@ -73,8 +73,8 @@ class _RuleSpec(_Strict):
         default=1_000,
         ge=1,
         le=100_000,
-        description="alerts told at a time, in each partition; beyond "
-        "it the worst are kept and one alert says how many are held back; decided when an instant is over",
+        description="alerts told at a time, in each partition, the first to come; the "
+        "others are held back until there is room, and one alert says how many",
     )
 
 

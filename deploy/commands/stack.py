@@ -22,7 +22,10 @@ def up(
     ] = "kafka",
     java: Java = None,
     scoring_workers: Annotated[int, typer.Option(min=1, max=10, help="scoring workers")] = 1,
-    tick_seconds: Annotated[float, typer.Option(min=0, help="seconds between live ticks; 0: none")] = 1.0,
+    tick_seconds: Annotated[
+        float,
+        typer.Option(min=0, help="how often intake states time when nothing else does, in seconds; 0: not at all"),
+    ] = 1.0,
     free: Annotated[bool, typer.Option("--free-ports", help="take free ports instead of the usual ones")] = False,
     foreground: Annotated[bool, typer.Option(help="stay until Ctrl-C")] = False,
     history: Annotated[bool, typer.Option(help="live through the shipped history first, once, then go live")] = False,

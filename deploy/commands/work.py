@@ -43,8 +43,8 @@ Ticks = Annotated[
     float,
     typer.Option(
         min=0,
-        help="seconds between live ticks; 0: none, as a replay "
-        "sends its own (without any, alerts wait for the next event of their partition)",
+        help="how often intake states time when nothing else does, in seconds; 0: not at all, for a replay, "
+        "which brings its own (without it timers and deadlines stand still); of no effect on other workers",
     ),
 ]
 
