@@ -24,7 +24,7 @@ def up(
     scoring_workers: Annotated[int, typer.Option(min=1, max=10, help="scoring workers")] = 1,
     tick_seconds: Annotated[
         float,
-        typer.Option(min=0, help="how often intake states time when nothing else does, in seconds; 0: not at all"),
+        typer.Option(min=0, help="seconds between statements of time when nothing else says it; 0: none"),
     ] = 1.0,
     free: Annotated[bool, typer.Option("--free-ports", help="take free ports instead of the usual ones")] = False,
     foreground: Annotated[bool, typer.Option(help="stay until Ctrl-C")] = False,
