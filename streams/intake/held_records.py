@@ -60,6 +60,11 @@ class HeldRecords:
         """Return the partitions of the assignment, in order."""
         return tuple(sorted(self._held))
 
+    @property
+    def holds_any(self) -> bool:
+        """Tell whether a record waits for another input."""
+        return any(self._held.values())
+
     def count(self, place: TopicPartition) -> int:
         """Return how many records of a partition are held."""
         return len(self._held.get(place, ()))

@@ -157,7 +157,12 @@ class Intake:
         return found
 
     async def _gather(self) -> None:
-        """Let records gather while they come fast: one `gather_interval` from one batch to the next, none when idle."""
+        """Let records gather while they come fast: one `gather_interval` from one batch to the next, none when idle.
+
+        What waits for another input has gathered already: the records that let it go are most often here.
+        """
+        if self._held.holds_any:
+            return
         left_seconds = self._took_at + self._settings.gather_interval.total_seconds() - boot_seconds()
         if left_seconds > 0:
             await asyncio.sleep(left_seconds)

@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,15 +17,26 @@ from alerts.rules.ruleset import Rules, rules_of
 from alerts.rules.threshold import ThresholdRule
 from alerts.subscriptions.requests import build_rule_set, directive_event, withdraw_rule_set
 from streams.adapters.assess import AssessCore
-from streams.contracts.alert import AlertChanged
+from streams.contracts.alert import AlertChanged, AlertState
 from streams.contracts.assessments import Fact, RiskAssessed
 from streams.contracts.codec import encode_event
 from streams.contracts.directive import DirectiveGiven
 from streams.contracts.records import Segment
 from streams.runtime.ports import Admitted, InMemoryStateStore, Outcome
-from tests.support.rule_road import T0, alerts_in, as_item, rule_set, rules_with
+from tests.support.rule_road import (
+    T0,
+    RuleRoad,
+    alerts_in,
+    as_item,
+    measure,
+    price,
+    rule_set,
+    rules_from,
+    rules_with,
+)
 from tests.support.stores import recovered
 
+CASES = Path(__file__).parents[1] / "cases" / "rules"
 MINUTE = timedelta(minutes=1)
 HIGH: dict[str, Any] = {"kind": "threshold", "on": "price", "fact": "last_amount", "above": 100.0}
 UNFIT = {**HIGH, "id": "unfit", "severity": "critical", "annotations": {
@@ -168,3 +180,15 @@ def test_an_applied_set_reaches_the_rules_through_assess() -> None:
     assert refused == []
     assert rule_set_in_force(partition.store.get, partition.rules).standing.source == "applied"
     assert [change.rule for change in partition.take(quote(2, 150.0))] == ["healthy"]
+
+
+@pytest.mark.parametrize("name", ["poison", "poison2"])
+def test_a_set_whose_texts_cannot_be_rendered_refuses_no_record_and_its_other_rules_go_on(name: str) -> None:
+    """It was accepted at load, refused each record at its end, and ended the worker again and again."""
+    road = RuleRoad(rules_from((CASES / f"{name}.yaml").read_text()))
+    road.take(measure(T0), price(T0, 150.0))
+    road.take(measure(T0 + MINUTE, state="lapsed_unconfirmed"), price(T0 + MINUTE, 50.0), T0 + 9 * MINUTE)
+    ended = {change.rule for change in road.changes() if change.to_state is AlertState.OK}
+    fired = {change.rule for change in road.changes() if change.to_state is AlertState.FIRING}
+    assert {"poison", "healthy"} <= ended if name == "poison" else {"healthy"} <= ended
+    assert fired >= ({"poison", "healthy"} if name == "poison" else {"healthy", "healthy-measure"})
