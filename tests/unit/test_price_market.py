@@ -51,6 +51,16 @@ def test_a_premium_that_cannot_be_computed_says_why() -> None:
     assert str(found["premium_refused"]).startswith("vat_differs: yttrium oxide")
 
 
+def test_where_no_chinese_quote_compares_the_refusal_is_that_of_the_most_like() -> None:
+    """One reason is shown, and it is about the quote that a person would have held it against."""
+    own = europe(vat_included=False, assessor="b")
+    found = premium(own, china(vat_included=True, assessor="a"), china(vat_included=True, assessor="b", number=40))
+    assert found["premium_ratio"] is None
+    assert str(found["premium_refused"]) == str(
+        premium(own, china(vat_included=True, assessor="b", number=40))["premium_refused"]
+    )
+
+
 def test_the_chinese_quote_that_is_most_like_is_taken() -> None:
     """The same grade goes before the same assessor, that before the nearer day, and what compares before a refusal."""
     own = europe(grade="99.999%", assessor="b")
