@@ -100,9 +100,15 @@ class RulesCore:
         for number, count in enumerate(admitted.item_counts or repeat(1, len(admitted.items)), 1):
             self._step = (admitted.position + 1, admitted.part * _STEPS_IN_PART + number)
             for raw in admitted.items[index : index + count]:
-                letter = self._take_item(raw, index)
-                if letter is not None:
-                    dead.append(letter)
+                try:
+                    envelope = read_envelope(raw)
+                    assessed = risk_assessed_in(envelope)
+                    if assessed is not None:
+                        self._risk_assessed(assessed)
+                    else:
+                        self._take(decode_event(raw, envelope=envelope), raw)
+                except DecodeError as error:
+                    dead.append(_refused(raw, error, index=index))
                 index += 1
             if self._watermark is None and self._now is not None:
                 self._judge.run_until(self._now)
@@ -118,20 +124,6 @@ class RulesCore:
         if self._now is not None and self._now != before:
             self._store.put(CLOCK_KEY, RulesClock(now=self._now))
         return Outcome(outputs=self._outputs, dead_letters=dead)
-
-    def _take_item(self, raw: msgspec.Raw, index: int) -> DeadLetter | None:
-        try:
-            envelope = read_envelope(raw)
-            assessed = risk_assessed_in(envelope)
-            if assessed is not None:
-                self._risk_assessed(assessed)
-            else:
-                self._take(decode_event(raw, envelope=envelope), raw)
-        except DecodeError as error:
-            return DeadLetter(
-                value=bytes(raw), reason=error.reason.value, field=error.field, detail=error.detail, index=index
-            )
-        return None
 
     def _take(self, event: Event, raw: Any) -> None:
         data = event.data
@@ -285,3 +277,7 @@ class RulesCore:
 
     def _say(self, changed: AlertChanged) -> None:
         self._outputs.append(encode_change(changed))
+
+
+def _refused(raw: msgspec.Raw, error: DecodeError, *, index: int) -> DeadLetter:
+    return DeadLetter(value=bytes(raw), reason=error.reason.value, field=error.field, detail=error.detail, index=index)

@@ -15,7 +15,7 @@ from alerts.rules.ruleset import Rules
 from streams.contracts.alert import AlertChanged
 from streams.contracts.codec import decode_event
 from streams.contracts.events import Event
-from streams.contracts.instants import as_recorded, instant_of
+from streams.contracts.instants import instant_of
 from streams.contracts.records import Segment
 from streams.runtime.admission import Admission, admit
 from streams.runtime.marks import Marks
@@ -104,6 +104,6 @@ def events_of(log: SignalLog) -> list[Event]:
         for admitted in _admitted(records):
             for segment in admitted.segments:
                 for raw in segment.events:
-                    event = as_recorded(decode_event(raw), at=instant_of(segment.at))
+                    event = decode_event(raw, appended_at=instant_of(segment.at))
                     found.setdefault((event.source, event.id), event)
     return sorted(found.values(), key=lambda e: e.recorded_at)

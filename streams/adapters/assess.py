@@ -37,7 +37,7 @@ from streams.contracts.capacity import CapacityReported, LicenceDecided, StockRe
 from streams.contracts.codec import decode_event, encode_event, encode_said
 from streams.contracts.directive import DirectiveGiven
 from streams.contracts.events import Event, Payload, Tick
-from streams.contracts.instants import as_recorded, instant_of
+from streams.contracts.instants import instant_of
 from streams.contracts.policy import ClaimMade, MeasureChanged, StandardPublished
 from streams.contracts.price import PriceQuoted
 from streams.contracts.reasons import DecodeError, RejectReason
@@ -131,17 +131,19 @@ class AssessCore:
         self._outputs, self._output_counts, self._counted = [], [], 0
         dead: list[DeadLetter] = []
         before = (self._now, self._last_tick)
-        taken = {Identity.NEW: 0, Identity.DUPLICATE: 0, Identity.CONFLICT: 0}
+        duplicates = conflicts = 0
         for segment in admitted.segments:
             instant = instant_of(segment.at)
             for index, raw in zip(segment.indexes, segment.events, strict=True):
                 try:
-                    event = decode_event(raw)
+                    event = decode_event(raw, appended_at=instant)
                     identity = self._identities.take(event)
-                    taken[identity] += 1
                     if identity is Identity.NEW:
                         self._take(event, instant=instant, watermark=admitted.now)
-                    elif identity is Identity.CONFLICT:
+                    elif identity is Identity.DUPLICATE:
+                        duplicates += 1
+                    else:
+                        conflicts += 1
                         raise _conflict(event)
                 except DecodeError as error:
                     dead.append(
@@ -167,7 +169,7 @@ class AssessCore:
             self._store.put(CLOCK_KEY, Clock(now=self._now, last_tick=self._last_tick))
         return Outcome(
             outputs=self._outputs, output_counts=self._output_counts, dead_letters=dead,
-            duplicate_count=taken[Identity.DUPLICATE], conflict_count=taken[Identity.CONFLICT],
+            duplicate_count=duplicates, conflict_count=conflicts,
         )  # fmt: skip
 
     def _end_step(self) -> None:
@@ -197,7 +199,6 @@ class AssessCore:
             if watermark is not None and (self._now is None or min(instant, watermark) > self._now):
                 self._advance(min(instant, watermark))
             now = self._at = instant
-            event = as_recorded(event, at=instant)
         own = self._own.get(kind)
         if own is not None:
             own(event)

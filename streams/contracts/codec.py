@@ -16,6 +16,7 @@ from streams.contracts.capacity import CapacityReported, SupplyObserved, TradeOb
 from streams.contracts.envelopes import NOT_KNOWN, OPEN_PAYLOADS, Envelope, KnownEnvelope, decode_known
 from streams.contracts.events import PAYLOADS, TYPE_OF, Event, Payload, subject_of
 from streams.contracts.identifiers import check_year
+from streams.contracts.instants import HISTORY_AFTER, as_recorded
 from streams.contracts.periods import check_calendar, check_period, days_of
 from streams.contracts.price import PriceQuoted
 from streams.contracts.reasons import DecodeError, FieldError, RejectReason
@@ -108,22 +109,27 @@ def risk_assessed_in(envelope: KnownEnvelope | None) -> RiskAssessed | None:
 
 
 def decode_event(
-    raw: bytes | msgspec.Raw, *, recorded_at: datetime | None = None, envelope: KnownEnvelope | None = None
-) -> Event:
+    raw: bytes | msgspec.Raw, *, recorded_at: datetime | None = None, envelope: KnownEnvelope | None = None,
+    appended_at: datetime | None = None,
+) -> Event:  # fmt: skip
     """Decode one CloudEvent in structured mode.
 
     `recorded_at` is the instant at which the event comes in: it is used where the event has no `recordedtime` (`None`
     then refuses it), and a reference period that had not begun then is refused. `envelope` is what `read_envelope` made
-    of it, where that was done. Raises `DecodeError`.
+    of it, where that was done. `appended_at` is when the broker took an admitted event in: it counts as recorded then,
+    unless it is history (`streams.contracts.instants`). Raises `DecodeError`.
     """
     if envelope is None:
         try:
             envelope = decode_known(raw)
         except NOT_KNOWN:
-            return _decode_in_steps(raw, recorded_at=recorded_at)
+            return as_recorded(_decode_in_steps(raw, recorded_at=recorded_at), at=appended_at)
     data = envelope.data
     if type(data) in OPEN_PAYLOADS:
         _check_depth(bytes(raw))
+    recorded = envelope.recordedtime
+    if appended_at is not None and recorded is not None and appended_at - recorded < HISTORY_AFTER:
+        return _event(envelope, data, recorded_at, recorded=appended_at)
     return _event(envelope, data, recorded_at)
 
 
@@ -197,8 +203,10 @@ def _data_of(envelope: Envelope) -> Payload:
         raise DecodeError(reason=RejectReason.NOT_JSON, field="/data", detail=str(error)[:200]) from error
 
 
-def _event(envelope: Envelope | KnownEnvelope, data: Payload, recorded_at: datetime | None) -> Event:
-    recorded = envelope.recordedtime or recorded_at
+def _event(
+    envelope: Envelope | KnownEnvelope, data: Payload, recorded_at: datetime | None, *, recorded: datetime | None = None
+) -> Event:
+    recorded = recorded or envelope.recordedtime or recorded_at
     if recorded is None:
         raise DecodeError(reason=RejectReason.MISSING_FIELD, field="/recordedtime", detail="no recordedtime given")
     field = _PERIOD_OF.get(type(data))

@@ -20,7 +20,7 @@ _COMMA_BYTES = 1
 def bounded(outcome: Outcome, *, limit_bytes: int) -> Outcome:
     """Return the outcome without the outputs that no record can hold; each becomes a dead letter with its size."""
     most = limit_bytes - _FRAME_BYTES
-    if all(len(output) <= most for output in outcome.outputs):
+    if max(map(len, outcome.outputs), default=0) <= most:
         return outcome
     letters = [_too_large(output, limit_bytes) for output in outcome.outputs if len(output) > most]
     counts, begin = [], 0

@@ -50,7 +50,8 @@ class Prices(Subject):
             if not row.waits:
                 row.waits = True
                 _waiting(place).append(row)
-        premiums = Premiums(row.market, table=self._conversions())
+        compares = row.side is Side.OUTSIDE or (row.side is Side.CHINA and row.beside)
+        premiums = Premiums(row.market, table=self._conversions()) if compares else None
         found = [self._finding(event, now, row, premiums)]
         if row.side is Side.CHINA:
             period = row.series.ring[-1].period
@@ -73,13 +74,15 @@ class Prices(Subject):
         enter(place.store, quote.material, "prices", key)
         return desk.begin(key, series)
 
-    def _finding(self, event: Event, now: datetime, row: Row, premiums: Premiums, *, name: str = "price") -> Finding:
+    def _finding(
+        self, event: Event, now: datetime, row: Row, premiums: Premiums | None, *, name: str = "price"
+    ) -> Finding:
         """Assess a series beside the others of its market; what is made up in any of them makes the finding so."""
         quote: Any = event.data
         series = row.series
         synthetic = series.synthetic or quote.provenance.synthetic or row.panel.is_synthetic
         premium = None
-        if row.side is Side.OUTSIDE:
+        if premiums is not None and row.side is Side.OUTSIDE:
             premium = premiums.facts(row.place)
             synthetic = synthetic or premiums.are_synthetic
         thin = thin_of(series, premium_ratio=premium["premium_ratio"] if premium is not None else None)
