@@ -52,6 +52,8 @@ from streams.contracts.indicators import IndicatorAssessed
 from streams.contracts.reasons import DecodeError, RejectReason
 from streams.runtime.ports import Admitted, DeadLetter, Outcome, StateStore, Steps, outcome_of
 
+_EVENTS_IN_STEP = 16
+"""Events between two moments at which other work of the process may run; rules take some 10 microseconds for one."""
 _STEPS_IN_PART = 1_000_000
 """More than events in a record: steps of a later part of a record come after those of an earlier one."""
 
@@ -95,11 +97,13 @@ class RulesCore:
         self._outputs = []
         self._watermark = admitted.now
         dead: list[DeadLetter] = []
-        before = self._now
-        index = 0
-        for number, count in enumerate(admitted.item_counts or repeat(1, len(admitted.items)), 1):
-            self._step = (admitted.position + 1, admitted.part * _STEPS_IN_PART + number)
-            for raw in admitted.items[index : index + count]:
+        before, items = self._now, admitted.items
+        position, index = admitted.position + 1, 0
+        first = admitted.part * _STEPS_IN_PART + 1
+        for number, count in enumerate(admitted.item_counts or repeat(1, len(items)), first):
+            self._step = (position, number)
+            for index in range(index, index + count):  # noqa: B020 - it goes on where the last event ended
+                raw = items[index]
                 try:
                     envelope = read_envelope(raw)
                     assessed = risk_assessed_in(envelope)
@@ -109,10 +113,11 @@ class RulesCore:
                         self._take(decode_event(raw, envelope=envelope), raw)
                 except DecodeError as error:
                     dead.append(_refused(raw, error, index=index))
-                index += 1
+            index += 1
             if self._watermark is None and self._now is not None:
                 self._judge.run_until(self._now)
-            yield
+            if number % _EVENTS_IN_STEP == 0:
+                yield
         if admitted.now is not None and not admitted.more:
             while self._judge.run_next(admitted.now):
                 yield
@@ -152,9 +157,12 @@ class RulesCore:
 
     def _advance(self, to: datetime) -> datetime:
         """Let time pass before what happens at an instant, as far as the inputs have come. Return the instant of it."""
-        if self._watermark is None:  # a replay: the log itself is the time
+        watermark = self._watermark
+        if watermark is None:  # a replay: the log itself is the time
             return self._pass_time(to)
-        self._pass_time(min(to, self._watermark))
+        reached = min(watermark, to)
+        if self._now is None or reached > self._now:
+            self._pass_time(reached)
         return to
 
     def _pass_time(self, to: datetime) -> datetime:

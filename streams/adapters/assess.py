@@ -174,10 +174,10 @@ class AssessCore:
 
     def _end_step(self) -> None:
         """Note how many outputs an event, or what was due at one instant, gave: the next stage decides after each."""
-        count = len(self._outputs) - self._counted
-        if count:
-            self._output_counts.append(count)
-            self._counted = len(self._outputs)
+        count = len(self._outputs)
+        if count != self._counted:
+            self._output_counts.append(count - self._counted)
+            self._counted = count
 
     def _take(self, event: Event, *, instant: datetime | None, watermark: datetime | None) -> None:
         """Take one event at its own instant; before it time moves as far as the inputs are known to have come.
@@ -196,8 +196,10 @@ class AssessCore:
             now = self._at = self._now
             assert now is not None
         else:
-            if watermark is not None and (self._now is None or min(instant, watermark) > self._now):
-                self._advance(min(instant, watermark))
+            if watermark is not None:
+                reached = min(instant, watermark)
+                if self._now is None or reached > self._now:
+                    self._advance(reached)
             now = self._at = instant
         own = self._own.get(kind)
         if own is not None:

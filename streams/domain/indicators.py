@@ -52,8 +52,11 @@ Assessed = RiskAssessed | MeasureAssessed | ExposureAssessed
 def indicators_of(assessed: Any) -> tuple[IndicatorAssessed, ...]:
     """Return what an assessment says about the claims; empty where it says nothing about any."""
     if type(assessed) is RiskAssessed:
+        readers = _OF_ASPECT.get(assessed.aspect)
         found: tuple[IndicatorAssessed, ...] = ()
-        for read in _OF_ASPECT.get(assessed.aspect, ()):
+        if readers is None:
+            return found
+        for read in readers:
             said = read(assessed)
             if said is not None:  # by far the most say nothing
                 found = (*found, said)
