@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from aiokafka import ConsumerRecord, TopicPartition
 
+from streams.intake.broker_clock import JUMP_MS
 from streams.intake.fetch_times import FetchAnswer
 
 SILENT_AFTER_SECONDS = 5.0
@@ -47,13 +48,14 @@ class HeldRecords:
         self._held: dict[TopicPartition, deque[Held]] = {}
         self._last_at: dict[TopicPartition, int] = {}
         self._heard_at: dict[TopicPartition, float] = {}
-        self._stated = 0
+        self._stated: dict[TopicPartition, int] = {}
 
     def assign(self, places: Iterable[TopicPartition], *, now: float) -> None:
         """Begin anew with the partitions of an assignment; `now` is a monotonic instant in seconds."""
         self._held = {place: deque() for place in places}
         self._last_at = {}
         self._heard_at = dict.fromkeys(self._held, now)
+        self._stated = {}
 
     @property
     def places(self) -> tuple[TopicPartition, ...]:
@@ -74,18 +76,21 @@ class HeldRecords:
     ) -> None:  # fmt: skip
         """Hold records of a partition; `broker_ms` is the broker's clock, `None` where it is not known.
 
-        An instant is the broker's stamp. A stamp of the producer counts only where it is not ahead of the broker's
-        clock and not before what was stated already; instants of a partition never go back.
+        An instant is the broker's stamp. One that lies long before what was stated of the partition already comes from
+        a clock that was set back, and a stamp of the producer counts only where it is not ahead of the broker's clock
+        and not before what was stated: such records count as of what was stated. Instants of a partition never go back.
         """
         held = self._held.setdefault(place, deque())
         self._heard_at[place] = now
-        last = self._last_at.get(place, 0)
+        last, stated = self._last_at.get(place, 0), self._stated.get(place, 0)
         for record in records:
             at = record.timestamp
             if record.timestamp_type != LOG_APPEND_TIME:
                 if broker_ms is not None and not 0 <= at <= broker_ms:
                     at = broker_ms
-                at = max(at, self._stated)
+                at = max(at, stated)
+            elif at < stated - JUMP_MS:  # a few milliseconds late is no clock: those keep their instant
+                at = stated
             last = max(at, last)
             held.append(Held(last, record))
         self._last_at[place] = last
@@ -125,6 +130,7 @@ class HeldRecords:
         taken.sort(key=lambda each: (each.at, each.record.topic, each.record.partition, each.record.offset))
         return taken
 
-    def stated(self, up_to: int) -> None:
-        """Take note of what was stated: instants that we give ourselves are not before it."""
-        self._stated = max(self._stated, up_to)
+    def stated(self, up_to: int, places: Iterable[TopicPartition]) -> None:
+        """Take note of what was stated of some partitions: what is read of them later is not before it."""
+        for place in places:
+            self._stated[place] = max(self._stated.get(place, 0), up_to)

@@ -26,6 +26,7 @@ from streams.intake.broker_clock import BrokerClock
 from streams.intake.core import Admission, InputRecord, admission_rules, admit
 from streams.intake.fetch_times import FetchTimes
 from streams.intake.held_records import Held, HeldRecords, Reach
+from streams.intake.last_statement import last_stated
 from streams.intake.limit import DeadLetterLimit
 from streams.intake.packing import pack
 from streams.intake.settings import IntakeSettings
@@ -205,7 +206,7 @@ class Intake:
         # The first write tells whose clock the broker goes by: until then this is a sign of life.
         up_to = reach.up_to if self._writer.broker_stamps is not None else 0
         statement = statement_of(up_to, reach.inputs, topics=self._inputs, counts=self._partition_counts(now))
-        self._held.stated(up_to)
+        self._held.stated(up_to, reach.inputs)
         if taken:
             self._took_at = now
             await self._take(taken, statement)
@@ -356,6 +357,8 @@ async def run_intake(
     try:
         await _start(producer.start, settings=settings)
         await _check_signals(producer, settings=settings)
+        if settings.tick_seconds is not None:
+            intake.clock.begin_at(await last_stated(settings))
         consumer.subscribe(settings.inputs(), listener=_Rebalances(intake))
         await _start(consumer.start, settings=settings)
         intake.unreadable.guard(consumer)

@@ -11,7 +11,9 @@ from kafka import KafkaProducer
 from deploy.road_logs import read_directives
 from streams.contracts.codec import encode_event
 from streams.contracts.reasons import RejectReason
-from streams.contracts.topics import DIRECTIVES, PRICE, partition_of, topic_name
+from streams.contracts.records import SignalRecord, Statement, encode
+from streams.contracts.topics import DIRECTIVES, PRICE, SIGNALS, partition_of, topic_name
+from streams.runtime.clock import utc_now
 from tests.integration.test_intake import (
     Watched,
     intake,
@@ -153,6 +155,18 @@ async def test_time_stands_before_an_open_transaction_and_passes_a_commit_marker
         await producer.commit_transaction()
         await until(lambda: watched.admitted(HOME) == ["q-1"], "the event")
         await until(lambda: stated(watched) > inside.timestamp + 3_000, "time to pass the marker")
+
+
+async def test_time_goes_on_where_it_stood_after_a_restart_with_a_clock_that_was_set_back(
+    broker: KafkaCluster, prefix: str, watched: Watched
+) -> None:
+    """The broker's clock lies an hour behind what was stated: nobody waits an hour for it."""
+    last = int(utc_now().timestamp() * 1000) + 3_600_000
+    said = SignalRecord(w=Statement(last, ["f", "f", "f", "1"], [4, 4, 4, 1]), s=last)
+    async with aiokafka_producer(broker.bootstrap) as producer:
+        await producer.send_and_wait(topic_name(SIGNALS, prefix=prefix), encode(said), key=b"w", partition=HOME)
+    async with intake(settings_of(broker, prefix, tick_seconds=0.1, idle_tick_seconds=0.1)):
+        await until(lambda: stated(watched) > last + 500, "time to go on")
 
 
 DAMAGES: dict[str, tuple[str | None, Damage]] = {
