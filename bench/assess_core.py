@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from streams.adapters.assess import AssessCore, encode_state
+from streams.adapters.identity_window import IdentityPage
 from streams.adapters.subjects.prices import Prices
 from streams.adapters.subjects.registry import SUBJECTS
 from streams.adapters.subjects.subject import Subject, Wake
@@ -89,7 +90,8 @@ def run(events: Iterator[bytes], *, warm_up: int, count: int, subjects: Sequence
         if start >= warm_up:
             used += time.process_time() - began
             sent += len(outcome.outputs)
-    size = sum(len(key) + len(encode_state(value)) for key, value in store.items())
+    kept = ((key, value) for key, value in store.items() if not isinstance(value, IdentityPage))  # of the partition
+    size = sum(len(key) + len(encode_state(value)) for key, value in kept)
     return Run(used / count * 1e6, sent / count, size)
 
 

@@ -105,5 +105,5 @@ def _idle(results: dict[str, Any]) -> list[str]:
 
 def _cores(results: dict[str, Any]) -> list[str]:
     lines = ["The pure cores, one core, no broker:", "", "```json"]
-    found = {key: results[key] for key in ("assess_core", "rules") if key in results}
+    found = {key: results[key] for key in ("assess_core", "rules", "time_and_identity") if key in results}
     return [*lines, *json.dumps(found, indent=2).splitlines(), "```"]
