@@ -41,6 +41,7 @@ class Limits:
         self.changed: set[str] = set()
         for alert in alerts:
             self.note(alert)
+        self.changed |= {rule for rule, held in self._held.items() if held}  # a rule file may give more room by now
 
     def note(self, alert: Alert) -> None:
         """Take note of where an alert stands."""
