@@ -61,6 +61,7 @@ def run_on_runtime(options: CountOptions) -> None:
         bootstrap=options.bootstrap,
         session=SESSION,
         checkpoint=CheckpointPolicy(maximum_record_count=500),
+        commit_seconds=1.0,  # the tests look at what is committed
     )
 
     class AwaitingLoop(StageLoop):
