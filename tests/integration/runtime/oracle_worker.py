@@ -24,6 +24,7 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
     stall_limit_seconds: float | None = None
     checkpoint_records: int = 200
     checkpoint_age_seconds: float = 1.0
+    exact_end_offsets: bool = True
 
 
 def build_oracle_worker(options: WorkerOptions) -> SafeApp:
@@ -55,6 +56,7 @@ def build_oracle_worker(options: WorkerOptions) -> SafeApp:
             maximum_age_seconds=options.checkpoint_age_seconds,
             idle_seconds=0.5,
         ),
+        exact_end_offsets=options.exact_end_offsets,
         data_directory=Path(options.data_directory) if options.data_directory else None,
         maximum_output_bytes=options.maximum_output_bytes,
         stall_limit_seconds=options.stall_limit_seconds,

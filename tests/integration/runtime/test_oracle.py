@@ -205,6 +205,7 @@ def test_logs_and_states_equal_a_pure_replay_through_kills_joins_and_stalls(
             prefix=prefix,
             data_directory=str(tmp_path / f"{stage}-{number}") if store == "rocksdict" else None,
             maximum_output_bytes=output_bytes,
+            exact_end_offsets=isinstance(broker, KafkaCluster),
         )
         return WorkerProcess(WORKER, options, tmp_path / f"{stage}-{number}.log")
 
