@@ -10,12 +10,13 @@ from collections.abc import Iterable
 
 import msgspec
 
-from alerts.lifecycle.evaluation import Alert, Evaluation, Level, Timing, Verdict
+from alerts.lifecycle.evaluation import Alert, Evaluation, Level, Verdict
 from alerts.lifecycle.life import FIRING_STATES
+from alerts.rules.built_in import built_in_rule
 from alerts.rules.ruleset import OVER_LIMIT, Rule
-from alerts.rules.specification import AnnotationSpec, ThresholdSpec
+from alerts.rules.specification import AnnotationSpec
 from alerts.rules.threshold import ThresholdRule
-from alerts.rules.wording import build_texts, content_hash, fingerprint_of
+from alerts.rules.wording import fingerprint_of
 from streams.contracts.alert import AlertState
 from streams.contracts.assessments import Fact
 
@@ -102,15 +103,7 @@ def over_limit_rule() -> ThresholdRule:
         description="Held alerts live on and are told when there is room. Narrow the rule, or raise its limit.",
         runbook="deploy/runbooks/alerts-over-limit.md",
     )
-    spec = ThresholdSpec.model_validate(
-        {"id": OVER_LIMIT, "kind": "threshold", "on": "source", "when": "true", "severity": "warning",
-         "annotations": texts}
-    )  # fmt: skip
-    return ThresholdRule(
-        id=OVER_LIMIT, hash=content_hash(spec), on="rule", labels={}, timing=Timing(), limit=spec.limit, spec=spec,
-        texts=build_texts(texts, on=None, more=("rule", "firing", "limit", "held")),
-        resolve_when=None, occasion=(), shown=(), limits=None, when=None, level=None,
-    )  # fmt: skip
+    return built_in_rule(OVER_LIMIT, on="rule", annotations=texts, names=("rule", "firing", "limit", "held"))
 
 
 OVER_LIMIT_RULE = over_limit_rule()

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 
-from alerts.lifecycle.evaluation import Alert, Evaluation, Level, Timing, Verdict
+from alerts.lifecycle.evaluation import Alert, Evaluation, Level, Verdict
 from alerts.lifecycle.life import FIRING_STATES
+from alerts.rules.built_in import built_in_rule
 from alerts.rules.ruleset import INPUT_STALLED
-from alerts.rules.specification import AnnotationSpec, ThresholdSpec
+from alerts.rules.specification import AnnotationSpec
 from alerts.rules.threshold import ThresholdRule
-from alerts.rules.wording import build_texts, content_hash, fingerprint_of
+from alerts.rules.wording import fingerprint_of
 
 HOME_PARTITION = 0
 """Every partition sees the same statements; this one speaks of them."""
@@ -21,15 +22,7 @@ def input_stalled_rule() -> ThresholdRule:
         description="Deadlines and timers are kept, but what comes by this input is late until it is read again.",
         runbook="deploy/runbooks/input-stalled.md",
     )
-    spec = ThresholdSpec.model_validate(
-        {"id": INPUT_STALLED, "kind": "threshold", "on": "source", "when": "true", "severity": "warning",
-         "annotations": texts}
-    )  # fmt: skip
-    return ThresholdRule(
-        id=INPUT_STALLED, hash=content_hash(spec), on="input", labels={}, timing=Timing(), limit=spec.limit, spec=spec,
-        texts=build_texts(texts, on=None, more=("input",)), resolve_when=None, occasion=(), shown=(), limits=None,
-        when=None, level=None,
-    )  # fmt: skip
+    return built_in_rule(INPUT_STALLED, on="input", annotations=texts, names=("input",))
 
 
 INPUT_STALLED_RULE = input_stalled_rule()
