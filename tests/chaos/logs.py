@@ -1,11 +1,12 @@
 """What stands on the logs of a pipeline, and how far it has come."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
+from kafka.consumer.fetcher import ConsumerRecord
 
 from alerts.backtest.signals import SignalLog
 from streams.contracts.alert import AlertChanged
@@ -28,15 +29,22 @@ def read_topic(bootstrap: str, topic: str, *, partitions: int = PARTITIONS) -> l
         tps = [TopicPartition(topic, p) for p in range(partitions)]
         consumer.assign(tps)
         consumer.seek_to_beginning(*tps)
-        ends, empty = consumer.end_offsets(tps), 0
-        while any(consumer.position(tp) < end for tp, end in ends.items()):
-            polled = consumer.poll(timeout_ms=500, max_records=10_000)
-            empty = 0 if polled else empty + 1
-            if empty > _HOPELESS:
-                raise TimeoutError(f"{topic} gives no records before its end {ends}")
-            for tp, records in polled.items():
-                found[tp.partition].extend((r.offset, r.timestamp, r.value) for r in records)
+        for tp, records in poll_to_end(consumer, tps):
+            found[tp.partition].extend((r.offset, r.timestamp, r.value) for r in records)
     return found
+
+
+def poll_to_end(
+    consumer: KafkaConsumer, tps: Sequence[TopicPartition]
+) -> Iterator[tuple[TopicPartition, list[ConsumerRecord]]]:  # fmt: skip
+    """Yield what stands between a consumer's positions and the ends of its partitions as they are at the call."""
+    ends, empty = consumer.end_offsets(tps), 0
+    while any(consumer.position(tp) < end for tp, end in ends.items()):
+        polled = consumer.poll(timeout_ms=500, max_records=10_000)
+        empty = 0 if polled else empty + 1
+        if empty > _HOPELESS:
+            raise TimeoutError(f"no records come before the ends {ends}")
+        yield from polled.items()
 
 
 def _consumer(bootstrap: str) -> KafkaConsumer:
@@ -61,11 +69,10 @@ class SignalsTail:
         self._consumer.close()
 
     def read(self) -> None:
-        """Take what is there."""
-        while polled := self._consumer.poll(timeout_ms=100, max_records=10_000):
-            for tp, records in polled.items():
-                for record in records:
-                    self._take(tp.partition, record.offset, record.value)
+        """Take what is there now; what comes while it is read is for the next time, or this would not end."""
+        for tp, records in poll_to_end(self._consumer, self._tps):
+            for record in records:
+                self._take(tp.partition, record.offset, record.value)
 
     def _take(self, partition: int, offset: int, value: bytes) -> None:
         self.log[partition].append((offset, value))
