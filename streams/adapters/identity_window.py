@@ -54,14 +54,14 @@ class IdentityWindow:
         self._store = store
         self._events_in_page, self._pages_kept = events_in_page, max(1, events_known // events_in_page)
         self._bodies: dict[int, int] = {}
-        self._pages: dict[int, list[int]] = {}  # identities by page, in the order in which they came
+        self._pages: dict[int, array[int]] = {}  # identities by page, in the order in which they came
         held = sorted((v for _, v in store.items() if isinstance(v, IdentityPage)), key=lambda page: page.number)
         for page in held:
-            self._pages[page.number] = identities = array("Q", page.identities).tolist()
+            self._pages[page.number] = identities = array("Q", page.identities)
             self._bodies.update(zip(identities, array("I", page.bodies), strict=True))
         self._number = held[-1].number if held else 0
-        self._open = self._pages.setdefault(self._number, [])
-        self._grown: set[int] = set()
+        self._open = self._pages.setdefault(self._number, array("Q"))
+        self._open_bodies = array("I", held[-1].bodies if held else b"")
         self._stored_count = len(self._open)
 
     def take(self, event: Event) -> Identity:
@@ -76,35 +76,30 @@ class IdentityWindow:
         if len(self._open) >= self._events_in_page:
             self._begin_page()
         self._open.append(identity)
+        self._open_bodies.append(body)
         return Identity.NEW
 
     def _begin_page(self) -> None:
-        if len(self._open) != self._stored_count:
-            self._grown.add(self._number)
+        self.keep()
         self._number += 1
-        self._open = self._pages[self._number] = []
+        self._open = self._pages[self._number] = array("Q")
+        self._open_bodies = array("I")
         self._stored_count = 0
         oldest = self._number - self._pages_kept
         gone = self._pages.pop(oldest, None)
         if gone is not None:
             for identity in gone:
                 del self._bodies[identity]
-            self._grown.discard(oldest)
             self._store.delete(_key(oldest))
 
     def keep(self) -> None:
-        """Put the pages that grew into the store; asked when a record ends."""
+        """Put the page that grew into the store; asked when a record ends, and when a page is full."""
         if len(self._open) != self._stored_count:
-            self._grown.add(self._number)
             self._stored_count = len(self._open)
-        for number in self._grown:
-            identities = self._pages[number]
-            bodies = array("I", [self._bodies[identity] for identity in identities])
             page = IdentityPage(
-                number=number, identities=array("Q", identities).tobytes(), bodies=bodies.tobytes()
+                number=self._number, identities=self._open.tobytes(), bodies=self._open_bodies.tobytes()
             )  # fmt: skip
-            self._store.put(_key(number), page)
-        self._grown.clear()
+            self._store.put(_key(self._number), page)
 
 
 def _key(number: int) -> bytes:

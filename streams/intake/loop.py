@@ -44,6 +44,9 @@ MAX_FAILED_COMMITS = 20
 _COUNTS_AGE_SECONDS = 1.0
 """How often the partition counts of the inputs are looked at: a partition that is added must be waited for soon."""
 
+_FEW_RECORDS = 100
+"""More than these at once are a backlog, of which the next are fetched while they are worked off."""
+
 Fetched = Mapping[TopicPartition, Sequence[ConsumerRecord]]
 
 
@@ -136,6 +139,7 @@ class Intake:
             # the committed offsets after it) and must never be dropped: their position has moved on.
             if self._is_between_assignments:
                 continue
+            self._fetch_later(fetched)
             async with self._working:
                 if self._is_live:
                     await self._take_live(fetched)
@@ -162,11 +166,20 @@ class Intake:
 
         What waits for another input has gathered already: the records that let it go are most often here.
         """
-        if self._held.holds_any:
-            return
         left_seconds = self._took_at + self._settings.gather_interval.total_seconds() - boot_seconds()
-        if left_seconds > 0:
+        if left_seconds > 0 and not self._held.holds_any:
             await asyncio.sleep(left_seconds)
+        if self._is_live:
+            self._consumer.resume(*(self._consumer.paused() - self._paused))  # of those that are still ours
+
+    def _fetch_later(self, fetched: Fetched) -> None:
+        """Let the client fetch again after the gathering, not before it.
+
+        What it fetches ahead is what came in the first millisecond, and all that gathers would wait one interval more:
+        17 ms from an input to `signals` instead of 8, at 1,000 events a second.
+        """
+        if self._is_live and 0 < sum(map(len, fetched.values())) <= _FEW_RECORDS:
+            self._consumer.pause(*self._consumer.assignment())
 
     async def give_up(self, revoked: Sequence[TopicPartition]) -> None:
         """Wait for the running batch and commit it; what was fetched and not begun is dropped."""

@@ -193,6 +193,24 @@ async def test_a_backlog_is_packed_into_few_records(broker: Broker, prefix: str,
     assert max(sizes) <= 500
 
 
+async def test_what_comes_while_records_gather_goes_on_together(broker: Broker, prefix: str, watched: Watched) -> None:
+    """What a client fetches ahead is the first of them, and the others would wait for one interval more."""
+    price, home = topic_name(PRICE, prefix=prefix), partition_of("dysprosium", partitions=PARTITIONS)
+
+    def sizes() -> list[int]:
+        counts = (sum(len(s.events) for s in record.segments) for record in watched.records(home))
+        return [count for count in counts if count]
+
+    live = settings_of(broker, prefix, tick_seconds=1.0, gather_interval=timedelta(seconds=4))
+    async with intake(live):
+        await asyncio.to_thread(send, broker.bootstrap, price, [encode_event(quote(0))])
+        await until(lambda: sizes() == [1], "the first event, which waits for nothing")
+        for number in range(1, 6):
+            await asyncio.to_thread(send, broker.bootstrap, price, [encode_event(quote(number))])
+        await until(lambda: sum(sizes()) == 6, "the events that gathered")
+    assert sizes() == [1, 5]
+
+
 async def test_bad_records_end_in_the_dead_letters_and_the_road_goes_on(
     broker: Broker, prefix: str, watched: Watched
 ) -> None:
