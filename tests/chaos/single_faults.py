@@ -84,11 +84,8 @@ def _direct(stack: LiveStack) -> str:
 
 
 def _gateway_after_flush(stack: LiveStack) -> str:
-    name, a, b = _pair("flushed")
-    key = stack.key()
-    _post(stack, a, key=key)
-    _post(stack, b, key=key)
-    stack.wait_alerts(name, 2, seconds=30)
+    """Let the gateway forget whom it has seen."""
+    name, a, key = _told_by_gateway(stack, "flushed")
     assert stack.plan.redis_url is not None
     client = redis_client.Redis.from_url(stack.plan.redis_url)
     client.flushall()
@@ -98,13 +95,19 @@ def _gateway_after_flush(stack: LiveStack) -> str:
 
 
 def _gateway_then_direct(stack: LiveStack) -> str:
-    name, a, b = _pair("both")
+    name, a, _ = _told_by_gateway(stack, "both")
+    stack.send(a)
+    return name
+
+
+def _told_by_gateway(stack: LiveStack, route: str) -> tuple[str, dict[str, Any], str]:
+    """Send a crossing and its return through the gateway; return the series, the first event and the key."""
+    name, a, b = _pair(route)
     key = stack.key()
     _post(stack, a, key=key)
     _post(stack, b, key=key)
     stack.wait_alerts(name, 2, seconds=30)
-    stack.send(a)
-    return name
+    return name, a, key
 
 
 def _post(stack: LiveStack, event: dict[str, Any], *, key: str) -> None:

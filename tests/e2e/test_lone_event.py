@@ -3,20 +3,16 @@
 import time
 from collections.abc import Callable
 from contextlib import closing
-from datetime import date, timedelta
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from streams.contracts.alert import AlertChanged, AlertState
-from streams.contracts.codec import decode_event, encode_event
-from streams.contracts.events import Event
-from streams.contracts.price import PriceQuoted
-from streams.contracts.provenance import Provenance
+from streams.contracts.codec import decode_event
 from streams.contracts.records import decode_linked, decode_signal
 from streams.contracts.topics import ALERTS, PRICE, SIGNALS, partition_of, topic_name
-from streams.runtime.clock import utc_now
 from tests.support.brokers import KafkaCluster
+from tests.support.prices import rise
 from tests.support.provisioning import provision
 from tests.support.road import Road
 from tests.support.waiting import wait_until
@@ -26,21 +22,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.e2e]
 TICK_SECONDS = 600.0
 MATERIAL = "dysprosium"
 PARTITION = partition_of(MATERIAL, partitions=4)
-
-
-def _rise() -> list[bytes]:
-    """Thirty observations and one that is higher by two fifths: the shipped rule about a change over 30 fires."""
-    made = []
-    for n in range(31):
-        at = utc_now()
-        data = PriceQuoted(
-            material=MATERIAL, form="oxide", basis="FOB China", assessor="test", amount=140.0 if n == 30 else 100.0,
-            currency="USD", per_unit="kg", reference_period=(date(2026, 1, 1) + timedelta(days=n)).isoformat(),
-            provenance=Provenance(source="test", synthetic=True),
-        )  # fmt: skip
-        event = Event(id=f"lone-{n}", source="test", subject=MATERIAL, occurred_at=at, recorded_at=at, data=data)
-        made.append(encode_event(event))
-    return made
 
 
 def test_the_last_event_before_a_silence_is_told_at_once_and_time_is_stated_once_behind_it(
@@ -57,7 +38,7 @@ def test_the_last_event_before_a_silence_is_told_at_once_and_time_is_stated_once
             reader.assign([alerts])
             reader.seek_to_beginning(alerts)
             with closing(KafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all")) as producer:
-                for value in _rise():
+                for value in rise(MATERIAL, prefix="lone"):
                     producer.send(topic_name(PRICE, prefix=prefix), key=MATERIAL.encode(), value=value,
                                   partition=PARTITION)  # fmt: skip
                 producer.flush()

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -27,14 +27,12 @@ from deploy.stack.status import ProcessStatus, StackStatus, status
 from deploy.stack.unit import ask_ready
 from deploy.topics import ensure_topics
 from streams.contracts.alert import AlertChanged, AlertState
-from streams.contracts.codec import decode_event, encode_event
-from streams.contracts.events import Event
-from streams.contracts.price import PriceQuoted
-from streams.contracts.provenance import Provenance
+from streams.contracts.codec import decode_event
 from streams.contracts.records import decode_linked
 from streams.contracts.topics import ALERTS, PRICE, partition_of, topic_name
 from streams.runtime.clock import utc_now
 from tests.support.brokers import continuous_integration, require_kafka
+from tests.support.prices import rise
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -127,7 +125,7 @@ class Alerts:
             reader.seek_to_end(place)
             reader.position(place)
             with closing(KafkaProducer(bootstrap_servers=self._bootstrap, acks="all")) as producer:
-                for value in _rise(material):
+                for value in rise(material, prefix=material):
                     producer.send(topic_name(PRICE, prefix=self._prefix), key=material.encode(), value=value,
                                   partition=partition)  # fmt: skip
                 producer.flush()
@@ -142,21 +140,6 @@ class Alerts:
 
             wait_until(told, timeout_seconds=30, what=f"the alert about {material}")
             return fired[0]
-
-
-def _rise(material: str) -> list[bytes]:
-    """Thirty observations and one that is higher by two fifths."""
-    made = []
-    for n in range(31):
-        at = utc_now()
-        data = PriceQuoted(
-            material=material, form="oxide", basis="FOB China", assessor="test", amount=140.0 if n == 30 else 100.0,
-            currency="USD", per_unit="kg", reference_period=(date(2026, 1, 1) + timedelta(days=n)).isoformat(),
-            provenance=Provenance(source="test", synthetic=True),
-        )  # fmt: skip
-        event = Event(id=f"{material}-{n}", source="test", subject=material, occurred_at=at, recorded_at=at, data=data)
-        made.append(encode_event(event))
-    return made
 
 
 def test_every_process_is_shown_with_state_port_restarts_and_since_when(stack: RealStack) -> None:

@@ -1,16 +1,18 @@
 """Builders of price quotes and series for tests: short, with sensible rest."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from streams.contracts.assessments import Fact
+from streams.contracts.codec import encode_event
 from streams.contracts.events import Event
 from streams.contracts.price import PriceQuoted
 from streams.contracts.provenance import Provenance
 from streams.domain.observations import Observation, observation
 from streams.domain.price_at_hand import SeriesAtHand, first_series
 from streams.domain.prices import PriceSeries, price_facts
+from streams.runtime.clock import utc_now
 
 T0 = datetime(2025, 1, 1, tzinfo=UTC)
 BY_TEST = Provenance(source="test")
@@ -69,3 +71,19 @@ def quoted(q: PriceQuoted, *, name: str, number: int) -> Event:
     """Put a quote into an event recorded `number` days after T0."""
     at = T0 + timedelta(days=number)
     return Event(id=name, source="test", subject=q.material, occurred_at=at, recorded_at=at, data=q)
+
+
+def rise(material: str, *, prefix: str) -> list[bytes]:
+    """Return thirty observations and one that is higher by two fifths: the shipped rule about a change fires.
+
+    Ids are `<prefix>-0` to `<prefix>-30`, in the order to send.
+    """
+    made = []
+    for n in range(31):
+        at = utc_now()
+        period = (date(2026, 1, 1) + timedelta(days=n)).isoformat()
+        data = quote(amount=140.0 if n == 30 else 100.0, material=material, assessor="test", reference_period=period,
+                     provenance=Provenance(source="test", synthetic=True))  # fmt: skip
+        event = Event(id=f"{prefix}-{n}", source="test", subject=material, occurred_at=at, recorded_at=at, data=data)
+        made.append(encode_event(event))
+    return made
