@@ -10,8 +10,12 @@ import msgspec
 from streams.contracts.alert import AlertChanged
 from tests.chaos.explanation import explain
 
-SEVERAL_INPUTS = frozenset({"squeeze", "score-high"})
-"""Rules about what several input partitions feed: their alerts may differ by the order in which these were read."""
+SEVERAL_INPUTS = frozenset({"squeeze", "score-high", "stock-low"})
+"""Rules about what several input partitions feed: their alerts may differ by the order in which these were read.
+
+A site's cover is assessed anew when a measure or a plant changes a fact of it, and is a change at the instant of what
+was read last: so a stock is one of them, though its reports all come by one partition.
+"""
 COMPARED = ("at", "from_state", "to_state", "severity", "summary", "description", "labels", "step", "occasion")
 SHOWN = 10
 
