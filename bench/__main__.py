@@ -20,7 +20,18 @@ from deploy.stack.kafka import KafkaServers
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results"
-NAMES = ("road", "batch_1", "latency", "job_r1", "assess_core", "rules", "time_and_identity", "recovery", "idle")
+NAMES = (
+    "road",
+    "batch_1",
+    "latency",
+    "job_r1",
+    "assess_core",
+    "rules",
+    "time_and_identity",
+    "recovery",
+    "idle",
+    "idle_log",
+)
 
 
 def machine() -> dict[str, Any]:
@@ -51,6 +62,7 @@ def measurements(bootstrap: str, folder: Path, asked: argparse.Namespace) -> dic
         "time_and_identity": lambda: {"time_and_identity": run_program("bench.time_and_identity")},
         "recovery": lambda: {"recovery": run_program("bench.recovery", "--rounds", str(asked.rounds))},
         "idle": lambda: {"idle": run_program("bench.idle", "--minutes", str(asked.idle_minutes))},
+        "idle_log": lambda: {"idle_log": run_program("bench.idle_log")},
     }
 
 

@@ -123,13 +123,14 @@ def load_recording(origin: str, *, until: date | None, live: LiveRoad) -> Record
         return Recording(events=[e for e in load_events(origin) if e.recorded_at <= end], until=end)
     from kafka.errors import KafkaError
 
-    from alerts.backtest.signals import end_of, events_of
+    from alerts.backtest.signals import end_of, events_of, without_idling
     from deploy.road_logs import read_signals
 
     try:
         log = read_signals(live.bootstrap, prefix=live.prefix, partitions=live.partitions)
     except KafkaError as error:
         fail(f"the broker at {live.bootstrap} does not answer: {error}", hint="start one with `monazite stack up`")
+    log = {partition: without_idling(records) for partition, records in log.items()}
     if not any(log.values()):
         fail(f"the signals log of {live.prefix} is empty", hint="is this the right --prefix, and does intake run?")
     end = end or end_of(log) or utc_now()

@@ -16,7 +16,7 @@ from streams.contracts.alert import AlertChanged
 from streams.contracts.codec import decode_event
 from streams.contracts.events import Event
 from streams.contracts.instants import instant_of
-from streams.contracts.records import Segment
+from streams.contracts.records import Segment, SignalRecord, decode_signal
 from streams.runtime.admission import Admission, admit
 from streams.runtime.marks import Marks
 from streams.runtime.ports import Admitted
@@ -84,6 +84,45 @@ def backtest_signals(
             changes += road.process(admitted)
         changes += road.tick(until)
     return sorted(changes, key=lambda c: (c.at, c.rule, c.fingerprint))
+
+
+def without_idling(records: Iterable[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    """Return the records of a partition with the first and the last of each run of bare statements that say the same.
+
+    They say the same where one life of a worker speaks for every input and goes on from one to the next: no input can
+    be silent between them, and timers run at their own instants. So every alert stays as it is, and a day of idling is
+    two records instead of 17,280.
+    """
+    kept: list[tuple[int, bytes]] = []
+    before: SignalRecord | None = None
+    run_count = 0
+    for offset, value in records:
+        record = _bare(value)
+        goes_on = record is not None and before is not None and _goes_on(before, record)
+        run_count = run_count + 1 if goes_on else 1
+        if run_count > 2:
+            kept[-1] = (offset, value)
+        else:
+            kept.append((offset, value))
+        before = record
+    return kept
+
+
+def _bare(value: bytes) -> SignalRecord | None:
+    """Return a record that states time alone, for every input; `None` for any other, and for what cannot be read."""
+    try:
+        record = decode_signal(value)
+    except msgspec.DecodeError:
+        return None
+    if record.w is None or record.segments or record.ticks:
+        return None
+    owned = zip(record.w.owned, record.w.counts, strict=True)
+    return record if all(int(mask, 16) == (1 << count) - 1 for mask, count in owned) else None
+
+
+def _goes_on(before: SignalRecord, record: SignalRecord) -> bool:
+    assert before.w is not None and record.w is not None
+    return before.i == record.i and before.w.counts == record.w.counts and before.w.up_to <= record.w.up_to
 
 
 def end_of(log: SignalLog) -> datetime | None:
