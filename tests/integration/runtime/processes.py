@@ -34,12 +34,12 @@ class WorkerProcess:
     def kill(self) -> None:
         """End it with SIGKILL."""
         self._send(signal.SIGKILL)
-        self._wait()
+        self.wait()
 
     def terminate(self) -> int:
         """Stop it with SIGTERM and return the exit code."""
         self._send(signal.SIGTERM)
-        return self._wait()
+        return self.wait()
 
     def pause(self) -> None:
         """Stop it with SIGSTOP."""
@@ -69,14 +69,15 @@ class WorkerProcess:
             os.kill(self._process.pid, signal.SIGCONT)
             self.kill()
 
+    def wait(self) -> int:
+        """Wait until it ends and return the exit code."""
+        assert self._process is not None
+        return self._process.wait(timeout=30)
+
     def _send(self, what: signal.Signals) -> None:
         assert self._process is not None
         if self._process.poll() is None:
             os.kill(self._process.pid, what)
-
-    def _wait(self) -> int:
-        assert self._process is not None
-        return self._process.wait(timeout=30)
 
 
 def read_topic(

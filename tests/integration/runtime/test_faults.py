@@ -1,12 +1,14 @@
 """What a core refuses, and what is too large for a record: not met again for ever, and nothing beside it is lost."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from kafka import KafkaProducer
+from kafka import KafkaProducer, TopicPartition
+from kafka.admin import KafkaAdminClient
 
 from streams.contracts.dead_letters import DeadLetterRecord, decode_dead_letter
 from streams.contracts.reasons import RejectReason
@@ -144,3 +146,62 @@ def test_a_value_too_large_for_the_changelog_is_named_with_its_size_and_the_reme
     assert "FATAL a value of the state is larger than a record of its changelog may be" in log
     assert "key=b'large'" in log
     assert f"raise max.message.bytes of {prefix}-job-faulty-changelog" in log
+
+
+def _trim(broker: KafkaCluster, prefix: str) -> None:
+    """Records that nobody has read yet fall out of the log, as with a retention that is too short."""
+    send(broker.bootstrap, prefix, [{} for _ in range(10)])
+    _delete_up_to(broker, f"{prefix}.signals", 15)
+
+
+def _make_anew(broker: KafkaCluster, prefix: str) -> None:
+    _recreate(broker, f"{prefix}.signals")
+    send(broker.bootstrap, prefix, [{}])
+
+
+def _lose_state_and_start(broker: KafkaCluster, prefix: str) -> None:
+    _recreate(broker, f"{prefix}-job-faulty-changelog")
+    _delete_up_to(broker, f"{prefix}.signals", 5)
+
+
+def _delete_up_to(broker: KafkaCluster, topic: str, offset: int) -> None:
+    with closing(KafkaAdminClient(bootstrap_servers=broker.bootstrap)) as admin:
+        admin.delete_records({TopicPartition(topic, 0): offset})
+
+
+def _recreate(broker: KafkaCluster, topic: str) -> None:
+    with closing(KafkaAdminClient(bootstrap_servers=broker.bootstrap)) as admin:
+        admin.delete_topics([topic])
+        wait_until(lambda: topic not in admin.list_topics(), timeout_seconds=10, what=f"{topic} to be gone")
+    broker.create_topics({topic: {}}, partitions=4)
+
+
+@pytest.mark.parametrize(
+    ("happens", "words"),
+    [
+        (_trim, "records of a source were deleted that the state has not read"),
+        (_make_anew, "a source is shorter than what the state has read"),
+        (_lose_state_and_start, "the changelog is empty and the first records of its source are gone"),
+    ],
+)
+def test_a_source_that_lost_records_stops_the_worker_with_the_remedy(
+    broker: KafkaCluster, prefix: str, tmp_path: Path, happens: Callable[[KafkaCluster, str], None], words: str
+) -> None:
+    """Reading on would pass over them in silence."""
+    send(broker.bootstrap, prefix, [{} for _ in range(10)])
+    worker = WorkerProcess(
+        "tests.integration.runtime.faulty_worker",
+        FaultyOptions(bootstrap=broker.bootstrap, prefix=prefix), tmp_path / "worker.log",
+    )  # fmt: skip
+    worker.start()
+    try:
+        wait_until(lambda: (9, 0) in outputs(broker.bootstrap, prefix)[1], timeout_seconds=60, what="the last event")
+        assert worker.terminate() == 0
+        happens(broker, prefix)
+        worker.start()
+        assert worker.wait() == 70
+    finally:
+        worker.end()
+    line = next(line for line in worker.log.read_text().splitlines() if words in line)
+    assert f"{prefix}.signals" in line
+    assert "start again" in line
