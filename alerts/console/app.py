@@ -22,6 +22,7 @@ from streams.adapters.view_reader import ReadView, ViewUnavailableError
 from streams.contracts.materials import is_known
 from streams.runtime.broker_probe import BrokerProbe
 from streams.runtime.clock import utc_now
+from streams.runtime.logs import configure_logs
 
 STALE_AFTER_SECONDS = 15.0
 """Several writes of an idle worker (one each two seconds); older means that nobody writes."""
@@ -138,6 +139,7 @@ def _add_probes(app: FastAPI, readiness: ConsoleReadiness, metrics: WorkerMetric
 
 def run_console(settings: ConsoleSettings) -> None:
     """Serve until SIGTERM or SIGINT; returns after a clean stop."""
+    configure_logs()
     config = uvicorn.Config(
         create_console(settings), host=settings.host, port=settings.port, log_level="warning", access_log=False,
         timeout_graceful_shutdown=5,

@@ -294,7 +294,9 @@ def run_gateway(settings: GatewaySettings) -> None:
     from streams.adapters.metrics.readiness import ReadinessCollector
     from streams.runtime.broker_probe import BrokerProbe
     from streams.runtime.clock import utc_now
+    from streams.runtime.logs import configure_logs
 
+    configure_logs()  # with the default a full disk ends whoever writes a line, the probe of the broker among them
     registry = CollectorRegistry()
     publisher = Publisher(
         settings.bootstrap, prefix=settings.prefix, partitions=settings.partitions, idempotent=settings.idempotent

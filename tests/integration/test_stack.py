@@ -23,6 +23,7 @@ from deploy.stack.state import live_process, marked_processes, read_state
 from deploy.stack.status import StackStatus, status
 from streams.runtime.local_copies import open_local_copy
 from tests.support.brokers import require_kafka
+from tests.support.disks import fill, small_disk_at
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -222,27 +223,9 @@ def test_redis_that_dies_comes_back(run_directory: Path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 24 MiB; skipped, with what mount says, where this user may not mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)], capture_output=True, text=True, check=False
-    )
-    if mounted.returncode != 0:
-        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
-    yield folder
-    down(folder / "run")
-    subprocess.run(["umount", str(folder)], check=True)
-
-
-def fill(folder: Path) -> Path:
-    ballast = folder / "ballast"
-    with ballast.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(b"x" * 65536)
-        except OSError:
-            return ballast
+    with small_disk_at(tmp_path / "disk", megabytes=24) as folder:
+        yield folder
+        down(folder / "run")
 
 
 def test_a_full_disk_ends_nothing_and_is_told_once(small_disk: Path) -> None:

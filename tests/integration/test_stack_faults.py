@@ -7,32 +7,25 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import msgspec
 import pytest
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
 
 from deploy.stack.children import plan_stack
 from deploy.stack.control import down, up
-from deploy.stack.plan import StackPlan, free_ports
+from deploy.stack.plan import free_ports
 from deploy.stack.state import live_process, read_state
-from deploy.stack.status import ProcessStatus, StackStatus, status
 from deploy.stack.unit import ask_ready
 from deploy.topics import ensure_topics
-from streams.contracts.alert import AlertChanged, AlertState
-from streams.contracts.codec import decode_event
-from streams.contracts.records import decode_linked
-from streams.contracts.topics import ALERTS, PRICE, partition_of, topic_name
 from streams.runtime.clock import utc_now
 from tests.support.brokers import continuous_integration, require_kafka
-from tests.support.prices import rise
+from tests.support.real_stack import Alerts, RealStack
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -40,58 +33,11 @@ WORKERS = ("intake", "scoring-0", "alerts")
 LIBFAKETIME = "faketime/libfaketimeMT.so.1"
 
 
-@dataclass
-class RealStack:
-    """A stack that runs, its plan, and the file that moves the wall clock of its workers."""
-
-    folder: Path
-    plan: StackPlan
-    clock_file: Path
-
-    def status(self) -> StackStatus:
-        """Ask every process."""
-        return status(self.folder)
-
-    def process(self, name: str) -> ProcessStatus:
-        """Return one process."""
-        return next(p for p in self.status().processes if p.name == name)
-
-    def kill(self, *names: str) -> None:
-        """Kill -9 processes, all at once."""
-        for process in [p for p in self.status().processes if p.name in names]:
-            os.kill(process.pid, signal.SIGKILL)
-
-    def wait_ready(self, *, seconds: float, other_than: Mapping[str, int] | None = None) -> float:
-        """Wait until all is ready, with other pids than those given; return how long it took."""
-        began = time.monotonic()
-
-        def ready() -> bool:
-            seen = self.status()
-            pids = {p.name: p.pid for p in seen.processes}
-            return seen.phase == "ready" and all(pids[name] != pid for name, pid in (other_than or {}).items())
-
-        wait_until(ready, timeout_seconds=seconds, what="the stack to be ready", poll_seconds=0.1,
-                   detail=lambda: f"{self.status().detail}\n{self.log('supervisor')[-3000:]}")  # fmt: skip
-        return time.monotonic() - began
-
-    def log(self, name: str) -> str:
-        """Return the log of a process."""
-        return (self.folder / "logs" / f"{name}.log").read_text(errors="replace")
-
-    def pids(self) -> dict[str, int]:
-        """Return the pid of each process."""
-        return {p.name: p.pid for p in self.status().processes}
-
-    def restarts(self) -> dict[str, int]:
-        """Return how often each died."""
-        return {p.name: p.restarts for p in self.status().processes}
-
-
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealStack]:
     require_kafka()
     folder = tmp_path_factory.mktemp("faults") / "run"
-    clock_file = folder.parent / "clock"
+    clock_file = _clock_file(folder)
     clock_file.write_text("+0\n")
     plan = plan_stack(run_directory=folder, ports=free_ports(), broker="kafka")
     library = _libfaketime()
@@ -101,45 +47,17 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealStack]:
         children = [msgspec.structs.replace(c, env=c.env | env) if c.name in WORKERS else c for c in plan.children]
         plan = msgspec.structs.replace(plan, children=tuple(children))
     up(folder, plan)
-    yield RealStack(folder, plan, clock_file)
+    yield RealStack(folder, plan)
     down(folder)
+
+
+def _clock_file(folder: Path) -> Path:
+    """Return the file that moves the wall clock of the workers of a stack."""
+    return folder.parent / "clock"
 
 
 def _libfaketime() -> Path | None:
     return next((p for p in Path("/usr/lib").glob(f"*/{LIBFAKETIME}")), None)
-
-
-class Alerts:
-    """Sends prices of which the last fires the shipped rule about a change, and waits for the alert."""
-
-    def __init__(self, stack: RealStack) -> None:
-        self._bootstrap = str(stack.plan.bootstrap)
-        self._prefix = str(stack.plan.topic_prefix)
-
-    def raise_one(self, material: str) -> AlertChanged:
-        """Return the alert about a material that nothing was said of before."""
-        partition = partition_of(material, partitions=4)
-        place = TopicPartition(topic_name(ALERTS, prefix=self._prefix), partition)
-        with closing(KafkaConsumer(bootstrap_servers=self._bootstrap, group_id=None)) as reader:
-            reader.assign([place])
-            reader.seek_to_end(place)
-            reader.position(place)
-            with closing(KafkaProducer(bootstrap_servers=self._bootstrap, acks="all")) as producer:
-                for value in rise(material, prefix=material):
-                    producer.send(topic_name(PRICE, prefix=self._prefix), key=material.encode(), value=value,
-                                  partition=partition)  # fmt: skip
-                producer.flush()
-            fired: list[AlertChanged] = []
-
-            def told() -> bool:
-                for records in reader.poll(timeout_ms=100).values():
-                    said = [decode_event(item).data for record in records for item in decode_linked(record.value).x]
-                    fired.extend(c for c in said if isinstance(c, AlertChanged) and c.to_state is AlertState.FIRING
-                                 and c.labels.get("material") == material)  # fmt: skip
-                return bool(fired)
-
-            wait_until(told, timeout_seconds=30, what=f"the alert about {material}")
-            return fired[0]
 
 
 def test_every_process_is_shown_with_state_port_restarts_and_since_when(stack: RealStack) -> None:
@@ -208,7 +126,7 @@ def test_a_wall_clock_that_jumps_stops_nothing_and_turns_nothing(stack: RealStac
         pytest.skip(message)
     before, instants = stack.restarts(), []
     for shift, material in (("+3600", "dysprosium"), ("-3600", "terbium"), ("+0", "gallium")):
-        stack.clock_file.write_text(f"{shift}\n")
+        _clock_file(stack.folder).write_text(f"{shift}\n")
         sent = utc_now()
         alert = Alerts(stack).raise_one(material)
         assert abs(alert.at - sent) < timedelta(seconds=60), shift
