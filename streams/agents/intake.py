@@ -14,9 +14,9 @@ from streams.adapters.metrics.worker import WorkerMetrics
 from streams.agents.intake_readiness import IntakeReadiness
 from streams.agents.settings import VERSION, RoadSettings
 from streams.contracts.topics import DEAD_LETTERS, INPUTS, SIGNALS, topic_name
-from streams.intake.loop import run_intake
 from streams.intake.settings import IntakeSettings
 from streams.intake.stats import IntakeStats
+from streams.intake.worker import run_intake
 from streams.runtime.broker_probe import BrokerProbe
 from streams.runtime.cluster import NeededTopic, ask_cluster, decide_topics
 from streams.runtime.collection import calm_collector

@@ -8,10 +8,8 @@ with what goes on, and alone when nothing does, it states up to which instant it
 """
 
 import asyncio
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 
 import structlog
@@ -21,12 +19,10 @@ from aiokafka.errors import KafkaError
 
 from streams.contracts.reasons import RejectReason
 from streams.contracts.records import Segment, SignalRecord, Statement
-from streams.contracts.topics import SIGNALS, topic_name
 from streams.intake.broker_clock import BrokerClock
 from streams.intake.core import Admission, InputRecord, admission_rules, admit
 from streams.intake.fetch_times import FetchTimes
 from streams.intake.held_records import Held, HeldRecords, Reach
-from streams.intake.last_statement import last_stated
 from streams.intake.limit import DeadLetterLimit
 from streams.intake.packing import pack
 from streams.intake.settings import IntakeSettings
@@ -38,8 +34,6 @@ from streams.runtime.clock import boot_seconds, monotonic_seconds, utc_now
 from streams.runtime.ports import DeadLetter
 
 _log = structlog.get_logger(__name__)
-EXIT_CODE = 70
-"""EX_SOFTWARE of sysexits.h: the supervisor restarts the worker, which reads again from what was committed."""
 MAX_FAILED_COMMITS = 20
 _COUNTS_AGE_SECONDS = 1.0
 """How often the partition counts of the inputs are looked at: a partition that is added must be waited for soon."""
@@ -48,13 +42,6 @@ _FEW_RECORDS = 100
 """More than these at once are a backlog, of which the next are fetched while they are worked off."""
 
 Fetched = Mapping[TopicPartition, Sequence[ConsumerRecord]]
-
-
-def exit_loudly(message: str) -> None:
-    """End the process at once: no handler may commit or send after a failed write."""
-    with suppress(OSError):  # a log on a full disk must not keep the process from ending
-        os.write(2, f"intake stops: {message}\n".encode())
-    os._exit(EXIT_CODE)
 
 
 def input_record(record: ConsumerRecord, *, at_ms: int = 0) -> InputRecord:
@@ -72,16 +59,18 @@ def input_record(record: ConsumerRecord, *, at_ms: int = 0) -> InputRecord:
     )  # fmt: skip
 
 
-class _Rebalances(ConsumerRebalanceListener):
+class Rebalances(ConsumerRebalanceListener):
     """Lets the running batch end before partitions go, and marks fetched ones that came too late."""
 
     def __init__(self, intake: "Intake") -> None:
         self._intake = intake
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        """Let the running batch end."""
         await self._intake.give_up(revoked)
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        """Begin with the partitions of now."""
         self._intake.take_over(assigned)
 
 
@@ -344,62 +333,3 @@ class Intake:
         self._stats.commits += 1
         self._committed_at = boot_seconds()
         self._done.clear()
-
-
-async def run_intake(
-    settings: IntakeSettings, *, stats: IntakeStats, stop: asyncio.Event,
-    stop_loudly: Callable[[str], None] = exit_loudly,
-) -> None:  # fmt: skip
-    """Run an intake worker until `stop` is set. Raises `RuntimeError` where the topics are not as declared."""
-    request_ms = int(settings.request_timeout.total_seconds() * 1000)
-    producer = AIOKafkaProducer(
-        bootstrap_servers=settings.brokers, acks="all", linger_ms=0, max_batch_size=2 * 1024 * 1024,
-        max_request_size=4 * 1024 * 1024, request_timeout_ms=request_ms,
-    )  # fmt: skip
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.brokers, group_id=settings.group, enable_auto_commit=False,
-        auto_offset_reset="earliest", isolation_level="read_committed",
-        max_partition_fetch_bytes=4 * 1024 * 1024, request_timeout_ms=request_ms,
-        fetch_max_wait_ms=int(settings.fetch_wait.total_seconds() * 1000),
-        session_timeout_ms=int(settings.session_timeout.total_seconds() * 1000),
-        heartbeat_interval_ms=int(settings.heartbeat_interval.total_seconds() * 1000),
-        rebalance_timeout_ms=int(settings.rebalance_timeout.total_seconds() * 1000),
-        group_instance_id=settings.static_member,
-    )  # fmt: skip
-    intake = Intake(settings, consumer=consumer, producer=producer, stats=stats, stop_loudly=stop_loudly)
-    try:
-        await _start(producer.start, settings=settings)
-        await _check_signals(producer, settings=settings)
-        if settings.tick_seconds is not None:
-            intake.clock.begin_at(await last_stated(settings))
-        consumer.subscribe(settings.inputs(), listener=_Rebalances(intake))
-        await _start(consumer.start, settings=settings)
-        intake.unreadable.guard(consumer)
-        intake.fetches = FetchTimes(consumer, clock=boot_seconds)
-        await intake.run(stop)
-    finally:
-        stats.ready = False
-        await consumer.stop()
-        await producer.stop()
-
-
-async def _start(start: Callable[[], "asyncio.Future[None]"], *, settings: IntakeSettings) -> None:
-    """Start a client; a fresh broker answers NOT_COORDINATOR for about a second (FAUST section 7.4)."""
-    async with asyncio.timeout(settings.start_timeout.total_seconds()):
-        while True:
-            try:
-                await start()
-                return
-            except KafkaError as error:
-                structlog.get_logger().info("broker_not_ready", error=repr(error))
-                await asyncio.sleep(0.3)
-
-
-async def _check_signals(producer: AIOKafkaProducer, *, settings: IntakeSettings) -> None:
-    signals = topic_name(SIGNALS, prefix=settings.prefix)
-    found = await producer.partitions_for(signals)
-    if len(found) != settings.partitions:
-        raise RuntimeError(
-            f"topic {signals} has {len(found)} partitions, {settings.partitions} are configured; "
-            "run `monazite topics check`"
-        )
