@@ -10,7 +10,7 @@ BROKER ?= kafka
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
 FAST_PARTS := $(wildcard tests/unit tests/property tests/architecture tests/contract)
-COVERED_PARTS := $(FAST_PARTS) $(wildcard tests/component)
+COVERED_PARTS := $(wildcard tests/component) $(FAST_PARTS)
 SLOW_PARTS := $(wildcard tests/integration tests/e2e)
 
 .PHONY: help demo up down test check format-check lint types imports fast-tests covered-tests slow-tests chaos bench kafka lock format clean
@@ -56,7 +56,7 @@ imports: $(STAMP)
 fast-tests: $(STAMP)
 	$(BIN)/python -m pytest -q -rs $(FAST_PARTS) $(TESTS)
 
-# Every branch of the contracts and of the risk core is run, or the gate closes. Two halves at once: they only compute.
+# Every branch of the contracts and of the risk core is run, or the gate closes. Two parts at once, the longest first.
 covered-tests: $(STAMP)
 	rm -f .coverage .coverage.*
 	$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(COVERED_PARTS:%=covered/%)

@@ -51,7 +51,7 @@ def log_of(events: list[Event], data: st.DataObject) -> Log:
     return list(enumerate(log))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(histories(), st.data())
 def test_the_first_and_the_last_of_a_run_of_statements_say_all_of_it(events: list[Event], data: st.DataObject) -> None:
     """Also where an input was silent before, where workers take turns, and for every kind of rule."""
