@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deploy.stack.children import plan_stack
-from deploy.stack.control import down, up
+from deploy.stack.control import up
 from deploy.stack.plan import free_ports
 from tests.support.brokers import require_kafka
 from tests.support.disks import fill, small_disk_at
@@ -21,7 +21,6 @@ SERVERS = ("gateway", "console")
 def disk(tmp_path: Path) -> Iterator[Path]:
     with small_disk_at(tmp_path / "disk", megabytes=400) as folder:
         yield folder
-        down(folder / "run")
 
 
 def test_a_stack_whose_broker_ran_out_of_disk_comes_back_when_there_is_room(disk: Path) -> None:

@@ -225,7 +225,6 @@ def test_redis_that_dies_comes_back(run_directory: Path) -> None:
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     with small_disk_at(tmp_path / "disk", megabytes=24) as folder:
         yield folder
-        down(folder / "run")
 
 
 def test_a_full_disk_ends_nothing_and_is_told_once(small_disk: Path) -> None:

@@ -1,25 +1,30 @@
-"""A small disk of one's own, to fill."""
+"""A small disk of one's own for a stack, to fill."""
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
+from deploy.stack.control import down
+
 
 @contextmanager
 def small_disk_at(folder: Path, *, megabytes: int) -> Iterator[Path]:
-    """Mount a disk in memory; skip the test, with what mount says, where this user may not mount one."""
+    """Mount a disk in memory, and at the end stop the stack in its folder `run`, which would hold it.
+
+    Skips the test, with what mount says, where this user may not mount one.
+    """
     folder.mkdir()
     options = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
     mounted = subprocess.run(options, capture_output=True, text=True, check=False)
     if mounted.returncode != 0:
         pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
-    try:
+    with ExitStack() as after:
+        after.callback(subprocess.run, ["umount", str(folder)], check=True)
+        after.callback(down, folder / "run")
         yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 def fill(folder: Path) -> Path:

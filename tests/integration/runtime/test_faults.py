@@ -65,6 +65,11 @@ def letters(bootstrap: str, prefix: str) -> list[DeadLetterRecord]:
     return [decode_dead_letter(value) for kept in read_topic(bootstrap, f"{prefix}.letters") for _, _, value in kept]
 
 
+def faulty_worker(broker: KafkaCluster, prefix: str, folder: Path) -> WorkerProcess:
+    options = FaultyOptions(bootstrap=broker.bootstrap, prefix=prefix)
+    return WorkerProcess("tests.integration.runtime.faulty_worker", options, folder / "worker.log")
+
+
 def run_until(worker: WorkerProcess, reached: Callable[[], bool], what: str) -> None:
     """Keep the worker up, as a supervisor does, until something holds; end it."""
     worker.start()
@@ -89,10 +94,7 @@ def test_a_core_that_refuses_everything_stops_with_the_remedy_and_a_mended_set_r
     )
     events += [{} for _ in range(10)]
     send(broker.bootstrap, prefix, events)
-    worker = WorkerProcess(
-        "tests.integration.runtime.faulty_worker",
-        FaultyOptions(bootstrap=broker.bootstrap, prefix=prefix), tmp_path / "worker.log",
-    )  # fmt: skip
+    worker = faulty_worker(broker, prefix, tmp_path)
     last = len(events) - 1
     run_until(worker, lambda: (last, 0) in outputs(broker.bootstrap, prefix)[1], "the last event")
     assert worker.fatal_exit_count == 3  # 180 refused, 51 at a start
@@ -110,10 +112,7 @@ def test_outputs_that_one_record_cannot_hold_are_split_and_one_that_none_holds_i
     """The broker refuses the record, and the worker died of it at every start."""
     events: list[dict[str, Any]] = [{}, {"outputs": 25, "pad": 100_000}, {}, {"pad": 2_000_000}, {}]
     send(broker.bootstrap, prefix, events)
-    worker = WorkerProcess(
-        "tests.integration.runtime.faulty_worker",
-        FaultyOptions(bootstrap=broker.bootstrap, prefix=prefix), tmp_path / "worker.log",
-    )  # fmt: skip
+    worker = faulty_worker(broker, prefix, tmp_path)
     run_until(worker, lambda: (4, 0) in outputs(broker.bootstrap, prefix)[1], "the last event")
     records, made = outputs(broker.bootstrap, prefix)
     assert made == [(0, 0), *((1, part) for part in range(25)), (2, 0), (4, 0)]
@@ -132,10 +131,7 @@ def test_a_value_too_large_for_the_changelog_is_named_with_its_size_and_the_reme
 ) -> None:
     """Whether the broker refuses it or our own limit does."""
     send(broker.bootstrap, prefix, [{}, {"keep": size}])
-    worker = WorkerProcess(
-        "tests.integration.runtime.faulty_worker",
-        FaultyOptions(bootstrap=broker.bootstrap, prefix=prefix), tmp_path / "worker.log",
-    )  # fmt: skip
+    worker = faulty_worker(broker, prefix, tmp_path)
     worker.start()
     try:
         wait_until(lambda: (1, 0) in outputs(broker.bootstrap, prefix)[1], timeout_seconds=60, what="the event")
@@ -189,10 +185,7 @@ def test_a_source_that_lost_records_stops_the_worker_with_the_remedy(
 ) -> None:
     """Reading on would pass over them in silence."""
     send(broker.bootstrap, prefix, [{} for _ in range(10)])
-    worker = WorkerProcess(
-        "tests.integration.runtime.faulty_worker",
-        FaultyOptions(bootstrap=broker.bootstrap, prefix=prefix), tmp_path / "worker.log",
-    )  # fmt: skip
+    worker = faulty_worker(broker, prefix, tmp_path)
     worker.start()
     try:
         wait_until(lambda: (9, 0) in outputs(broker.bootstrap, prefix)[1], timeout_seconds=60, what="the last event")
