@@ -14,7 +14,15 @@ from alerts.adapters.announcing import describe
 from alerts.adapters.composites import BY_TIME, Composites, Step
 from alerts.adapters.counting import RuleCounts
 from alerts.adapters.due import DueInstants
-from alerts.adapters.limits import OVER_LIMIT_RULE, Limits, as_told, judge_limit, over_limit_alert, worst_first
+from alerts.adapters.limits import (
+    OVER_LIMIT_RULE,
+    Limits,
+    as_told,
+    judge_limit,
+    over_limit_alert,
+    severity_rank,
+    worst_first,
+)
 from alerts.adapters.rules_state import alert_key, memory_key
 from alerts.adapters.seats import Seat, SeatBook, Seats
 from alerts.adapters.stalled_inputs import INPUT_STALLED_RULE, StalledInputs
@@ -253,6 +261,8 @@ class Judge:
             alert = msgspec.structs.replace(alert, at=at, nth=prior.nth + 1 if prior.at == at else 0)
             if (alert.state in FIRING_STATES) != (prior.state in FIRING_STATES):
                 alert = self.limits.applied(rule, prior, alert)
+            elif alert.held_from is not None and severity_rank(alert) != severity_rank(prior):
+                self.limits.changed.add(rule.id)  # what is said of a limit is as severe as the worst it holds back
             self.put(alert)
             if alert.due_at is not None:  # also where it stays: it may be the instant that was just taken off the heap
                 self.due.schedule(prior.fingerprint, alert.due_at)

@@ -3,16 +3,17 @@
 A group is every dirty key as `8-byte position + value`, then the progress record, last. Measured (RUNTIME.md 1,
 controls): skipping by a position per key without groups diverges as soon as one update reads another key, because
 of the last record some keys are restored and some are not. The position in front of each value makes repeats and
-late writers harmless: it never lets an older value over a newer one.
+late writers harmless: it never lets an older value over a newer one. The count of keys in the progress record makes
+a group that stands in two pieces, with another writer's between them, one that was never completed.
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Any
 
 from streams.runtime.marks import Progress, decode_progress, encode_progress
-from streams.runtime.state import NOTHING, PartitionState
+from streams.runtime.state import NOTHING, PartitionState, StagedRecord
 
 PROGRESS_KEY = b"\x00progress"
 _HEAD = struct.Struct(">q")
@@ -42,7 +43,7 @@ def encode_group(state: PartitionState, encode_value: Encode) -> list[Record]:
         for key in sorted(state.dirty_keys() | state.heal)
     ]
     previous = NOTHING if state.log_offset is None else state.progress
-    progress = Progress(state.position, previous, state.marks)
+    progress = Progress(state.position, previous, state.marks, len(records))
     return [*records, (PROGRESS_KEY, encode_progress(progress))]
 
 
@@ -59,17 +60,38 @@ def restore(
     if value is None:
         return []
     if key != PROGRESS_KEY:
-        state.staged.append((key, value))
+        state.staged.append((offset, key, value))
         return []
     progress = decode_progress(value)
     if state.from_start and state.log_offset is None and progress.previous != NOTHING:
         raise MadeAnewError(offset)
     staged, state.staged = state.staged, []
-    state.log_offset = offset
-    if progress.position <= state.progress:
-        state.heal.update(k for k, v in staged if _position_of(v) != state.positions.get(k))
+    whole = _is_whole(progress, staged, offset=offset, completed_at=state.completed_at)
+    state.completed_at = offset
+    if whole:
+        state.log_offset = offset
+    if not whole or progress.position <= state.progress:
+        state.heal.update(k for _, k, v in staged if _position_of(v) != state.positions.get(k))
         return []
-    return [*install(state, progress, staged, decode_value), (key, value)]
+    return [*install(state, progress, [(k, v) for _, k, v in staged], decode_value), (key, value)]
+
+
+def load(state: PartitionState, records: Sequence[Record], *, log_offset: int, decode_value: Decode) -> None:
+    """Bring a new state to what a local copy holds: values of many groups, and the progress record last."""
+    *values, (_, progress) = records
+    install(state, decode_progress(progress), values, decode_value)
+    state.log_offset = state.end_offset = state.completed_at = log_offset
+    state.from_start = False
+
+
+def _is_whole(progress: Progress, staged: list[StagedRecord], *, offset: int, completed_at: int) -> bool:
+    """Tell whether no other writer's records stand within a group; compaction may have taken some of its own."""
+    if progress.key_count is None:
+        return True
+    first = offset - progress.key_count
+    return completed_at < first and all(
+        _position_of(value) == progress.position for at, _, value in staged if at >= first
+    )
 
 
 def install(state: PartitionState, progress: Progress, records: list[Record], decode_value: Decode) -> list[Record]:
@@ -105,20 +127,25 @@ def put_durable(state: PartitionState, key: bytes, value: bytes, decode_value: D
 
 def end_recovery(state: PartitionState) -> None:
     """Drop the incomplete group at the end of the log; its keys are put again, with the values held, next time."""
-    state.heal.update(key for key, _ in state.staged)
+    state.heal.update(key for _, key, _ in state.staged)
     state.staged = []
 
 
 def written(state: PartitionState, records: list[Record], *, first_offset: int, last_offset: int) -> None:
-    """Make the working state the durable one after the broker has the whole group."""
-    contiguous = state.end_offset is None or first_offset == state.end_offset + 1
+    """Make the working state the durable one after the broker has the whole group.
+
+    Behind a tail that was not read the state is right, and so is the next group, which puts every key again. What a
+    local copy would say is not: that everything before its offset is in it.
+    """
+    contiguous = _follows(state, first_offset=first_offset, last_offset=last_offset, record_count=len(records))
     position = state.position
     for key, _ in records[:-1]:
         state.positions[key] = position
     state.heal = set() if contiguous else set(state.positions)
+    state.tail_unread |= not contiguous
     state.progress = position
     state.durable_marks = state.marks
-    state.log_offset = state.end_offset = last_offset
+    state.log_offset = state.end_offset = state.completed_at = last_offset
     state.fenced = True
     state.forget_changes()
     state.opened_at_seconds = None
@@ -145,11 +172,15 @@ def decide_fence(state: PartitionState, *, first_offset: int, last_offset: int, 
     """
     if state.end_offset is not None and first_offset <= state.end_offset:
         return Fence.MADE_ANEW
-    if last_offset - first_offset != record_count - 1:
-        return Fence.FOREIGN_WRITER if state.fenced else Fence.UNREAD_TAIL
-    if state.end_offset is None or first_offset == state.end_offset + 1:
+    if _follows(state, first_offset=first_offset, last_offset=last_offset, record_count=record_count):
         return Fence.ALONE
     return Fence.FOREIGN_WRITER if state.fenced else Fence.UNREAD_TAIL
+
+
+def _follows(state: PartitionState, *, first_offset: int, last_offset: int, record_count: int) -> bool:
+    """Tell whether a group stands in one piece directly behind what was read or written before it."""
+    expected = 0 if state.end_offset is None else state.end_offset + 1
+    return first_offset == expected and last_offset - first_offset == record_count - 1
 
 
 def _position_of(value: bytes) -> int:

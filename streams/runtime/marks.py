@@ -38,11 +38,15 @@ class Marks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Progress(msgspec.Struct, frozen=True, array_like=True):
-    """The last record of a group: the position it brings the state to, and the one it started from."""
+    """The last record of a group: the position it brings the state to, and the one it started from.
+
+    `key_count`: how many keys stand directly before it; `None` in groups written before this was told.
+    """
 
     position: int
     previous: int
     marks: Marks
+    key_count: int | None = None
 
 
 encode_progress = msgspec.msgpack.Encoder().encode

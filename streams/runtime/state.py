@@ -9,9 +9,12 @@ writes did, they cost 2 microseconds an event under load, mostly to free them wh
 import asyncio
 from collections.abc import Callable, Iterable
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from streams.runtime.marks import Marks
+
+StagedRecord: TypeAlias = tuple[int, bytes, bytes]
+"""A changelog record whose group is not complete yet: offset, key, value."""
 
 NOTHING: Final = -1
 """The position of a state that has processed no record."""
@@ -46,10 +49,12 @@ class PartitionState:
         self.position = NOTHING
         self.durable_marks = Marks()
         self.marks = Marks()
-        self.staged: list[tuple[bytes, bytes]] = []  # records of a group whose progress record was not read yet
+        self.staged: list[StagedRecord] = []  # records of a group whose progress record was not read yet
         self.heal: set[bytes] = set()  # keys whose last value in the changelog is not the one held
         self.log_offset: int | None = None  # changelog offset of the last whole group held
         self.end_offset: int | None = None  # last changelog offset read or written
+        self.completed_at = NOTHING  # changelog offset of the last progress record read or written
+        self.tail_unread = False  # own groups stand behind records of the changelog that were not read
         self.from_start = True  # what was read of the changelog so far begins at its offset 0 and has no gap
         self.fenced = False  # own group written since the last rebalance: from then on it must be contiguous
         self.resume_offset = NOTHING  # where reading of the source continued last
@@ -108,11 +113,13 @@ class PartitionState:
         before.clear()
 
     def roll_back(self) -> None:
-        """Return to the last checkpoint."""
+        """Return to the last checkpoint; the changelog is read on from behind it."""
         self._put_back(self.before_record)
         self._put_back(self.before_group)
         self.position = self.progress
         self.marks = self.durable_marks
+        self.staged = []
+        self.completed_at = NOTHING if self.log_offset is None else self.log_offset
         self.opened_at_seconds = None
         self.record_count = 0
         self.time_only = True

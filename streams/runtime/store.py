@@ -65,13 +65,12 @@ class PartitionStore(Store):
         for partition, state in list(self.states.items()):
             async with state.lock:
                 state.ready = False
-                if partition not in mine or state.suspect or (missed and self._directory is None):
+                if partition not in mine or state.suspect or state.tail_unread or (missed and self._directory is None):
                     self._drop(partition)
                     continue
                 if state.position != state.progress or state.dirty_keys():
                     self.counters.rollbacks_total += 1
                 state.roll_back()
-                state.staged = []
                 state.fenced = False
         for partition in sorted(mine - self.states.keys()):
             await self._open(partition)
@@ -123,9 +122,8 @@ class PartitionStore(Store):
     def _restored(self, partition: int, copy: LocalCopy) -> PartitionState:
         state = PartitionState(partition)
         records, log_offset = copy.load()
-        for key, value in records:
-            groups.restore(state, key=key, value=value, offset=log_offset or 0, decode_value=self.spec.decode_value)
-        state.log_offset = state.end_offset = log_offset
+        if log_offset is not None:
+            groups.load(state, records, log_offset=log_offset, decode_value=self.spec.decode_value)
         return state
 
     def _count_fault(self, fault: CopyFault) -> None:
@@ -190,7 +188,8 @@ class PartitionStore(Store):
         self.counters.healed_keys_total += len(state.heal)
         self.counters.unread_tails_total += fence is Fence.UNREAD_TAIL
         groups.written(state, records, first_offset=first, last_offset=last)
-        self._copies[state.partition].write(records, log_offset=last)
+        if not state.tail_unread:
+            self._copies[state.partition].write(records, log_offset=last)
         state.suspect = False
         self._count(reason, len(records))
         self._tell("on_checkpoint", lambda o: o.on_checkpoint(self.spec.name, state.partition, state.progress, changed))

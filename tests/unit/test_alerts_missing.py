@@ -172,6 +172,17 @@ def test_over_its_limit_a_rule_tells_the_first_to_come_and_one_alert_says_how_ma
     ]  # fmt: skip
 
 
+def test_what_is_said_of_a_limit_is_as_severe_as_the_worst_it_holds_back_whatever_is_restarted() -> None:
+    """What is held back goes on changing; a restart between has nothing to find out."""
+    whole, restarted = limited(1), limited(1)
+    for n, amount in enumerate([150.0, 250.0, 150.0]):
+        for road in (whole, restarted):
+            road.take(quote(0, "yttrium", 150.0), quote(n, "cerium", amount), T0 + n * MINUTE)
+        restarted.restart()
+    assert [c.severity for c in of(whole, OVER_LIMIT)] == ["warning", "critical", "warning"]
+    assert restarted.outputs == whole.outputs
+
+
 def test_when_there_is_room_what_was_held_back_is_told_and_the_alert_about_it_ends() -> None:
     """Held is not gone."""
     road = limited(1)

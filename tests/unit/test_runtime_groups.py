@@ -106,6 +106,30 @@ def test_an_unread_tail_makes_every_key_be_put_again() -> None:
     assert state.heal == {b"a"}
 
 
+def test_a_group_with_another_writers_records_within_it_was_never_completed() -> None:
+    """A worker stalled in the middle of a checkpoint sends the rest when it goes on, behind what its heir wrote."""
+    stalled = groups.encode_group(worked(9, a=5, b=6), ENCODE)
+    heir = groups.encode_group(worked(4, a=1), ENCODE)
+    state = PartitionState(0)
+    feed(state, [*stalled[:1], *heir, *stalled[1:]])
+    assert (state.data, state.progress, state.heal, state.log_offset) == ({b"a": 1}, 4, {b"b"}, 2)
+    inside = PartitionState(0)
+    feed(inside, [*stalled[:1], *heir[:1], *stalled[1:]])
+    assert (inside.data, inside.progress, inside.log_offset) == ({}, -1, None)
+
+
+def test_a_copy_may_not_claim_a_tail_that_was_not_read() -> None:
+    """Read on from there, the group of another writer would stand on changes that nobody has."""
+    state = worked(4, a=1)
+    records = groups.encode_group(state, ENCODE)
+    groups.written(state, records, first_offset=3, last_offset=4)
+    assert state.tail_unread
+    state.position = 5
+    records = groups.encode_group(state, ENCODE)
+    groups.written(state, records, first_offset=5, last_offset=6)
+    assert state.tail_unread
+
+
 def test_rolling_back_restores_values_deletions_and_position() -> None:
     """A rebalance that keeps the partition continues at the last checkpoint."""
     state = worked(4, a=1, b=2)

@@ -45,6 +45,7 @@ def records_of(event_count: int) -> list[tuple[int, bytes]]:
     """Return (partition, value) of the `signals` records; every thirtieth is admitted twice."""
     random_source = random.Random(7)
     records = []
+    numbers = [0] * PARTITION_COUNT
     for first in range(0, event_count, EVENTS_PER_RECORD):
         partition = (first // EVENTS_PER_RECORD) % PARTITION_COUNT
         ids = range(first, min(first + EVENTS_PER_RECORD, event_count))
@@ -52,7 +53,8 @@ def records_of(event_count: int) -> list[tuple[int, bytes]]:
         segment = Segment(
             topic="in", partition=partition, offset=first, indexes=list(range(len(events))), events=events
         )
-        value = encode(SignalRecord(segments=[segment]))
+        numbers[partition] += 1
+        value = encode(SignalRecord(segments=[segment], i="life", q=numbers[partition]))
         records.extend([(partition, value)] * (2 if random_source.random() < 1 / 30 else 1))
     return records
 
@@ -107,7 +109,7 @@ def drive(bootstrap: str, topic: str, fleet: Fleet) -> None:
 
     records = records_of(EVENT_COUNT)
     plan = faults_of(fleet)
-    producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=2)
+    producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=2, enable_idempotence=True)
     started = time.monotonic()
     sent = 0
     while sent < len(records) or plan:
