@@ -16,7 +16,7 @@ from typing import Any
 
 from bench.report import write_report
 from bench.road import measure_batches, measure_latency, measure_rounds
-from deploy.stack.kafka import KafkaServers
+from deploy.stack.kafka_server import KafkaServers
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results"

@@ -20,11 +20,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from streams.adapters.assess import AssessCore, encode_state
-from streams.adapters.identity_window import IdentityPage
-from streams.adapters.subjects.prices import Prices
-from streams.adapters.subjects.registry import SUBJECTS
-from streams.adapters.subjects.subject import Subject, Wake
+from streams.assess.assess_core import AssessCore, encode_state
+from streams.assess.assessors.assessor import Subject, Wake
+from streams.assess.assessors.price_assessor import Prices
+from streams.assess.assessors.registry import SUBJECTS
+from streams.assess.identity_window import IdentityPage
 from streams.contracts.codec import encode_event
 from streams.contracts.events import Event
 from streams.contracts.materials import RARE_EARTHS
@@ -32,7 +32,7 @@ from streams.contracts.price import PriceQuoted
 from streams.contracts.provenance import Provenance
 from streams.contracts.records import Segment
 from streams.reference.loaders import load_history
-from streams.runtime.ports import Admitted, InMemoryStateStore
+from streams.runtime.stage_ports import Admitted, InMemoryStateStore
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 MATERIALS = (*RARE_EARTHS, "gallium", "germanium", "antimony", "tungsten", "tellurium", "bismuth", "indium")

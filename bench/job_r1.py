@@ -20,13 +20,13 @@ from typing import Any
 import msgspec
 
 from streams.contracts.records import Segment, SignalRecord, encode
-from streams.runtime.app import SafeApp, build_worker
 from streams.runtime.checkpoint import CheckpointPolicy
 from streams.runtime.clock import utc_now
-from streams.runtime.ports import Admitted, Outcome, StateStore
-from streams.runtime.settings import RuntimeSettings
+from streams.runtime.faust_app import SafeApp, build_worker
+from streams.runtime.runtime_settings import RuntimeSettings
 from streams.runtime.stage import SourceKind, StageSpec
-from streams.runtime.worker import run_worker
+from streams.runtime.stage_ports import Admitted, Outcome, StateStore
+from streams.runtime.worker_process import run_worker
 
 PARTITION_COUNT = 4
 SERIES_COUNT = 64

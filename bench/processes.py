@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from deploy.stack.ports import free_port
+from deploy.stack.free_ports import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 

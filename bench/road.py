@@ -18,7 +18,7 @@ from kafka.admin import KafkaAdminClient
 
 from bench.events import price_events
 from bench.processes import Measured, start_plain, start_worker, wait_for
-from deploy.topics import ensure_topics
+from deploy.kafka.topic_admin import ensure_topics
 from streams.contracts.codec import decode_event
 from streams.contracts.events import Tick
 from streams.contracts.records import SignalRecord, decode_linked, encode

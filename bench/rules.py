@@ -13,19 +13,19 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from alerts.adapters.counting import RuleCounts
-from alerts.adapters.rules import RulesCore
+from alerts.engine.engine_metrics import RuleCounts
+from alerts.engine.rules_core import RulesCore
 from alerts.rules.expressions import Condition
 from alerts.rules.facts import CATALOGUE
 from alerts.rules.loader import load_texts, shipped_rules
 from alerts.rules.ruleset import Rules
 from bench.events import price_events
-from streams.adapters.assess import AssessCore
+from streams.assess.assess_core import AssessCore
 from streams.contracts.assessments import RiskAssessed
 from streams.contracts.codec import encode_event
 from streams.contracts.events import Event
 from streams.contracts.records import Segment
-from streams.runtime.ports import Admitted, InMemoryStateStore
+from streams.runtime.stage_ports import Admitted, InMemoryStateStore
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 BATCH = 500

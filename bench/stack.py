@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.stack.children import plan_stack
-from deploy.stack.control import down, up
 from deploy.stack.plan import StackPlan, free_ports
-from deploy.stack.state import ProcessState, live_process, read_state
+from deploy.stack.stack_control import down, up
+from deploy.stack.stack_state import ProcessState, live_process, read_state
 from deploy.stack.unit import answers_ready
 
 

@@ -13,12 +13,12 @@ import msgspec
 from aiokafka import TopicPartition
 
 from bench.events import price_events
-from streams.adapters.identity_window import IdentityWindow
+from streams.assess.identity_window import IdentityWindow
 from streams.contracts.codec import decode_event
 from streams.contracts.records import SignalRecord, decode_signal, encode
 from streams.contracts.topics import INPUTS
 from streams.intake.statements import statement_of, with_statement
-from streams.runtime.ports import InMemoryStateStore
+from streams.runtime.stage_ports import InMemoryStateStore
 from streams.runtime.watermark import InputClock, after_statement
 
 BATCH = 500

@@ -5,18 +5,18 @@ from datetime import UTC, datetime
 
 import structlog
 
-from alerts.adapters.counting import RuleCounts
-from alerts.adapters.in_force import find_rule
-from alerts.adapters.rules_state import CLOCK_KEY, RulesClock
-from alerts.adapters.standing import rule_set_in_force
+from alerts.engine.engine_metrics import RuleCounts
+from alerts.engine.rule_set_change import find_rule
+from alerts.engine.rule_set_in_force import rule_set_in_force
+from alerts.engine.rules_state import CLOCK_KEY, RulesClock
 from alerts.lifecycle.evaluation import Alert, Evaluation, Verdict
 from alerts.rules.ruleset import Rule, Rules
-from streams.adapters.metrics.snapshot import WorkerSnapshot
-from streams.adapters.metrics.worker import WorkerMetrics
-from streams.adapters.view_layout import ViewSlice
 from streams.contracts.alert import AlertChanged, AlertState
-from streams.runtime.app import SafeApp
-from streams.runtime.view import OwnedPartition, owned_partitions
+from streams.metrics.snapshot import WorkerSnapshot
+from streams.metrics.worker_metrics import WorkerMetrics
+from streams.runtime.faust_app import SafeApp
+from streams.runtime.owned_partitions import OwnedPartition, owned_partitions
+from streams.view.view_layout import ViewSlice
 
 _log = structlog.get_logger(__name__)
 STAGE = "rules"

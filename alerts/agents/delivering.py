@@ -11,19 +11,19 @@ from datetime import datetime, timedelta
 import msgspec
 import structlog
 
-from alerts.adapters.deliver import DeliverCore, LedgerOrigin, OpenDelivery
 from alerts.agents.ledger_writer import LedgerWriter
+from alerts.delivery.deliver_core import DeliverCore, LedgerOrigin, OpenDelivery
 from alerts.delivery.ledger import split_ledger_record
 from alerts.delivery.sender import Sender
-from streams.adapters.metrics.catalogue import NotificationOutcome
-from streams.adapters.metrics.worker import WorkerMetrics
 from streams.contracts.alert import DeliveryChanged
 from streams.contracts.records import Place
-from streams.runtime.app import SafeApp
+from streams.metrics.catalogue import NotificationOutcome
+from streams.metrics.worker_metrics import WorkerMetrics
 from streams.runtime.clock import utc_now
 from streams.runtime.exits import fatal
-from streams.runtime.ports import Admitted, Outcome, StateStore
-from streams.runtime.view import owned_partitions
+from streams.runtime.faust_app import SafeApp
+from streams.runtime.owned_partitions import owned_partitions
+from streams.runtime.stage_ports import Admitted, Outcome, StateStore
 
 STAGE = "deliver"
 ORIGIN_KEY = b"origin"

@@ -7,7 +7,7 @@ import asyncio
 
 from alerts.delivery.ledger import encode_entries
 from streams.contracts.alert import DeliveryChanged
-from streams.runtime.app import SafeApp
+from streams.runtime.faust_app import SafeApp
 
 MAX_ENTRIES = 200
 """Entries of a record; of 500 bytes each they stay far below what a record may hold."""

@@ -10,19 +10,19 @@ from typing import Any
 
 import msgspec
 
-from alerts.backtest.report import instant
-from alerts.backtest.run import backtest
+from alerts.backtest.backtest_report import instant
+from alerts.backtest.run_backtest import backtest
 from alerts.delivery.ledger import alert_row
 from alerts.rules.ruleset import Rules
-from streams.adapters.risk_questions import RiskQuestions, instant_of
 from streams.contracts.alert import AlertChanged
 from streams.contracts.codec import decode_event
 from streams.contracts.events import Event
 from streams.contracts.materials import MATERIALS
 from streams.contracts.reasons import DecodeError
-from streams.domain.score import Score
-from streams.domain.score_parameters import FACTORS
-from streams.domain.status import status_json
+from streams.domain.policy.measure_status import status_json
+from streams.domain.score.score import Score
+from streams.domain.score.score_parameters import FACTORS
+from streams.queries.risk_queries import RiskQuestions, instant_of
 
 SMALLEST_CHANGE = 1e-9
 """Scores and exposures that differ by less are the same: it is the noise of floating point."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 
-from alerts.channels.channel import SendResult, Sent
+from alerts.delivery.channel_port import SendResult, Sent
 from alerts.delivery.ledger import DeliveryRequest
 
 _LEVELS = {"info": "info", "warning": "warning", "critical": "error"}

@@ -11,8 +11,8 @@ import httpx
 import msgspec
 from standardwebhooks import Webhook
 
-from alerts.channels.channel import PermanentFailure, SendReason, SendResult, Sent, TemporaryFailure
 from alerts.channels.secrets import SecretsError
+from alerts.delivery.channel_port import PermanentFailure, SendReason, SendResult, Sent, TemporaryFailure
 from alerts.delivery.ledger import DeliveryRequest
 
 TIMEOUT_SECONDS = 10.0

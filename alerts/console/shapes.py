@@ -6,13 +6,13 @@ from typing import Any
 
 import msgspec
 
-from streams.adapters.risk_document import assessed_document
-from streams.adapters.view_layout import Position
-from streams.adapters.view_reader import ViewAge
 from streams.contracts.alert import AlertChanged
 from streams.contracts.assessments import MeasureAssessed, RiskAssessed
 from streams.contracts.dates import days_left
 from streams.contracts.materials import MATERIALS
+from streams.view.risk_document import assessed_document
+from streams.view.view_layout import Position
+from streams.view.view_reader import ViewAge
 
 
 def measure_row(assessed: MeasureAssessed, *, now: datetime) -> dict[str, Any]:

@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from alerts.adapters.deliver import OpenDelivery
-from alerts.channels.channel import (
+from alerts.delivery.channel_port import (
     Channel,
     PermanentFailure,
     SendReason,
     SendResult,
     Sent,
 )
+from alerts.delivery.deliver_core import OpenDelivery
 from alerts.delivery.schedule import RetrySchedule
 from streams.contracts.alert import DeliveryChanged
 

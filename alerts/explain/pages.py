@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from alerts.rules.documents import read_document
 from alerts.rules.facts import CATALOGUE, TEXT_NAMES
 from alerts.rules.loader import load_rules
-from alerts.rules.specification import RuleFileSpec
+from alerts.rules.rule_specification import RuleFileSpec
 
 _WORD = re.compile(r"\b[a-z_][a-z0-9_]*\b")
 _STRING = re.compile(r"\"[^\"]*\"|'[^']*'")

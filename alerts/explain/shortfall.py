@@ -7,20 +7,20 @@ from typing import Any
 
 import msgspec
 
-from alerts.explain.entities import Sighted
-from alerts.rules.absence import AbsenceRule
-from alerts.rules.change import ChangeRule
-from alerts.rules.composite import CompositeRule
-from alerts.rules.deadline import DeadlineRule, day_of, end_instant, step_instant
+from alerts.explain.entity_search import Sighted
 from alerts.rules.entities import facts_of, kind_of
 from alerts.rules.expressions import Condition, ExpressionError, Truth
 from alerts.rules.facts import CATALOGUE
 from alerts.rules.index import conjuncts
+from alerts.rules.kinds.absence import AbsenceRule
+from alerts.rules.kinds.change import ChangeRule
+from alerts.rules.kinds.composite import CompositeRule
+from alerts.rules.kinds.deadline import DeadlineRule, day_of, end_instant, step_instant
+from alerts.rules.kinds.sequence import SequenceRule
+from alerts.rules.kinds.threshold import ThresholdRule
 from alerts.rules.ladder import Limits
 from alerts.rules.memory import Awaited, LastHeard, RuleMemory, Samples
 from alerts.rules.rule import CompiledRule
-from alerts.rules.sequence import SequenceRule
-from alerts.rules.threshold import ThresholdRule
 from streams.contracts.assessments import Fact, MeasureAssessed
 
 

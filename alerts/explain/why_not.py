@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 
 from alerts.backtest.episodes import episodes
-from alerts.explain.entities import Sighted, Watch, nearest_names
+from alerts.explain.entity_search import Sighted, Watch, nearest_names
 from alerts.explain.shortfall import Shortfall, of_composite, shortfall
-from alerts.rules.composite import CompositeRule
+from alerts.rules.fingerprint import fingerprint_of
+from alerts.rules.kinds.composite import CompositeRule
 from alerts.rules.ruleset import Rule, Rules
-from alerts.rules.wording import fingerprint_of
 from streams.contracts.alert import AlertChanged, AlertState
 
 

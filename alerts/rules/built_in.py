@@ -1,9 +1,9 @@
 """Rules of the product itself: they are in no rule set and read no assessments."""
 
 from alerts.lifecycle.evaluation import Timing
-from alerts.rules.specification import AnnotationSpec, ThresholdSpec
-from alerts.rules.threshold import ThresholdRule
-from alerts.rules.wording import build_texts, content_hash
+from alerts.rules.fingerprint import build_texts, content_hash
+from alerts.rules.kinds.threshold import ThresholdRule
+from alerts.rules.rule_specification import AnnotationSpec, ThresholdSpec
 
 
 def built_in_rule(identity: str, *, on: str, annotations: AnnotationSpec, names: tuple[str, ...]) -> ThresholdRule:

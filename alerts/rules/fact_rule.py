@@ -10,15 +10,15 @@ from alerts.rules.durations import parse_duration
 from alerts.rules.entities import Assessed, facts_of, is_synthetic, materials_of
 from alerts.rules.expressions import Condition, Truth
 from alerts.rules.facts import CATALOGUE
+from alerts.rules.fingerprint import RuleError, as_fact, build_condition, build_texts, content_hash, text_values
 from alerts.rules.rule import CLEAR, HOLD, OF_TRUTH, OUTSIDE, STALE, CompiledRule, card_of, fires, goes_on
-from alerts.rules.specification import (
+from alerts.rules.rule_specification import (
     AbsenceSpec,
     ChangeSpec,
     CompositeSpec,
     SequenceSpec,
     ThresholdSpec,
 )
-from alerts.rules.wording import RuleError, as_fact, build_condition, build_texts, content_hash, text_values
 from streams.contracts.assessments import Fact, MeasureAssessed
 from streams.contracts.dates import days_left
 

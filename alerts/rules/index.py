@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from alerts.rules.kinds import Rule
+from alerts.rules.rule_kinds import Rule
 
 _EQUAL = re.compile(r"""^\(?\s*([a-z_]\w*)\s*==\s*(?:"([^"\\]*)"|'([^'\\]*)')\s*\)?$""")
 _AMONG = re.compile(r"""^\(?\s*([a-z_]\w*)\s+in\s*\[((?:\s*(?:"[^"\\]*"|'[^'\\]*')\s*,?)+)\]\s*\)?$""")

@@ -8,9 +8,9 @@ from typing import Any
 from alerts.lifecycle.evaluation import Alert, Level
 from alerts.rules.expressions import Condition, Truth
 from alerts.rules.facts import CATALOGUE
+from alerts.rules.fingerprint import RuleError, build_condition
 from alerts.rules.rule import fires
-from alerts.rules.specification import ChangeSpec, LimitSpec, ThresholdSpec
-from alerts.rules.wording import RuleError, build_condition
+from alerts.rules.rule_specification import ChangeSpec, LimitSpec, ThresholdSpec
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,10 +10,10 @@ import msgspec
 from pydantic import ValidationError
 
 from alerts.rules.documents import MAX_CHARACTERS, DocumentPath, DocumentRefused, compose_document, read_document
-from alerts.rules.kinds import BUILDERS, Rule, build_rule
+from alerts.rules.fingerprint import RuleError
+from alerts.rules.rule_kinds import BUILDERS, Rule, build_rule
+from alerts.rules.rule_specification import RuleFileSpec
 from alerts.rules.ruleset import BUILT_IN, Rules, rules_of
-from alerts.rules.specification import RuleFileSpec
-from alerts.rules.wording import RuleError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
+from alerts.lifecycle.advance import FIRING_STATES
 from alerts.lifecycle.evaluation import Alert, Evaluation, Level, Timing, Verdict
-from alerts.lifecycle.life import FIRING_STATES
 from alerts.rules.entities import Assessed
 from alerts.rules.expressions import Condition, Truth
+from alerts.rules.fingerprint import Texts
 from alerts.rules.memory import RuleMemory
-from alerts.rules.specification import AnyRuleSpec
-from alerts.rules.wording import Texts
+from alerts.rules.rule_specification import AnyRuleSpec
 from streams.contracts.alert import AlertState
 
 CLEAR = Evaluation(verdict=Verdict.CLEAR)

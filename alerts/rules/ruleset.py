@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from alerts.rules.composite import CompositeRule, composite_depths
 from alerts.rules.index import LabelIndex
-from alerts.rules.kinds import Rule
+from alerts.rules.kinds.composite import CompositeRule, composite_depths
+from alerts.rules.rule_kinds import Rule
 
 __all__ = ["BUILT_IN", "INPUT_STALLED", "OVER_LIMIT", "Rule", "Rules", "rules_of"]
 

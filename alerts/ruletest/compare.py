@@ -12,9 +12,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from alerts.ruletest.instants import in_words, parse_instant
-from alerts.ruletest.seen import Notice, fields_of_alert, fields_of_notice
-from alerts.ruletest.specification import AlertsCheck, ExpectedChange, ExpectedNotice
+from alerts.ruletest.case_instants import in_words, parse_instant
+from alerts.ruletest.observed import Notice, fields_of_alert, fields_of_notice
+from alerts.ruletest.ruletest_specification import AlertsCheck, ExpectedChange, ExpectedNotice
 from streams.contracts.alert import AlertChanged
 
 _PARTS = ("labels", "values", "thresholds")

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 from alerts.rules.documents import DocumentPath, DocumentRefused, compose_document
 from alerts.rules.loader import RuleFileError, load_texts, shipped_rules_directory
 from alerts.rules.ruleset import Rules
-from alerts.ruletest.inputs import InputError
-from alerts.ruletest.run import TestRun, run_test, start_of
-from alerts.ruletest.specification import RuleTestFileSpec, RuleTestSpec
+from alerts.ruletest.case_inputs import InputError
+from alerts.ruletest.ruletest_specification import RuleTestFileSpec, RuleTestSpec
+from alerts.ruletest.run_ruletest import TestRun, run_test, start_of
 
 SHIPPED = "shipped"
 

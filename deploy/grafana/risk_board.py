@@ -18,8 +18,8 @@ from deploy.grafana.questions import (
     PanelPlan,
     Question,
 )
-from streams.adapters.metrics.catalogue import STATE_RANKS
 from streams.contracts.assessments import LegalState
+from streams.metrics.catalogue import STATE_RANKS
 
 FOLDER = Path(__file__).parent
 BOARD_UID = "monazite-risk-board"

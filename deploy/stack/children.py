@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from deploy.stack.free_ports import LOOPBACK
 from deploy.stack.plan import BrokerKind, ChildSpec, StackPlan, StackPorts, data_folder
-from deploy.stack.ports import LOOPBACK
 
 INTAKE = "intake"
 SCORING = "scoring"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
-from deploy.stack.ports import LOOPBACK, free_port, is_listening
+from deploy.stack.free_ports import LOOPBACK, free_port, is_listening
 from deploy.stack.probes import brokers_seen
 from deploy.stack.server import MissingToolError, ServerProcess
 

@@ -13,7 +13,7 @@ from typing import Self
 
 import msgspec
 
-from deploy.stack.state import ProcessState, live_process, start_time
+from deploy.stack.stack_state import ProcessState, live_process, start_time
 
 _LOCK_FILE = "lock"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from deploy.stack.ports import free_port, is_free
+from deploy.stack.free_ports import free_port, is_free
 
 
 class BrokerKind(StrEnum):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
-from deploy.stack.ports import LOOPBACK
+from deploy.stack.free_ports import LOOPBACK
 
 READINESS_GROUP = "monazite-readiness"
 PROBE_TIMEOUT_MS = 3000

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from deploy.stack.ports import LOOPBACK, free_port
+from deploy.stack.free_ports import LOOPBACK, free_port
 from deploy.stack.probes import redis_answers
 from deploy.stack.server import MissingToolError, ServerProcess
 

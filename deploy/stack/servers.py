@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from deploy.stack.embedded import EmbeddedServer
-from deploy.stack.kafka import KafkaServers
+from deploy.stack.kafka_server import KafkaServers
 from deploy.stack.plan import BrokerKind, StackPlan
 from deploy.stack.probes import redis_answers
 from deploy.stack.redis_server import RedisServerProcess
 from deploy.stack.server import ServerProcess
-from deploy.stack.state import PROCESS_NAME_VARIABLE
+from deploy.stack.stack_state import PROCESS_NAME_VARIABLE
 from deploy.stack.unit import READY_TIMEOUT_SECONDS, Unit
 from streams.runtime.broker_probe import BrokerConnection
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import structlog
 
-from deploy.stack.state import StackState, state_path, write_state
+from deploy.stack.stack_state import StackState, state_path, write_state
 
 RETRY_SECONDS = 1.0
 log = structlog.get_logger("monazite.stack")

@@ -17,13 +17,14 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from deploy.kafka.topic_admin import ensure_topics
 from deploy.stack.disk import DiskWatch
 from deploy.stack.lock import RunLock
-from deploy.stack.metrics import StackMetrics
 from deploy.stack.plan import BrokerKind, StackPlan, read_plan
 from deploy.stack.server import ServerFailedError, log_tail
 from deploy.stack.servers import Servers
-from deploy.stack.state import (
+from deploy.stack.stack_metrics import StackMetrics
+from deploy.stack.stack_state import (
     STACK_FOLDER_VARIABLE,
     STACK_ID_VARIABLE,
     Phase,
@@ -32,7 +33,6 @@ from deploy.stack.state import (
 )
 from deploy.stack.state_file import StateFile
 from deploy.stack.unit import Unit, UnitChange, child_unit, stop_units
-from deploy.topics import ensure_topics
 from streams.runtime.logs import logger_factory
 
 STEP_SECONDS = 0.1

@@ -14,7 +14,7 @@ import msgspec
 from deploy.stack.plan import ChildSpec
 from deploy.stack.restarts import Restarts, next_restart
 from deploy.stack.server import ServerFailedError, ServerProcess
-from deploy.stack.state import PROCESS_NAME_VARIABLE, ProcessState, start_time
+from deploy.stack.stack_state import PROCESS_NAME_VARIABLE, ProcessState, start_time
 from streams.runtime.clock import utc_now
 
 READY_TIMEOUT_SECONDS = 2.0

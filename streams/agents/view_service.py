@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from streams.adapters.read_view import ReadViewWriter
-from streams.adapters.view_layout import ViewSlice
-from streams.runtime.app import SafeApp
-from streams.runtime.view import OwnedPartition, owned_partitions
+from streams.runtime.faust_app import SafeApp
+from streams.runtime.owned_partitions import OwnedPartition, owned_partitions
+from streams.view.read_view import ReadViewWriter
+from streams.view.view_layout import ViewSlice
 
 
 class SliceReader:

@@ -31,7 +31,7 @@ class AlertChanged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     `alert` is the id of this change, made of rule, entity and occasion (never of offsets or clocks); `fingerprint`
     identifies the alert by rule and key labels. `severity` is `None` when it is not firing. `occasion` names the end,
     the step or the event it is about; `values` and `thresholds` are what was compared; `causes` the ids of the events.
-    `reason` is the named reason of the move (`alerts.lifecycle.transitions.Reason`), empty in events of old.
+    `reason` is the named reason of the move (`alerts.lifecycle.alert_transitions.Reason`), empty in events of old.
     """
 
     alert: str

@@ -24,7 +24,7 @@ class IndicatorFigure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 class IndicatorAssessed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the data say, at `at`, about one claim for one entity (`about`: a stage of a material, a plant, a measure).
 
-    `indicator` names the claim (`streams.domain.indicators.CLAIMS`), `summary` says it in one sentence. Materials live
+    `indicator` names the claim (`article_claims.CLAIMS`), `summary` says it in one sentence. Materials live
     in different partitions, so a claim about many of them is the set of the latest events about each. `missing` says
     what is not known and why; `causes` and `sources` are those of the assessment it was read off.
     """

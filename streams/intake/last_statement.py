@@ -7,7 +7,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.contracts.records import decode_signal
 from streams.contracts.topics import SIGNALS, topic_name
-from streams.intake.settings import IntakeSettings
+from streams.intake.intake_settings import IntakeSettings
 
 READ_WITHIN_SECONDS = 5.0
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from streams.intake.core import Admission
+from streams.intake.intake_core import Admission
 
 MAX_SOURCES = 200
 """Sources come from outside, so as a metric label they are bounded; later ones count under `OTHER_SOURCES`."""

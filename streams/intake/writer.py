@@ -13,12 +13,12 @@ from streams.contracts.dead_letters import DeadLetterRecord, encode_dead_letter
 from streams.contracts.records import WATERMARK_KEY, SignalRecord, encode
 from streams.contracts.topics import DEAD_LETTERS, SIGNALS, topic_name
 from streams.intake.broker_clock import BrokerClock
-from streams.intake.core import InputRecord
 from streams.intake.held_records import LOG_APPEND_TIME
-from streams.intake.settings import IntakeSettings
+from streams.intake.intake_core import InputRecord
+from streams.intake.intake_settings import IntakeSettings
 from streams.intake.stats import IntakeStats
 from streams.runtime.clock import boot_seconds
-from streams.runtime.ports import DeadLetter
+from streams.runtime.stage_ports import DeadLetter
 
 STAGE = "intake"
 _UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC)

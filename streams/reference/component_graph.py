@@ -12,7 +12,7 @@ import msgspec
 import yaml
 
 from streams.contracts.materials import MATERIALS
-from streams.domain.exposure import ComponentGraph, Edge
+from streams.domain.score.exposure import ComponentGraph, Edge
 from streams.reference.loaders import load_table, read_text
 
 GRAPH_FILE = "component_graph.yaml"

@@ -8,7 +8,7 @@ from typing import Literal
 
 from streams.contracts.codec import decode_event
 from streams.contracts.events import Event
-from streams.domain.conversions import Conversions, conversions_of
+from streams.domain.prices.conversions import Conversions, conversions_of
 
 HistoryKind = Literal["policy", "price", "capacity"]
 HISTORIES: tuple[HistoryKind, ...] = ("policy", "price", "capacity")

@@ -10,8 +10,8 @@ from streams.contracts.records import LinkedRecord, decode_linked, decode_signal
 from streams.runtime.links import LinkDecision, decide_admission
 from streams.runtime.marks import Marks
 from streams.runtime.origins import admit_segments
-from streams.runtime.ports import Admitted
 from streams.runtime.stage import SourceKind
+from streams.runtime.stage_ports import Admitted
 from streams.runtime.watermark import InputClock, after_statement
 from streams.runtime.writers import SequenceDecision, decide_sequence, writers_after
 

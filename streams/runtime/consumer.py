@@ -13,7 +13,7 @@ import structlog
 from faust.transport.drivers.aiokafka import Consumer
 
 from streams.runtime.exits import fatal
-from streams.runtime.state import NOTHING, PartitionState
+from streams.runtime.partition_state import NOTHING, PartitionState
 
 _log = structlog.get_logger(__name__)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from streams.runtime.view import owned_partitions
+from streams.runtime.owned_partitions import owned_partitions
 
 
 class Readiness(StrEnum):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from streams.contracts.reasons import RejectReason
-from streams.runtime.ports import DeadLetter, Outcome
+from streams.runtime.stage_ports import DeadLetter, Outcome
 
 MAXIMUM_LETTER_BYTES = 900_000
 """The most of a value that a dead letter keeps: it stands there as Base64, a third longer, under a limit of 4 MiB."""

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from streams.runtime.ports import PartitionCore, StateStore
+from streams.runtime.stage_ports import PartitionCore, StateStore
 
 
 class SourceKind(StrEnum):

@@ -15,16 +15,16 @@ from aiokafka.errors import MessageSizeTooLargeError
 from faust.stores.base import Store
 from faust.tables.table import Table
 
-from streams.runtime import groups
+from streams.runtime import changelog_groups as groups
+from streams.runtime.changelog_groups import Fence
 from streams.runtime.checkpoint import CheckpointReason
 from streams.runtime.counters import StageCounters
 from streams.runtime.durable import LocalCopy
 from streams.runtime.exits import fatal
-from streams.runtime.groups import Fence
 from streams.runtime.local_copies import CopyFault, copy_path, open_local_copy, replace_damaged
-from streams.runtime.ports import PartitionCore
+from streams.runtime.partition_state import PartitionState
 from streams.runtime.stage import CheckpointObserver, StageSpec
-from streams.runtime.state import PartitionState
+from streams.runtime.stage_ports import PartitionCore
 
 _log = structlog.get_logger(__name__)
 _BATCH_BYTES = 128  # what Kafka puts around one record

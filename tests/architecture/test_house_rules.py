@@ -109,8 +109,8 @@ def test_the_tree_in_the_readme_is_the_real_one() -> None:
 
 
 def test_the_diagram_of_legal_states_is_the_one_the_table_draws() -> None:
-    """The table in `streams.domain.transitions` decides; a diagram drawn by hand would drift from it."""
-    from streams.domain.transitions import mermaid_diagram
+    """The table in `streams.domain.policy.measure_transitions` decides; a diagram drawn by hand would drift from it."""
+    from streams.domain.policy.measure_transitions import mermaid_diagram
 
     readme = (ROOT / "README.md").read_text()
     block = re.search(r"<!-- states -->\n```mermaid\n(.*?)```", readme, re.DOTALL)

@@ -8,7 +8,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.consumer.fetcher import ConsumerRecord
 
-from alerts.backtest.signals import SignalLog
+from alerts.backtest.signals_backtest import SignalLog
 from streams.contracts.alert import AlertChanged
 from streams.contracts.codec import decode_event
 from streams.contracts.topics import ALERTS, ASSESSMENTS, DEAD_LETTERS, SIGNALS, topic_name

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import msgspec
 import redis as redis_client
 
-from alerts.backtest.signals import backtest_signals
+from alerts.backtest.signals_backtest import backtest_signals
+from alerts.notify.directive_requests import build_rule_set, directive_event
 from alerts.rules.loader import load_texts
 from alerts.rules.ruleset import Rules
-from alerts.subscriptions.requests import build_rule_set, directive_event
+from deploy.kafka.topic_admin import ensure_topics
 from deploy.stack.waiting import wait_until
-from deploy.topics import ensure_topics
 from producers.publisher import Publisher
 from streams.contracts.alert import AlertChanged
 from streams.contracts.topics import ASSESSMENTS, SIGNALS, topic_name

@@ -11,14 +11,14 @@ from typing import Any
 import msgspec
 from kafka import KafkaProducer
 
+from alerts.notify.directive_requests import build_rule_set, directive_event
 from alerts.rules.loader import load_texts
-from alerts.subscriptions.requests import build_rule_set, directive_event
-from deploy.road_logs import read_alert_changes
+from deploy.cli.pipeline_logs import read_alert_changes
 from deploy.stack.children import plan_stack
-from deploy.stack.control import down, up
 from deploy.stack.plan import StackPlan, free_ports
-from deploy.stack.status import status
-from producers.gateway.app import SCOPE
+from deploy.stack.stack_control import down, up
+from deploy.stack.stack_status import status
+from producers.gateway.gateway_app import SCOPE
 from producers.gateway.keys import KeyFile
 from producers.publisher import Publisher
 from streams.contracts.alert import AlertChanged

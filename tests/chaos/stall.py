@@ -10,9 +10,9 @@ from pathlib import Path
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
+from deploy.kafka.topic_admin import ensure_topics
+from deploy.kafka.topic_declaration import declared_topics
 from deploy.stack.waiting import wait_until
-from deploy.topic_declaration import declared_topics
-from deploy.topics import ensure_topics
 from streams.contracts.topics import PRICE, partition_of, topic_name
 from streams.runtime.clock import monotonic_seconds, utc_now
 from tests.chaos.load import MATERIALS, EventSource, Load, Sent

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from streams.adapters.assess import AssessCore, cause_of, decode_state, encode_state
+from streams.assess.assess_core import AssessCore, cause_of, decode_state, encode_state
 from streams.contracts.assessments import MeasureAssessed, RiskAssessed
 from streams.contracts.capacity import StockReported
 from streams.contracts.codec import decode_event, encode_event
@@ -18,7 +18,7 @@ from streams.contracts.provenance import Provenance
 from streams.contracts.records import Segment
 from streams.contracts.topics import BROADCAST_FAMILIES, partition_of
 from streams.reference import load_history
-from streams.runtime.ports import Admitted, InMemoryStateStore
+from streams.runtime.stage_ports import Admitted, InMemoryStateStore
 from tests.support.legal import T0, act, admitted, at, claim, on
 from tests.support.stores import recovered
 

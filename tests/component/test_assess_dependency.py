@@ -6,19 +6,19 @@ from itertools import permutations
 
 import pytest
 
-from streams.adapters.assess import AssessCore
-from streams.adapters.assess_state import encode_state
-from streams.adapters.subjects.dependency import dependency_in, reliance_in, sourcing_in, stages_in, view_of
-from streams.adapters.subjects.material_page import page_of
+from streams.assess.assess_core import AssessCore
+from streams.assess.assess_state import encode_state
+from streams.assess.assessors.dependency_assessor import dependency_in, reliance_in, sourcing_in, stages_in, view_of
+from streams.assess.assessors.material_index import page_of
 from streams.contracts.assessments import RiskAssessed
 from streams.contracts.capacity import SupplyObserved
 from streams.contracts.codec import decode_event
-from streams.domain.dependency import dependency_of, output_ratio
 from streams.domain.methods import concentration
-from streams.domain.reliance import HomeStreams, reliance_of
+from streams.domain.supply.dependency import dependency_of, output_ratio
+from streams.domain.supply.reliance import HomeStreams, reliance_of
 from streams.reference import load_history, load_table
 from streams.reference.governance import governance_scores
-from streams.runtime.ports import InMemoryStateStore
+from streams.runtime.stage_ports import InMemoryStateStore
 from tests.support.legal import admitted
 
 REO = "rare-earth-oxides"

@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from streams.adapters.assess import AssessCore
-from streams.adapters.assess_state import decode_state, encode_state
-from streams.adapters.subjects.findings import risk
-from streams.adapters.subjects.material_page import page_of
-from streams.adapters.subjects.subject import Finding, Place, Result, Subject, Wake
+from streams.assess.assess_core import AssessCore
+from streams.assess.assess_state import decode_state, encode_state
+from streams.assess.assessors.assessor import Finding, Place, Result, Subject, Wake
+from streams.assess.assessors.material_assessments import risk
+from streams.assess.assessors.material_index import page_of
 from streams.contracts.assessments import MeasureAssessed, RiskAssessed
 from streams.contracts.capacity import LicenceDecided, StockReported, TradeObserved
 from streams.contracts.codec import decode_event
 from streams.contracts.events import Event, Payload, subject_of
 from streams.contracts.provenance import Provenance
 from streams.contracts.topics import partition_of
-from streams.runtime.ports import Admitted, InMemoryStateStore
+from streams.runtime.stage_ports import Admitted, InMemoryStateStore
 from tests.support.legal import act, admitted, at, on
 from tests.support.stores import recovered
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from alerts.backtest.road import RoadError
-from alerts.backtest.run import backtest, in_order
-from alerts.backtest.signals import backtest_signals, end_of, events_of
+from alerts.backtest.pipeline import RoadError
+from alerts.backtest.run_backtest import backtest, in_order
+from alerts.backtest.signals_backtest import backtest_signals, end_of, events_of
 from alerts.rules.loader import shipped_rules
 from producers.history import read_history
 from streams.contracts.alert import AlertChanged

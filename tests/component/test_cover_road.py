@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from streams.adapters.assess import AssessCore, decode_state, encode_state
+from streams.assess.assess_core import AssessCore, decode_state, encode_state
 from streams.contracts.assessments import RiskAssessed
 from streams.contracts.capacity import CapacityReported, LicenceDecided, StockReported, TradeObserved
 from streams.contracts.codec import decode_event
 from streams.contracts.events import Event, Payload, subject_of
 from streams.contracts.provenance import Provenance
-from streams.runtime.ports import Admitted, InMemoryStateStore
+from streams.runtime.stage_ports import Admitted, InMemoryStateStore
 from tests.support.legal import act, admitted, at, on
 from tests.support.stores import recovered
 

@@ -5,16 +5,16 @@ from typing import Any
 
 from typer.testing import CliRunner
 
-from deploy.cli import app
-from streams.adapters.assess import AssessCore
+from deploy.cli.main import app
+from streams.assess.assess_core import AssessCore
 from streams.contracts.codec import decode_event
 from streams.contracts.events import Event, subject_of
 from streams.contracts.indicators import IndicatorAssessed
 from streams.contracts.policy import StandardPublished
 from streams.contracts.provenance import Provenance
 from streams.contracts.topics import partition_of
-from streams.domain.indicators import CLAIMS
-from streams.runtime.ports import InMemoryStateStore
+from streams.domain.article_claims import CLAIMS
+from streams.runtime.stage_ports import InMemoryStateStore
 from tests.support.legal import admitted, at
 
 

@@ -7,16 +7,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from streams.adapters.assess import AssessCore
-from streams.adapters.subjects.prices import Prices
+from streams.assess.assess_core import AssessCore
+from streams.assess.assessors.price_assessor import Prices
 from streams.contracts.codec import encode_event
 from streams.contracts.events import Event
 from streams.contracts.price import PriceQuoted
 from streams.contracts.provenance import Provenance
 from streams.contracts.records import Segment
-from streams.domain.conversions import Conversions
-from streams.domain.price_counterparts import Counterparts
-from streams.runtime.ports import Admitted, InMemoryStateStore, outcome_of
+from streams.domain.prices.comparable_series import Counterparts
+from streams.domain.prices.conversions import Conversions
+from streams.runtime.stage_ports import Admitted, InMemoryStateStore, outcome_of
 from tests.support.prices import quote, series
 from tests.support.rule_road import T0
 

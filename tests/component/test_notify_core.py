@@ -5,20 +5,20 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from alerts.adapters.deliver import MAX_CLOSED, ClosedDelivery, DeliverCore, OpenDelivery
-from alerts.adapters.deliver import decode_state as decode_deliver
-from alerts.adapters.deliver import encode_state as encode_deliver
-from alerts.adapters.notify import DEFAULT_TARGET, NotifyCore, decode_state, encode_state
 from alerts.agents.delivering import LedgerCore
+from alerts.delivery.deliver_core import MAX_CLOSED, ClosedDelivery, DeliverCore, OpenDelivery
+from alerts.delivery.deliver_core import decode_state as decode_deliver
+from alerts.delivery.deliver_core import encode_state as encode_deliver
 from alerts.delivery.ledger import encode_entries, encode_entry, read_request, split_ledger_record
-from alerts.subscriptions.requests import build_silence, build_subscription, withdraw_subscription
+from alerts.notify.directive_requests import build_silence, build_subscription, withdraw_subscription
+from alerts.notify.notify_core import DEFAULT_TARGET, NotifyCore, decode_state, encode_state
 from streams.contracts.alert import AlertChanged, AlertState, DeliveryChanged, Severity
 from streams.contracts.codec import decode_event
 from streams.contracts.directive import Silence
 from streams.contracts.events import Payload
 from streams.contracts.records import LinkedRecord
 from streams.contracts.records import encode as encode_record
-from streams.runtime.ports import Admitted, InMemoryStateStore
+from streams.runtime.stage_ports import Admitted, InMemoryStateStore
 from tests.support.rule_road import as_item
 from tests.support.stores import recovered
 

@@ -6,14 +6,14 @@ import msgspec
 import pytest
 
 from alerts.rules.ruleset import Rules
-from streams.adapters.assess import AssessCore, encode_state
-from streams.adapters.identity_window import IdentityPage
+from streams.assess.assess_core import AssessCore, encode_state
+from streams.assess.identity_window import IdentityPage
 from streams.contracts.alert import AlertChanged
 from streams.contracts.assessments import RiskAssessed
 from streams.contracts.codec import decode_event
 from streams.contracts.events import Event
 from streams.contracts.provenance import Provenance
-from streams.runtime.ports import InMemoryStateStore
+from streams.runtime.stage_ports import InMemoryStateStore
 from tests.support.legal import admitted
 from tests.support.prices import quote, quoted
 from tests.support.rule_road import RuleRoad, rules_from

@@ -10,12 +10,12 @@ from typer.testing import CliRunner
 
 from alerts.backtest.what_if import decode_hypothetical, read_hypothetical, what_if
 from alerts.rules.loader import shipped_rules
-from deploy.cli import app
-from streams.adapters.risk_questions import RiskQuestionError, RiskQuestions, instant_of, score_document
+from deploy.cli.main import app
 from streams.contracts.codec import encode_event
 from streams.contracts.events import Event, subject_of
 from streams.contracts.price import PriceQuoted
 from streams.contracts.provenance import Provenance
+from streams.queries.risk_queries import RiskQuestionError, RiskQuestions, instant_of, score_document
 from streams.reference import load_history
 from tests.support.legal import T0, act, at
 

@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from alerts.backtest import backtest
+from alerts.notify.directive_requests import build_rule_set, directive_event, withdraw_rule_set
 from alerts.rules.edits import FIELD_EDITS, Effect, edits_between, edits_table
 from alerts.rules.loader import RuleFileError, read_rule_set_text
-from alerts.rules.specification import (
+from alerts.rules.rule_specification import (
     AbsenceSpec,
     ChangeSpec,
     CompositeSpec,
@@ -18,12 +19,11 @@ from alerts.rules.specification import (
     SequenceSpec,
     ThresholdSpec,
 )
-from alerts.subscriptions.requests import build_rule_set, directive_event, withdraw_rule_set
 from streams.contracts.alert import AlertChanged, AlertState
 from streams.contracts.codec import decode_event, encode_event
 from streams.contracts.directive import DirectiveGiven
 from streams.contracts.events import Event
-from streams.runtime.ports import Admitted
+from streams.runtime.stage_ports import Admitted
 from tests.support.prices import quote
 from tests.support.rule_road import T0, RuleRoad, as_item, measure, price, rule_set, rules_with, text_of
 

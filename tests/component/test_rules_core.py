@@ -9,17 +9,17 @@ from pathlib import Path
 import msgspec
 from prometheus_client import generate_latest
 
-from alerts.adapters.counting import RuleCounts
-from alerts.adapters.rules import RulesCore
 from alerts.agents.alert_view import publish_counts
 from alerts.backtest import as_json_line, backtest, open_alerts
+from alerts.engine.engine_metrics import RuleCounts
+from alerts.engine.rules_core import RulesCore
+from alerts.notify.directive_requests import build_subscription
 from alerts.rules.loader import shipped_rules
-from alerts.subscriptions.requests import build_subscription
 from producers.history import read_history
-from streams.adapters.metrics.worker import WorkerMetrics
 from streams.contracts.alert import AlertChanged, AlertState
 from streams.contracts.events import Event
-from streams.runtime.ports import Admitted, InMemoryStateStore
+from streams.metrics.worker_metrics import WorkerMetrics
+from streams.runtime.stage_ports import Admitted, InMemoryStateStore
 from tests.support.rule_road import (
     LADDER,
     T0,

@@ -9,12 +9,12 @@ import jsonschema
 import pytest
 from typer.testing import CliRunner
 
-from alerts.backtest.run import backtest
-from alerts.explain.life import UnknownAlertError, find_changes, life_of, life_row
+from alerts.backtest.run_backtest import backtest
+from alerts.explain.alert_history import UnknownAlertError, find_changes, life_of, life_row
 from alerts.explain.pages import index_page, rule_pages
 from alerts.rules.documents import read_document
 from alerts.rules.loader import shipped_rules, shipped_rules_directory
-from deploy.cli import app
+from deploy.cli.main import app
 from streams.contracts.alert import AlertChanged
 from streams.reference import load_history
 from tests.support.rule_road import rules_from

@@ -8,21 +8,21 @@ from typing import Any
 import msgspec
 import pytest
 
-from alerts.adapters.rules import RulesCore, decode_state, encode_state
-from alerts.adapters.rules_state import RULES_KEY, RulesInForce
-from alerts.adapters.standing import rule_set_in_force
+from alerts.engine.rule_set_in_force import rule_set_in_force
+from alerts.engine.rules_core import RulesCore, decode_state, encode_state
+from alerts.engine.rules_state import RULES_KEY, RulesInForce
 from alerts.lifecycle.evaluation import Evaluation
+from alerts.notify.directive_requests import build_rule_set, directive_event, withdraw_rule_set
+from alerts.rules.kinds.threshold import ThresholdRule
 from alerts.rules.memory import RuleMemory
 from alerts.rules.ruleset import Rules, rules_of
-from alerts.rules.threshold import ThresholdRule
-from alerts.subscriptions.requests import build_rule_set, directive_event, withdraw_rule_set
-from streams.adapters.assess import AssessCore
+from streams.assess.assess_core import AssessCore
 from streams.contracts.alert import AlertChanged, AlertState
 from streams.contracts.assessments import Fact, RiskAssessed
 from streams.contracts.codec import encode_event
 from streams.contracts.directive import DirectiveGiven
 from streams.contracts.records import Segment
-from streams.runtime.ports import Admitted, InMemoryStateStore, Outcome
+from streams.runtime.stage_ports import Admitted, InMemoryStateStore, Outcome
 from tests.support.rule_road import (
     T0,
     RuleRoad,

@@ -9,13 +9,13 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from alerts.backtest.road import PureRoad
-from alerts.explain.entities import Watch
+from alerts.backtest.pipeline import PureRoad
+from alerts.explain.entity_search import Watch
 from alerts.explain.why_not import WhyNot, kinds_read_by, why_not
+from alerts.notify.directive_requests import directive_event, withdraw_rule_set
 from alerts.rules.loader import shipped_rules
-from alerts.subscriptions.requests import directive_event, withdraw_rule_set
-from deploy.cli import app
-from deploy.recorded import Recording
+from deploy.cli.main import app
+from deploy.cli.recorded_events import Recording
 from streams.contracts.assessments import Fact, RiskAssessed
 from streams.contracts.codec import encode_event
 from streams.contracts.directive import RuleSet

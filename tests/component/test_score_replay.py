@@ -5,16 +5,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from streams.adapters.assess import AssessCore
+from streams.assess.assess_core import AssessCore
 from streams.contracts.assessments import ExposureAssessed, RiskAssessed
 from streams.contracts.codec import decode_event
 from streams.contracts.events import Event, subject_of
 from streams.contracts.price import PriceQuoted
 from streams.contracts.provenance import Provenance
 from streams.contracts.topics import BROADCAST_FAMILIES, partition_of
-from streams.domain.score_parameters import Factor
+from streams.domain.score.score_parameters import Factor
 from streams.reference import load_history
-from streams.runtime.ports import Admitted, InMemoryStateStore
+from streams.runtime.stage_ports import Admitted, InMemoryStateStore
 from tests.support.legal import T0, act, admitted, at, on
 
 END = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -3,12 +3,12 @@
 from datetime import UTC, datetime
 
 from alerts.console.shapes import material_rows
-from streams.adapters.assess import AssessCore, decode_state, encode_state
-from streams.adapters.subjects.score_memory import last_scores
-from streams.agents.scoring import supply_figures, view_slice
+from streams.agents.scoring_worker import supply_figures, view_slice
+from streams.assess.assess_core import AssessCore, decode_state, encode_state
+from streams.assess.assessors.last_scores import last_scores
 from streams.reference import load_history
-from streams.runtime.ports import Admitted, InMemoryStateStore
-from streams.runtime.view import OwnedPartition
+from streams.runtime.owned_partitions import OwnedPartition
+from streams.runtime.stage_ports import Admitted, InMemoryStateStore
 from streams.runtime.watermark import InputClock
 from tests.support.legal import admitted
 from tests.support.stores import recovered

@@ -6,8 +6,8 @@ from functools import cache
 
 import pytest
 
-from alerts.backtest.report import RuleReport, report
-from alerts.backtest.run import backtest
+from alerts.backtest.backtest_report import RuleReport, report
+from alerts.backtest.run_backtest import backtest
 from alerts.rules.loader import shipped_rules
 from streams.contracts.alert import AlertChanged, AlertState
 from streams.reference import load_history

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from alerts.backtest.run import backtest
+from alerts.backtest.run_backtest import backtest
 from alerts.rules.loader import shipped_rules
-from streams.adapters.assess import AssessCore
+from streams.assess.assess_core import AssessCore
 from streams.contracts.alert import AlertChanged
 from streams.contracts.assessments import RiskAssessed
 from streams.contracts.capacity import CapacityReported, SupplyObserved, TradeObserved
@@ -15,7 +15,7 @@ from streams.contracts.codec import decode_event
 from streams.contracts.events import Event, Payload, subject_of
 from streams.contracts.provenance import Provenance
 from streams.reference import load_history
-from streams.runtime.ports import InMemoryStateStore
+from streams.runtime.stage_ports import InMemoryStateStore
 from tests.support.legal import admitted, at
 from tests.support.rule_road import RuleRoad, rules_from
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.grafana.questions import ANNOTATIONS, PanelPlan, board_expressions, interpolate, panels
-from streams.adapters.metrics.catalogue import STATE_RANKS
 from streams.contracts.assessments import LegalState
+from streams.metrics.catalogue import STATE_RANKS
 from tests.support.prometheus import PrometheusServer, require_prometheus
 
 pytestmark = pytest.mark.integration

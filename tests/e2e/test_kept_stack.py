@@ -24,14 +24,14 @@ import msgspec
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from deploy.demo import HISTORY
+from deploy.cli.demo_run import HISTORY
 from deploy.stack.children import plan_stack
-from deploy.stack.control import down
+from deploy.stack.free_ports import free_port
 from deploy.stack.plan import StackPorts, free_ports
-from deploy.stack.ports import free_port
-from deploy.stack.state import read_state
+from deploy.stack.stack_control import down
+from deploy.stack.stack_history import HistoryDecision, HistoryReport, bring_up
+from deploy.stack.stack_state import read_state
 from deploy.stack.unit import answers_ready
-from deploy.stack_history import HistoryDecision, HistoryReport, bring_up
 from producers.held_events import HISTORY_TOPICS, ids_of
 from streams.contracts.codec import encode_event
 from streams.contracts.topics import topic_name

@@ -23,8 +23,8 @@ from standardwebhooks import Webhook
 from deploy.grafana.questions import board_expressions
 from deploy.prometheus.config import RULES_FILE, prometheus_config
 from deploy.stack.children import plan_stack
-from deploy.stack.control import down, up
 from deploy.stack.plan import StackPorts, free_ports
+from deploy.stack.stack_control import down, up
 from producers.replay import ReplaySettings, replay
 from tests.support.brokers import KafkaCluster, RedisServer
 from tests.support.prometheus import PrometheusServer, require_prometheus

@@ -13,9 +13,9 @@ from functools import cache
 import pytest
 from typer.testing import CliRunner
 
-from alerts.backtest.run import backtest
+from alerts.backtest.run_backtest import backtest
 from alerts.rules.loader import shipped_rules
-from deploy.cli import app
+from deploy.cli.main import app
 from producers.replay import ReplaySettings, replay
 from streams.reference import load_history
 from tests.support.brokers import EmbeddedBroker, KafkaCluster, on_node

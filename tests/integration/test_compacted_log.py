@@ -8,9 +8,9 @@ import pytest
 from kafka import KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
-from alerts.backtest.signals import backtest_signals, end_of
+from alerts.backtest.signals_backtest import backtest_signals, end_of
 from alerts.rules.loader import shipped_rules
-from deploy.road_logs import read_alert_changes, read_signals
+from deploy.cli.pipeline_logs import read_alert_changes, read_signals
 from streams.contracts.codec import encode_event
 from streams.contracts.events import Event
 from streams.contracts.price import PriceQuoted

@@ -8,11 +8,11 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from alerts.console.app import ConsoleSettings, create_console
-from streams.adapters.read_view import ReadViewWriter
-from streams.adapters.view_layout import ViewSlice, risk_key
+from alerts.console.console_app import ConsoleSettings, create_console
 from streams.contracts.rule_sets import RefusedRuleSet, RuleSetStanding
 from streams.runtime.clock import utc_now
+from streams.view.read_view import ReadViewWriter
+from streams.view.view_layout import ViewSlice, risk_key
 from tests.support.brokers import RedisServer
 from tests.support.measures import T0, alert_changed, measure_assessed, risk_assessed
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from typer.testing import CliRunner, Result
 
-from deploy.cli import app
-from deploy.road_logs import read_directives
+from deploy.cli.main import app
+from deploy.cli.pipeline_logs import read_directives
 from streams.contracts.directive import DirectiveGiven
 from tests.support.brokers import EmbeddedBroker
 from tests.support.provisioning import provision

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deploy.stack.control import down
+from deploy.stack.stack_control import down
 from streams.contracts.codec import encode_event
 from tests.support.examples import EXAMPLE_EVENTS
 from tests.support.road import ROOT

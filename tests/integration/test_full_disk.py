@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from deploy.stack.children import plan_stack
-from deploy.stack.control import up
 from deploy.stack.plan import free_ports
+from deploy.stack.stack_control import up
 from tests.support.brokers import require_kafka
 from tests.support.disks import fill, small_disk_at
 from tests.support.real_stack import Alerts, RealStack

@@ -16,10 +16,10 @@ from streams.contracts.price import PriceQuoted
 from streams.contracts.provenance import Provenance
 from streams.contracts.records import SignalRecord, decode_signal
 from streams.contracts.topics import DEAD_LETTERS, POLICY, PRICE, SIGNALS, partition_of, topic_name
+from streams.intake.intake_clients import run_intake
+from streams.intake.intake_settings import IntakeSettings
 from streams.intake.limit import DeadLetterPolicy
-from streams.intake.settings import IntakeSettings
 from streams.intake.stats import IntakeStats
-from streams.intake.worker import run_intake
 from tests.support.brokers import EmbeddedBroker, KafkaCluster
 from tests.support.provisioning import provision
 from tests.support.waiting import wait_for_value, wait_until_async

@@ -8,7 +8,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from kafka import KafkaProducer
 
-from deploy.road_logs import read_directives
+from deploy.cli.pipeline_logs import read_directives
 from streams.contracts.codec import encode_event
 from streams.contracts.reasons import RejectReason
 from streams.contracts.records import SignalRecord, Statement, encode

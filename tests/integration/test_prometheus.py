@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.prometheus.config import FOLDER, RULES_FILE, prometheus_config
-from streams.adapters.metrics.catalogue import EventOutcome
-from streams.adapters.metrics.collector import register_collector
-from streams.adapters.metrics.endpoint import MetricsEndpoint
-from streams.adapters.metrics.snapshot import PartitionSnapshot, WorkerSnapshot
-from streams.adapters.metrics.worker import WorkerMetrics
+from streams.metrics.catalogue import EventOutcome
+from streams.metrics.collector import register_collector
+from streams.metrics.metrics_endpoint import MetricsEndpoint
+from streams.metrics.snapshot import PartitionSnapshot, WorkerSnapshot
+from streams.metrics.worker_metrics import WorkerMetrics
 from tests.support.measures import measure_assessed
 from tests.support.prometheus import PrometheusServer, require_prometheus
 from tests.support.waiting import wait_until

@@ -8,12 +8,12 @@ from datetime import timedelta
 import pytest
 import redis
 
-from streams.adapters.metrics.catalogue import ViewOutcome
-from streams.adapters.read_view import ReadViewWriter
-from streams.adapters.view_layout import ViewSlice, risk_key
-from streams.adapters.view_reader import ReadView, ViewUnavailableError
 from streams.contracts.assessments import LegalState
+from streams.metrics.catalogue import ViewOutcome
 from streams.runtime.clock import utc_now
+from streams.view.read_view import ReadViewWriter
+from streams.view.view_layout import ViewSlice, risk_key
+from streams.view.view_reader import ReadView, ViewUnavailableError
 from tests.support.brokers import RedisServer
 from tests.support.measures import T0, alert_changed, measure_assessed, risk_assessed
 from tests.support.waiting import wait_until_async

@@ -14,13 +14,13 @@ import msgspec
 import psutil
 import pytest
 
-from deploy.stack.control import down, replace_group, up
+from deploy.stack.free_ports import free_port, is_listening
 from deploy.stack.lock import StackRunningError
 from deploy.stack.plan import BrokerKind, ChildSpec, StackPlan, write_plan
-from deploy.stack.ports import free_port, is_listening
 from deploy.stack.server import ServerFailedError
-from deploy.stack.state import live_process, marked_processes, read_state
-from deploy.stack.status import StackStatus, status
+from deploy.stack.stack_control import down, replace_group, up
+from deploy.stack.stack_state import live_process, marked_processes, read_state
+from deploy.stack.stack_status import StackStatus, status
 from streams.runtime.local_copies import open_local_copy
 from tests.support.brokers import require_kafka
 from tests.support.disks import fill, small_disk_at
@@ -279,7 +279,7 @@ def test_down_ends_a_stack_and_the_terminal_that_started_it(run_directory: Path)
     run_directory.mkdir()
     (run_directory / "wanted.json").write_bytes(msgspec.json.encode(plan(child("worker"))))
     program = (
-        "import sys, msgspec; from pathlib import Path; from deploy.stack.control import up, await_end\n"
+        "import sys, msgspec; from pathlib import Path; from deploy.stack.stack_control import up, await_end\n"
         "from deploy.stack.plan import StackPlan\n"
         "folder = Path(sys.argv[1])\n"
         "state = up(folder, msgspec.json.decode((folder / 'wanted.json').read_bytes(), type=StackPlan))\n"

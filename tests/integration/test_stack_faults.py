@@ -17,12 +17,12 @@ import msgspec
 import pytest
 from kafka.admin import KafkaAdminClient
 
+from deploy.kafka.topic_admin import ensure_topics
 from deploy.stack.children import plan_stack
-from deploy.stack.control import down, up
 from deploy.stack.plan import free_ports
-from deploy.stack.state import live_process, read_state
+from deploy.stack.stack_control import down, up
+from deploy.stack.stack_state import live_process, read_state
 from deploy.stack.unit import ask_ready
-from deploy.topics import ensure_topics
 from streams.runtime.clock import utc_now
 from tests.support.brokers import continuous_integration, require_kafka
 from tests.support.real_stack import Alerts, RealStack

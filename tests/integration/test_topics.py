@@ -7,8 +7,8 @@ from contextlib import closing
 import pytest
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
-from deploy.topic_declaration import FindingKind
-from deploy.topics import TopicsRefusedError, alter_topics, check_topics, ensure_topics
+from deploy.kafka.topic_admin import TopicsRefusedError, alter_topics, check_topics, ensure_topics
+from deploy.kafka.topic_declaration import FindingKind
 from tests.support.brokers import EmbeddedBroker, KafkaCluster, on_node, wait_known_to_all
 from tests.support.waiting import wait_until
 

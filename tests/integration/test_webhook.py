@@ -12,15 +12,15 @@ import msgspec
 import pytest
 from standardwebhooks import Webhook
 
-from alerts.adapters.deliver import DeliverCore, OpenDelivery
 from alerts.channels.secrets import SecretsFile
 from alerts.channels.webhook import WebhookChannel
+from alerts.delivery.deliver_core import DeliverCore, OpenDelivery
 from alerts.delivery.ledger import DeliveryRequest, encode_entry
 from alerts.delivery.schedule import RetrySchedule
 from alerts.delivery.sender import Sender
 from streams.contracts.alert import DeliveryChanged
 from streams.runtime.clock import utc_now
-from streams.runtime.ports import Admitted, InMemoryStateStore
+from streams.runtime.stage_ports import Admitted, InMemoryStateStore
 
 pytestmark = pytest.mark.integration
 SCHEDULE = RetrySchedule(first=timedelta(seconds=10), attempts=3)

@@ -6,15 +6,15 @@ from itertools import groupby
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.adapters.assess import AssessCore, decode_state, encode_state
-from streams.adapters.subjects.score_memory import LastScore
+from streams.assess.assess_core import AssessCore, decode_state, encode_state
+from streams.assess.assessors.last_scores import LastScore
 from streams.contracts.events import Event
 from streams.contracts.policy import MeasureChanged
 from streams.contracts.provenance import Provenance
-from streams.domain.measures import MeasurePage
-from streams.domain.prices import PriceSeries
-from streams.domain.trade import TradeSeries
-from streams.runtime.ports import Admitted, InMemoryStateStore
+from streams.domain.policy.measure_book import MeasurePage
+from streams.domain.prices.price_series import PriceSeries
+from streams.domain.supply.trade_flows import TradeSeries
+from streams.runtime.stage_ports import Admitted, InMemoryStateStore
 from tests.support.drawn_events import SIGNALS, draw_events
 from tests.support.legal import admitted
 from tests.support.stores import recovered

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 from streams.contracts.assessments import LegalState
 from streams.contracts.dates import days_left
 from streams.contracts.events import Event
-from streams.domain.measures import DictShelf, MeasureBook
 from streams.domain.observations import Observation, Ring, ring_with
-from streams.domain.status import StatusQuestions
-from streams.domain.timeline import timeline
+from streams.domain.policy.measure_book import DictShelf, MeasureBook
+from streams.domain.policy.measure_status import StatusQuestions
+from streams.domain.policy.timeline import timeline
 from tests.support.legal import act, at, claim, on
 
 MEASURES = ("M-1", "M-2", "S-1")

@@ -8,10 +8,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streams.contracts.assessments import RiskAssessed
-from streams.domain.evidence import STRESS_STEPS, Evidence, moves_score, next_evidence
-from streams.domain.evidence_at_hand import EvidenceAtHand
-from streams.domain.scales import Scale, step_edges
-from streams.reference.score_parameters import load_score_parameters
+from streams.domain.score.evidence import STRESS_STEPS, Evidence, moves_score, next_evidence
+from streams.domain.score.evidence_builder import EvidenceAtHand
+from streams.domain.score.scales import Scale, step_edges
+from streams.reference.score_parameter_file import load_score_parameters
 from tests.support.legal import T0
 
 PARAMETERS = load_score_parameters()

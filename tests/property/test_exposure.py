@@ -6,7 +6,7 @@ from math import isclose, prod
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.domain.exposure import ComponentGraph, Edge
+from streams.domain.score.exposure import ComponentGraph, Edge
 
 NODES = st.sampled_from([f"n{i}" for i in range(7)])
 

@@ -6,8 +6,8 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.backtest.run import as_json_line
-from alerts.backtest.signals import backtest_signals, without_idling
+from alerts.backtest.run_backtest import as_json_line
+from alerts.backtest.signals_backtest import backtest_signals, without_idling
 from alerts.rules.loader import shipped_rules
 from streams.contracts.codec import encode_event
 from streams.contracts.events import Event

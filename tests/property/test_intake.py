@@ -10,7 +10,7 @@ from streams.contracts.codec import decode_event, encode_event
 from streams.contracts.events import family_of
 from streams.contracts.records import Segment, decode_signal, encode
 from streams.contracts.topics import BROADCAST_FAMILIES, partition_of
-from streams.intake.core import InputRecord, admission_rules, admit
+from streams.intake.intake_core import InputRecord, admission_rules, admit
 from streams.intake.packing import pack, size_of
 from tests.support.examples import EXAMPLE_EVENTS, RECORDED
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.backtest.run import as_json_line, backtest
-from alerts.backtest.signals import backtest_signals
+from alerts.backtest.run_backtest import as_json_line, backtest
+from alerts.backtest.signals_backtest import backtest_signals
+from alerts.notify.directive_requests import build_acknowledgement, withdraw_rule_set
+from alerts.rules.fingerprint import fingerprint_of
 from alerts.rules.loader import shipped_rules
 from alerts.rules.ruleset import Rules
-from alerts.rules.wording import fingerprint_of
-from alerts.subscriptions.requests import build_acknowledgement, withdraw_rule_set
 from streams.contracts.alert import AlertChanged
 from streams.contracts.events import Event, Payload, family_of
 from streams.contracts.records import SignalRecord, encode

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.contracts.provenance import Provenance
-from streams.domain.price_market import assessor_gap
-from streams.domain.price_panel import Panel
-from streams.domain.prices import PriceSeries
+from streams.domain.prices.assessor_panel import Panel
+from streams.domain.prices.market_facts import assessor_gap
+from streams.domain.prices.price_series import PriceSeries
 from tests.support.prices import next_series, quote, seen, series
 
 AMOUNTS = st.one_of(st.floats(0.5, 2.0), st.sampled_from([1.0, 1.5, 5e-324, 1e12]))

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from streams.contracts.price import PriceQuoted
 from streams.domain.methods.ewma_volatility import DECAY
-from streams.domain.price_at_hand import SeriesAtHand
-from streams.domain.prices import PRICE_LIMIT, PriceSeries, price_facts
+from streams.domain.prices.price_series import PRICE_LIMIT, PriceSeries, price_facts
+from streams.domain.prices.price_series_builder import SeriesAtHand
 from tests.support.prices import facts_of, next_series, quote, seen
 
 AMOUNTS = st.floats(min_value=1e-3, max_value=1e6)

@@ -7,10 +7,10 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alerts.engine.evaluation_cache import calm_around, reads_of
 from alerts.lifecycle.evaluation import Alert
-from alerts.rules.calm import calm_around, reads_of
+from alerts.rules.kinds.threshold import ThresholdRule
 from alerts.rules.loader import shipped_rules
-from alerts.rules.threshold import ThresholdRule
 from streams.contracts.alert import AlertState
 from streams.contracts.assessments import RiskAssessed
 from tests.support.rule_road import T0, RuleRoad, as_item, price, rules_with

@@ -6,7 +6,7 @@ from typing import TypeAlias
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.adapters.rules import encode_state
+from alerts.engine.rules_core import encode_state
 from alerts.rules.ruleset import Rules
 from streams.contracts.assessments import Fact, MeasureAssessed, RiskAssessed
 from tests.support.rule_road import T0, RuleRoad, measure, rules_with

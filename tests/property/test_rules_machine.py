@@ -8,9 +8,9 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.adapters.rules import decode_state as decode_rules_state
-from alerts.adapters.rules import encode_state as encode_rules_state
-from alerts.backtest.run import as_json_line, backtest, in_order
+from alerts.backtest.run_backtest import as_json_line, backtest, in_order
+from alerts.engine.rules_core import decode_state as decode_rules_state
+from alerts.engine.rules_core import encode_state as encode_rules_state
 from streams.contracts.alert import AlertChanged, AlertState
 from streams.contracts.assessments import RiskAssessed
 from streams.contracts.events import Event

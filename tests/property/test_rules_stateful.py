@@ -9,14 +9,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from alerts.adapters.rules import decode_state, encode_state
+from alerts.engine.rules_core import decode_state, encode_state
+from alerts.lifecycle.advance import FIRING_STATES
 from alerts.lifecycle.evaluation import Alert
-from alerts.lifecycle.life import FIRING_STATES
+from alerts.notify.directive_requests import build_acknowledgement, withdraw_rule_set
 from alerts.rules.ruleset import OVER_LIMIT
-from alerts.subscriptions.requests import build_acknowledgement, withdraw_rule_set
 from streams.contracts.alert import AlertChanged, AlertState
 from streams.contracts.events import Payload
-from streams.runtime.ports import Admitted, InMemoryStateStore
+from streams.runtime.stage_ports import Admitted, InMemoryStateStore
 from tests.support.rule_road import T0, RuleRoad, alerts_in, as_item, measure, price, rule_set, rules_with
 
 FOR, KEEP, MAX_AGE, FLAP = timedelta(minutes=10), timedelta(minutes=20), timedelta(minutes=60), timedelta(minutes=50)

@@ -6,8 +6,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.runtime import groups
-from streams.runtime.state import PartitionState
+from streams.runtime import changelog_groups as groups
+from streams.runtime.partition_state import PartitionState
 
 KEYS = [b"a", b"b", b"c", b"book"]
 ENCODE = msgspec.msgpack.encode

@@ -6,9 +6,9 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.domain.readings import Input, Reading, worst_of
-from streams.domain.score import Score, score_of
-from streams.domain.score_parameters import Factor, Weight
+from streams.domain.score.readings import Input, Reading, worst_of
+from streams.domain.score.score import Score, score_of
+from streams.domain.score.score_parameters import Factor, Weight
 from tests.support.legal import T0
 from tests.support.scores import UNKNOWN
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from streams.contracts.capacity import SupplyObserved
 from streams.contracts.events import Event
 from streams.contracts.provenance import Provenance
-from streams.domain.dependency import dependency_of
-from streams.domain.shares import shares_of
-from streams.domain.supply_tables import SupplyStream, next_stream
+from streams.domain.supply.dependency import dependency_of
+from streams.domain.supply.shares import shares_of
+from streams.domain.supply.supply_tables import SupplyStream, next_stream
 
 T0 = datetime(2024, 1, 1, tzinfo=UTC)
 COUNTRIES = ["CN", "US", "AU", "MM", "ZZ"]

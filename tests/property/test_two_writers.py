@@ -16,11 +16,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from streams.runtime import groups
+from streams.runtime import changelog_groups as groups
 from streams.runtime.checkpoint import CheckpointReason
-from streams.runtime.ports import Admitted, Outcome, StateStore
+from streams.runtime.partition_state import PartitionState
 from streams.runtime.stage import SourceKind, StageSpec
-from streams.runtime.state import PartitionState
+from streams.runtime.stage_ports import Admitted, Outcome, StateStore
 from streams.runtime.store import PartitionStore
 
 KEYS = [b"a", b"b", b"c"]
@@ -248,7 +248,7 @@ class TwoWriters(RuleBasedStateMachine):
             return
         for worker in self.workers:
             worker.die()
-        self.loop.run_until_complete(asyncio.sleep(0))
+        self.run(asyncio.sleep(0))
         self.loop.close()
 
 

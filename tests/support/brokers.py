@@ -15,8 +15,8 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 from deploy.stack.artifacts import java_program, kafka_class_path
 from deploy.stack.embedded import EmbeddedServer, embedded_program
-from deploy.stack.kafka import KafkaNode, KafkaServers
-from deploy.stack.ports import free_port
+from deploy.stack.free_ports import free_port
+from deploy.stack.kafka_server import KafkaNode, KafkaServers
 from deploy.stack.redis_server import RedisServerProcess, redis_program
 from deploy.stack.server import MissingToolError, log_tail
 from tests.support.proxy import DelayProxy

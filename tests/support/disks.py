@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.stack.control import down
+from deploy.stack.stack_control import down
 
 
 @contextmanager

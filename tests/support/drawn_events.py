@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from alerts.backtest.run import in_order
+from alerts.backtest.run_backtest import in_order
 from streams.contracts.capacity import CapacityReported, SupplyObserved, TradeObserved
 from streams.contracts.events import Event, Payload, subject_of
 from streams.contracts.policy import ClaimMade, MeasureAction, MeasureChanged

@@ -10,7 +10,7 @@ from streams.contracts.events import Event
 from streams.contracts.policy import ClaimMade, MeasureChanged
 from streams.contracts.provenance import Provenance
 from streams.contracts.records import Segment
-from streams.runtime.ports import Admitted
+from streams.runtime.stage_ports import Admitted
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 BY_TEST = Provenance(source="test")

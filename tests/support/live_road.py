@@ -8,18 +8,18 @@ from typing import TypeAlias
 import msgspec
 from hypothesis import strategies as st
 
-from alerts.adapters.rules import RulesCore
-from alerts.adapters.rules import decode_state as decode_rules_state
-from alerts.adapters.rules import encode_state as encode_rules_state
+from alerts.engine.rules_core import RulesCore
+from alerts.engine.rules_core import decode_state as decode_rules_state
+from alerts.engine.rules_core import encode_state as encode_rules_state
 from alerts.rules.ruleset import Rules
-from streams.adapters.assess import AssessCore
-from streams.adapters.assess import decode_state as decode_assess_state
-from streams.adapters.assess import encode_state as encode_assess_state
+from streams.assess.assess_core import AssessCore
+from streams.assess.assess_core import decode_state as decode_assess_state
+from streams.assess.assess_core import encode_state as encode_assess_state
 from streams.contracts.alert import AlertChanged
 from streams.contracts.codec import encode_event
 from streams.contracts.events import Event
 from streams.contracts.records import Segment
-from streams.runtime.ports import Admitted, InMemoryStateStore
+from streams.runtime.stage_ports import Admitted, InMemoryStateStore
 from tests.support.rule_road import alerts_in
 from tests.support.stores import recovered
 

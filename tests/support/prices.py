@@ -10,8 +10,8 @@ from streams.contracts.events import Event
 from streams.contracts.price import PriceQuoted
 from streams.contracts.provenance import Provenance
 from streams.domain.observations import Observation, observation
-from streams.domain.price_at_hand import SeriesAtHand, first_series
-from streams.domain.prices import PriceSeries, price_facts
+from streams.domain.prices.price_series import PriceSeries, price_facts
+from streams.domain.prices.price_series_builder import SeriesAtHand, first_series
 from streams.runtime.clock import utc_now
 
 T0 = datetime(2025, 1, 1, tzinfo=UTC)

@@ -12,7 +12,7 @@ from typing import Any, Self
 import httpx
 import pytest
 
-from deploy.stack.ports import free_port
+from deploy.stack.free_ports import free_port
 from streams.runtime.clock import utc_now
 from tests.support.waiting import wait_until
 

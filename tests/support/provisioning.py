@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from deploy.topic_declaration import declared_topics
-from deploy.topics import ensure_topics
+from deploy.kafka.topic_admin import ensure_topics
+from deploy.kafka.topic_declaration import declared_topics
 from tests.support.brokers import EmbeddedBroker, KafkaCluster
 
 Placement = Mapping[int, Sequence[int]]

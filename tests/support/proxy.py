@@ -9,7 +9,7 @@ import threading
 from contextlib import suppress
 from types import TracebackType
 
-from deploy.stack.ports import LOOPBACK
+from deploy.stack.free_ports import LOOPBACK
 
 PIECE_BYTES = 256 * 1024
 

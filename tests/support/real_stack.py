@@ -11,7 +11,7 @@ from pathlib import Path
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from deploy.stack.plan import StackPlan
-from deploy.stack.status import ProcessStatus, StackStatus, status
+from deploy.stack.stack_status import ProcessStatus, StackStatus, status
 from streams.contracts.alert import AlertChanged, AlertState
 from streams.contracts.codec import decode_event
 from streams.contracts.records import decode_linked

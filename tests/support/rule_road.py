@@ -7,16 +7,16 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from alerts.adapters.rules import RulesCore, decode_state, encode_state
+from alerts.engine.rules_core import RulesCore, decode_state, encode_state
+from alerts.notify.directive_requests import build_rule_set
 from alerts.rules.loader import load_texts
 from alerts.rules.ruleset import Rules
-from alerts.subscriptions.requests import build_rule_set
 from streams.contracts.alert import AlertChanged
 from streams.contracts.assessments import ClaimedEnd, Fact, LegalState, MeasureAssessed, RiskAssessed
 from streams.contracts.codec import decode_event, encode_event
 from streams.contracts.directive import DirectiveGiven
 from streams.contracts.events import Event, Payload, Tick, subject_of
-from streams.runtime.ports import Admitted, InMemoryStateStore
+from streams.runtime.stage_ports import Admitted, InMemoryStateStore
 from tests.support.stores import recovered
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)

@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from alerts.ruletest.files import LoadedTest, load_test_file
-from alerts.ruletest.run import TestRun
+from alerts.ruletest.run_ruletest import TestRun
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "deploy/rules/tests"

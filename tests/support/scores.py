@@ -1,6 +1,6 @@
 """Builders of readings for tests."""
 
-from streams.domain.readings import Reading
+from streams.domain.score.readings import Reading
 
 UNKNOWN = Reading(value=None, low=0.0, high=1.0, blind_ratio=1.0)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from streams.runtime.ports import InMemoryStateStore
+from streams.runtime.stage_ports import InMemoryStateStore
 
 
 def recovered(

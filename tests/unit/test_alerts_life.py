@@ -3,8 +3,8 @@
 from datetime import timedelta
 from pathlib import Path
 
+from alerts.lifecycle.alert_transitions import ROWS_OF, TRANSITIONS, Guard, mermaid
 from alerts.lifecycle.evaluation import Verdict
-from alerts.lifecycle.transitions import ROWS_OF, TRANSITIONS, Guard, mermaid
 from streams.contracts.alert import AlertState
 from tests.support.rule_road import T0, RuleRoad, measure, price, rules_from, threshold_rules
 

@@ -6,9 +6,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerts.backtest.backtest_report import report, report_row
 from alerts.backtest.diff import diff, diff_row
 from alerts.backtest.episodes import episodes
-from alerts.backtest.report import report, report_row
 from streams.contracts.alert import AlertChanged, AlertState, Severity
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)

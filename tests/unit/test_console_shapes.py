@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from alerts.console.shapes import alert_row, material_rows, measure_row, view_row
-from streams.adapters.view_layout import Position
-from streams.adapters.view_reader import ViewAge
+from streams.view.view_layout import Position
+from streams.view.view_reader import ViewAge
 from tests.support.measures import T0, alert_changed, claimed_end, measure_assessed, risk_assessed
 
 

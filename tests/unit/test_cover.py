@@ -11,8 +11,7 @@ from streams.contracts.capacity import CapacityReported, LicenceDecided, StockRe
 from streams.contracts.events import Event, Payload, subject_of
 from streams.contracts.policy import Targets
 from streams.contracts.provenance import Provenance
-from streams.domain.capacity import PlantState, next_plant
-from streams.domain.cover import (
+from streams.domain.cover.cover import (
     Controls,
     SiteStock,
     controls_on,
@@ -22,8 +21,7 @@ from streams.domain.cover import (
     stock_facts,
     stock_key,
 )
-from streams.domain.independence import Independence, IndependenceReason, independence_of, promised_on
-from streams.domain.own_licences import (
+from streams.domain.cover.own_licences import (
     LicenceState,
     licence_facts,
     licence_key,
@@ -31,6 +29,8 @@ from streams.domain.own_licences import (
     next_licence,
     remaining_tonnes,
 )
+from streams.domain.supply.independence import Independence, IndependenceReason, independence_of, promised_on
+from streams.domain.supply.plant_capacity import PlantState, next_plant
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 TODAY = date(2026, 1, 1)

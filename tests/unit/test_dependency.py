@@ -8,11 +8,11 @@ import pytest
 from streams.contracts.capacity import SupplyObserved
 from streams.contracts.events import Event
 from streams.contracts.provenance import Provenance
-from streams.domain.dependency import dependency_facts, dependency_of, output_ratio
 from streams.domain.intervals import Interval, exact
-from streams.domain.reliance import HomeStreams, home_facts, reliance_of
-from streams.domain.shares import shares_of
-from streams.domain.supply_tables import (
+from streams.domain.supply.dependency import dependency_facts, dependency_of, output_ratio
+from streams.domain.supply.reliance import HomeStreams, home_facts, reliance_of
+from streams.domain.supply.shares import shares_of
+from streams.domain.supply.supply_tables import (
     FIGURES_KEPT,
     TABLES_KEPT,
     SupplyStream,

@@ -9,7 +9,9 @@ import pytest
 from streams.contracts.capacity import CapacityReported, TradeObserved
 from streams.contracts.price import PriceQuoted
 from streams.contracts.provenance import Provenance
-from streams.domain.capacity import (
+from streams.domain.observations import Observation, Ring, observation, period_kind, ring_with
+from streams.domain.prices.price_series import PriceSeries, identity_of, series_key, series_labels
+from streams.domain.supply.plant_capacity import (
     PlantState,
     dominant_of,
     month_of,
@@ -20,9 +22,7 @@ from streams.domain.capacity import (
     plant_labels,
     supply_outside,
 )
-from streams.domain.observations import Observation, Ring, observation, period_kind, ring_with
-from streams.domain.prices import PriceSeries, identity_of, series_key, series_labels
-from streams.domain.trade import TradeSeries, next_flow, trade_facts, trade_key, trade_labels
+from streams.domain.supply.trade_flows import TradeSeries, next_flow, trade_facts, trade_key, trade_labels
 from tests.support.prices import facts_of, next_series
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)

@@ -6,9 +6,9 @@ import pytest
 
 from streams.contracts.assessments import LegalState, MeasureAssessed
 from streams.contracts.events import Event
-from streams.domain.measures import DictShelf, MeasureBook
-from streams.domain.status import StatusQuestions, measure_status, measures_status
-from streams.domain.transitions import TRANSITIONS, Trigger, mermaid_diagram, next_state
+from streams.domain.policy.measure_book import DictShelf, MeasureBook
+from streams.domain.policy.measure_status import StatusQuestions, measure_status, measures_status
+from streams.domain.policy.measure_transitions import TRANSITIONS, Trigger, mermaid_diagram, next_state
 from tests.support.legal import act, at, claim, on
 
 M = "M-1"

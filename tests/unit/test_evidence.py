@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from streams.contracts.assessments import Fact, RiskAssessed
-from streams.domain.evidence import HELD, Evidence, counts, entity_name, factor_inputs, moves_score, next_evidence
-from streams.domain.material_score import MaterialScores, score_facts, shown_inputs
-from streams.domain.score_parameters import Factor
-from streams.reference.score_parameters import load_score_parameters
+from streams.domain.score.evidence import HELD, Evidence, counts, entity_name, factor_inputs, moves_score, next_evidence
+from streams.domain.score.material_score import MaterialScores, score_facts, shown_inputs
+from streams.domain.score.score_parameters import Factor
+from streams.reference.score_parameter_file import load_score_parameters
 from tests.support.legal import T0
 
 PARAMETERS = load_score_parameters()

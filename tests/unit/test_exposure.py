@@ -4,7 +4,7 @@ from math import isclose
 
 import pytest
 
-from streams.domain.exposure import ComponentGraph, Edge
+from streams.domain.score.exposure import ComponentGraph, Edge
 from streams.reference.component_graph import load_component_graph, parse_graph, slug
 
 GRAPH = load_component_graph()

@@ -6,11 +6,17 @@ import pytest
 
 from streams.contracts.assessments import LegalState, MeasureAssessed
 from streams.contracts.policy import Targets
-from streams.domain.factor_policy import controls_on, next_pressure_at, policy_reading, pressure_ratio, reach_ratio
-from streams.domain.readings import Reading
-from streams.domain.status import StatusQuestions
+from streams.domain.policy.measure_status import StatusQuestions
+from streams.domain.score.factor_policy import (
+    controls_on,
+    next_pressure_at,
+    policy_reading,
+    pressure_ratio,
+    reach_ratio,
+)
+from streams.domain.score.readings import Reading
 from streams.reference import load_history
-from streams.reference.score_parameters import load_score_parameters
+from streams.reference.score_parameter_file import load_score_parameters
 from tests.support.legal import T0
 
 PARAMETERS = load_score_parameters()

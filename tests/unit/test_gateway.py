@@ -11,9 +11,9 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
-from producers.gateway.app import MAX_BODY_BYTES, SCOPE, Gateway, create_app
+from producers.gateway.gateway_app import MAX_BODY_BYTES, SCOPE, Gateway, create_app
 from producers.gateway.keys import KeyFile, KeyVerdict, decide_access
-from producers.gateway.seen import Identity, SeenWindow
+from producers.gateway.seen_events import Identity, SeenWindow
 from streams.contracts.codec import decode_event, encode_batch, encode_event
 from streams.contracts.dead_letters import DeadLetterRecord
 from streams.contracts.events import PAYLOADS, Event, family_of

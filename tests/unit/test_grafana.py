@@ -14,8 +14,8 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from deploy.grafana.questions import ANNOTATIONS, board_expressions, interpolate, panels
 from deploy.grafana.risk_board import SOURCE_UID, generated, provisioning, risk_board
 from deploy.prometheus.config import FOLDER, prometheus_config
-from streams.adapters.metrics.catalogue import CATALOGUE, LIVE, PLANNED, metric_of_series
 from streams.contracts.assessments import LegalState
+from streams.metrics.catalogue import CATALOGUE, LIVE, PLANNED, metric_of_series
 
 BOARD: dict[str, Any] = json.loads(risk_board())
 EXPRESSIONS = [expression for _, expression in board_expressions()] + list(ANNOTATIONS.values())

@@ -6,12 +6,12 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.adapters.assess import AssessCore, decode_state, encode_state
-from streams.adapters.identity_window import Identity, IdentityWindow
+from streams.assess.assess_core import AssessCore, decode_state, encode_state
+from streams.assess.identity_window import Identity, IdentityWindow
 from streams.contracts.codec import decode_event, encode_event
 from streams.contracts.events import Event
 from streams.contracts.records import Segment
-from streams.runtime.ports import Admitted, InMemoryStateStore
+from streams.runtime.stage_ports import Admitted, InMemoryStateStore
 from tests.support.examples import EXAMPLE_EVENTS, RECORDED
 from tests.support.stores import recovered
 

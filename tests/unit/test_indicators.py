@@ -17,8 +17,8 @@ from streams.contracts.events import Tick
 from streams.contracts.indicators import IndicatorAssessed
 from streams.contracts.policy import StandardPublished
 from streams.contracts.provenance import Provenance
-from streams.domain.indicators import CLAIMS, indicators_of, standards_set, us_output
-from streams.domain.standards import next_standards, standards_key
+from streams.domain.article_claims import CLAIMS, indicators_of, standards_set, us_output
+from streams.domain.policy.issued_standards import next_standards, standards_key
 
 AT = datetime(2026, 10, 8, tzinfo=UTC)
 

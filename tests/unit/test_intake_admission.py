@@ -7,7 +7,7 @@ import pytest
 
 from streams.contracts.codec import decode_event, encode_batch, encode_binary, encode_event
 from streams.contracts.topics import partition_of
-from streams.intake.core import InputRecord, admission_rules, admit
+from streams.intake.intake_core import InputRecord, admission_rules, admit
 from streams.intake.limit import DeadLetterLimit, DeadLetterPolicy, LimitReached
 from streams.intake.stats import MAX_SOURCES, OTHER_SOURCES, IntakeStats
 from tests.support.examples import EXAMPLE_EVENTS, RECORDED

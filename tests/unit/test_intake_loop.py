@@ -11,8 +11,8 @@ from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError, KafkaTimeoutError
 
 from streams.contracts.codec import encode_event
-from streams.intake.loop import MAX_FAILED_COMMITS, Intake
-from streams.intake.settings import IntakeSettings
+from streams.intake.intake_loop import MAX_FAILED_COMMITS, Intake
+from streams.intake.intake_settings import IntakeSettings
 from streams.intake.stats import IntakeStats
 from tests.support.examples import EXAMPLE_EVENTS, RECORDED
 

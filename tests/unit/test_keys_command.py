@@ -4,7 +4,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from deploy.cli import app
+from deploy.cli.main import app
 from producers.gateway.keys import KeyFile
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from deploy.cli import app
-from deploy.method_files import METHODS
+from deploy.cli.main import app
+from deploy.cli.method_files import METHODS
 
 FILES: dict[str, tuple[str, Any]] = {
     "eu-supply-risk": (

@@ -12,17 +12,17 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from deploy.stack.metrics import StackMetrics
 from deploy.stack.server import ServerProcess
+from deploy.stack.stack_metrics import StackMetrics
 from deploy.stack.unit import Unit
-from streams.adapters.metrics.catalogue import CATALOGUE, LIVE, STATE_RANKS, EventOutcome
-from streams.adapters.metrics.collector import WorkerCollector, register_collector
-from streams.adapters.metrics.endpoint import MetricsEndpoint
-from streams.adapters.metrics.readiness import ReadinessCollector
-from streams.adapters.metrics.snapshot import PartitionSnapshot, SupplyFigures, WorkerSnapshot
-from streams.adapters.metrics.worker import MAX_SOURCES, WorkerMetrics
 from streams.contracts.alert import AlertState
 from streams.contracts.assessments import LegalState, RiskAssessed
+from streams.metrics.catalogue import CATALOGUE, LIVE, STATE_RANKS, EventOutcome
+from streams.metrics.collector import WorkerCollector, register_collector
+from streams.metrics.metrics_endpoint import MetricsEndpoint
+from streams.metrics.readiness_metrics import ReadinessCollector
+from streams.metrics.snapshot import PartitionSnapshot, SupplyFigures, WorkerSnapshot
+from streams.metrics.worker_metrics import MAX_SOURCES, WorkerMetrics
 from tests.support.measures import T0, alert_changed, claimed_end, measure_assessed
 
 FULL = WorkerSnapshot(

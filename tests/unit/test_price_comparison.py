@@ -7,10 +7,10 @@ import msgspec
 import pytest
 
 from streams.contracts.price import Currency
-from streams.domain.conversions import Conversions, CurrencyRate, conversions_of, currency_factor, unit_factor
-from streams.domain.price_comparison import Compared, Comparison, Refused, Unlike, compare, days_apart
-from streams.domain.price_places import Place, place_of
-from streams.domain.prices import identity_of
+from streams.domain.prices.conversions import Conversions, CurrencyRate, conversions_of, currency_factor, unit_factor
+from streams.domain.prices.price_comparison import Compared, Comparison, Refused, Unlike, compare, days_apart
+from streams.domain.prices.price_places import Place, place_of
+from streams.domain.prices.price_series import identity_of
 from streams.reference import load_table
 from streams.reference.loaders import load_conversions
 from tests.support.prices import quote, seen

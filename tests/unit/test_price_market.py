@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from streams.contracts.assessments import Fact
-from streams.domain.conversions import Conversions
-from streams.domain.price_counterparts import counterpart
-from streams.domain.price_market import Market, assessor_gap, thin_of
-from streams.domain.prices import PriceSeries
+from streams.domain.prices.comparable_series import counterpart
+from streams.domain.prices.conversions import Conversions
+from streams.domain.prices.market_facts import Market, assessor_gap, thin_of
+from streams.domain.prices.price_series import PriceSeries
 from tests.support.prices import day, facts_of, quote, series, walk
 
 TABLE = Conversions()

@@ -7,8 +7,8 @@ from struct import pack
 import pytest
 
 from streams.domain.methods.ewma_volatility import ewma_volatility
-from streams.domain.prices import PriceSeries
-from streams.domain.volatility import Trail, TrailAtHand, trading_days_between
+from streams.domain.prices.price_series import PriceSeries
+from streams.domain.prices.volatility import Trail, TrailAtHand, trading_days_between
 from tests.support.prices import day, facts_of, quote, series, walk
 
 

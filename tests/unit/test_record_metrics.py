@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 from prometheus_client import CollectorRegistry
 
-from streams.adapters.metrics.records import REPLAYED_AFTER, RecordMetrics
-from streams.adapters.metrics.worker import WorkerMetrics
 from streams.contracts.alert import AlertChanged
 from streams.contracts.codec import encode_event
 from streams.contracts.events import Event
+from streams.metrics.record_metrics import REPLAYED_AFTER, RecordMetrics
+from streams.metrics.worker_metrics import WorkerMetrics
 from streams.runtime.stage import RecordTaken
 from tests.support.examples import EXAMPLE_EVENTS
 

@@ -7,8 +7,8 @@ import pytest
 
 from alerts.rules.documents import read_document
 from alerts.ruletest.files import LoadedTest
-from alerts.ruletest.report import failure_lines
-from alerts.ruletest.specification import rule_test_schema
+from alerts.ruletest.ruletest_report import failure_lines
+from alerts.ruletest.ruletest_specification import rule_test_schema
 from tests.support.rule_tests import FILES, loaded_from, run_once
 
 ALL = [pytest.param(test, id=f"{path.stem}: {test.spec.name}") for path in FILES for test in loaded_from(path)]

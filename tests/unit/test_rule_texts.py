@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from alerts.rules.texts import FormatFaults, Text
+from alerts.rules.templates import FormatFaults, Text
 
 
 class Unwritable:

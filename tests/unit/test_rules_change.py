@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from alerts.rules.change import ChangeRule
+from alerts.rules.kinds.change import ChangeRule
 from alerts.rules.loader import RuleFileError
 from alerts.rules.memory import MAX_SAMPLES, Samples
 from streams.contracts.alert import AlertState

@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 import msgspec
 import pytest
 
-from alerts.rules.deadline import repeats, step_instant
+from alerts.notify.directive_requests import build_acknowledgement
 from alerts.rules.durations import parse_lead
-from alerts.subscriptions.requests import build_acknowledgement
+from alerts.rules.kinds.deadline import repeats, step_instant
 from streams.contracts.alert import AlertState
 from tests.support.rule_road import LADDER, RuleRoad, measure, rules_from
 

@@ -9,8 +9,8 @@ from alerts.rules.documents import read_document
 from alerts.rules.expressions import Condition, ExpressionError, Truth
 from alerts.rules.facts import CATALOGUE
 from alerts.rules.loader import RuleFileError, load_texts, shipped_rules, shipped_rules_directory
-from alerts.rules.specification import rule_file_schema
-from alerts.rules.texts import Text, TextError
+from alerts.rules.rule_specification import rule_file_schema
+from alerts.rules.templates import Text, TextError
 from tests.support.rule_road import LADDER, rules_from
 
 MEASURE = CATALOGUE["measure"]

@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from alerts.adapters.rules import decode_state
-from alerts.adapters.rules_state import memory_key
+from alerts.engine.rules_core import decode_state
+from alerts.engine.rules_state import memory_key
+from alerts.rules.fingerprint import fingerprint_of
 from alerts.rules.loader import RuleFileError
 from alerts.rules.memory import MAX_HOLDING, Awaited
-from alerts.rules.wording import fingerprint_of
 from streams.contracts.alert import AlertChanged, AlertState
 from streams.contracts.assessments import RiskAssessed
 from tests.support.rule_road import T0, RuleRoad, measure, price, rules_with

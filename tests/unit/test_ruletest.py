@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from alerts.ruletest.files import RuleTestFileError, load_test_file, run_files
 from alerts.ruletest.notation import MAX_SAMPLES, Mark, NotationError, expand
-from alerts.ruletest.report import result_lines, result_row
-from deploy.cli import app
+from alerts.ruletest.ruletest_report import result_lines, result_row
+from deploy.cli.main import app
 
 RULES = """
 groups:

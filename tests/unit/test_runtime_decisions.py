@@ -6,7 +6,7 @@ import pytest
 
 from streams.runtime.checkpoint import CheckpointPolicy, CheckpointReason, decide_checkpoint
 from streams.runtime.consumer import decide_resume_offset
-from streams.runtime.dead_letters import DeadLetterGauge, DeadLetterLimits, DeadLetterVerdict
+from streams.runtime.dead_letter_gauge import DeadLetterGauge, DeadLetterLimits, DeadLetterVerdict
 from streams.runtime.health import PartitionFacts, ProgressWatch, Readiness, WorkerFacts
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)

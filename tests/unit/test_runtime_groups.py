@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from streams.runtime import groups
-from streams.runtime.groups import Fence
-from streams.runtime.state import PartitionState
+from streams.runtime import changelog_groups as groups
+from streams.runtime.changelog_groups import Fence
+from streams.runtime.partition_state import PartitionState
 
 ENCODE = msgspec.msgpack.encode
 DECODE = msgspec.msgpack.decode

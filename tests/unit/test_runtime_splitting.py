@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.contracts.reasons import RejectReason
-from streams.runtime.ports import DeadLetter, Outcome
 from streams.runtime.splitting import bounded, split
+from streams.runtime.stage_ports import DeadLetter, Outcome
 
 LIMIT_BYTES = 1_000
 MOST_BYTES = LIMIT_BYTES - 512

@@ -5,12 +5,12 @@ from math import isclose
 
 import pytest
 
-from streams.domain.factors import Origin, figure
-from streams.domain.readings import Input, Reading, next_staling, staleness, worst_of
-from streams.domain.scales import Scale
-from streams.domain.score import blend, contributions, score_of
-from streams.domain.score_parameters import Factor
-from streams.reference.score_parameters import load_score_parameters, parse_score_parameters
+from streams.domain.score.factors import Origin, figure
+from streams.domain.score.readings import Input, Reading, next_staling, staleness, worst_of
+from streams.domain.score.scales import Scale
+from streams.domain.score.score import blend, contributions, score_of
+from streams.domain.score.score_parameters import Factor
+from streams.reference.score_parameter_file import load_score_parameters, parse_score_parameters
 from tests.support.legal import T0
 from tests.support.scores import UNKNOWN, exactly
 
@@ -52,7 +52,7 @@ def test_an_unknown_factor_contributes_nothing_itself_but_raises_blindness_and_w
 
 def test_blindness_of_no_factors_is_none() -> None:
     """Without a single other reading there is nothing to be blind about."""
-    from streams.domain.score import blindness
+    from streams.domain.score.score import blindness
 
     assert blindness({}, WEIGHTS).value == 0.0
 
@@ -191,7 +191,7 @@ def test_a_reading_says_what_it_is() -> None:
 def test_rules_know_the_facts_that_a_score_has() -> None:
     """The typed catalogue of rules and the facts on the log must not drift apart."""
     from alerts.rules.facts import CATALOGUE
-    from streams.domain.material_score import score_facts
+    from streams.domain.score.material_score import score_facts
 
     facts, _ = score_facts(score_of({f: exactly(0.5) for f in Factor}, WEIGHTS))
     assert facts.keys() == CATALOGUE["score"].keys() - {"material", "home", "synthetic"}

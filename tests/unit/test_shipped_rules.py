@@ -9,9 +9,9 @@ import pytest
 
 from alerts.rules.documents import read_document
 from alerts.rules.loader import shipped_rules, shipped_rules_directory
+from alerts.rules.rule_specification import RuleFileSpec
 from alerts.rules.ruleset import BUILT_IN
-from alerts.rules.specification import RuleFileSpec
-from alerts.ruletest.run import TestRun, start_of
+from alerts.ruletest.run_ruletest import TestRun, start_of
 from streams.contracts.alert import AlertState
 from tests.support.rule_tests import SHIPPED, loaded_from, run_once
 

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from typer.testing import CliRunner
 
-from alerts.subscriptions.requests import build_silence
-from deploy.cli import app
-from deploy.commands.silences import silence_id, state_of
+from alerts.notify.directive_requests import build_silence
+from deploy.cli.main import app
+from deploy.cli.silences_command import silence_id, state_of
 from streams.contracts.directive import DirectiveGiven, Silence
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)

@@ -8,7 +8,7 @@ import pytest
 
 from deploy.stack.children import GATEWAY, INTAKE, plan_stack, replaying_children
 from deploy.stack.plan import BrokerKind, free_ports
-from deploy.stack_history import Held, HistoryDecision, decide_history
+from deploy.stack.stack_history import Held, HistoryDecision, decide_history
 from producers.held_events import digest_of_history, ids_of
 from producers.history import Instant
 from producers.replay import without

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from alerts.adapters.rules import RulesCore, decode_state, encode_state
+from alerts.engine.rules_core import RulesCore, decode_state, encode_state
 from streams.contracts.alert import AlertState
-from streams.runtime.ports import Admitted, InMemoryStateStore
+from streams.runtime.stage_ports import Admitted, InMemoryStateStore
 from tests.support.rule_road import T0, alerts_in, rules_with, threshold_rules
 from tests.support.stores import recovered
 

@@ -9,7 +9,7 @@ import pytest
 from deploy.stack.children import broker_kind_of, plan_stack
 from deploy.stack.plan import BrokerKind, ChildSpec, StackPlan, free_ports, read_plan, replaced_group, write_plan
 from deploy.stack.restarts import Restarts, next_restart
-from deploy.stack.state import ProcessState, live_process, start_time
+from deploy.stack.stack_state import ProcessState, live_process, start_time
 
 
 def child(name: str, group: str) -> ChildSpec:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.topic_declaration import (
+from deploy.kafka.topic_admin import TopicsRefusedError, refuse
+from deploy.kafka.topic_declaration import (
     DeclaredTopic,
     FindingKind,
     FoundTopic,
@@ -13,7 +14,6 @@ from deploy.topic_declaration import (
     decide_topic_changes,
     declared_topics,
 )
-from deploy.topics import TopicsRefusedError, refuse
 from streams.contracts import topics as names
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from streams.contracts.dates import days_left, noon_of
-from streams.domain.licences import LicenceReason, Requirement, licence_requirement
-from streams.domain.status import measure_status, measures_status
+from streams.domain.policy.licences import LicenceReason, Requirement, licence_requirement
+from streams.domain.policy.measure_status import measure_status, measures_status
 from streams.reference import load_history
 
 HISTORY = load_history("policy")

@@ -10,13 +10,13 @@ from typing import Any
 import faust
 import msgspec
 
-from streams.runtime.app import build_worker
 from streams.runtime.checkpoint import CheckpointPolicy
-from streams.runtime.loop import StageLoop
-from streams.runtime.ports import Admitted, Outcome, StateStore
-from streams.runtime.settings import RuntimeSettings, SessionTimes
+from streams.runtime.faust_app import build_worker
+from streams.runtime.runtime_settings import RuntimeSettings, SessionTimes
 from streams.runtime.stage import SourceKind, StageSpec
-from streams.runtime.worker import run_worker
+from streams.runtime.stage_loop import StageLoop
+from streams.runtime.stage_ports import Admitted, Outcome, StateStore
+from streams.runtime.worker_process import run_worker
 
 PREFIX = "count"
 SESSION = SessionTimes(session_seconds=2.0, heartbeat_seconds=0.5, rebalance_seconds=3.0)

@@ -4,13 +4,13 @@ import sys
 
 import msgspec
 
-from streams.runtime.app import build_worker
 from streams.runtime.checkpoint import CheckpointPolicy
-from streams.runtime.dead_letters import DeadLetterLimits
-from streams.runtime.ports import Admitted, Outcome, StateStore
-from streams.runtime.settings import RuntimeSettings, SessionTimes
+from streams.runtime.dead_letter_gauge import DeadLetterLimits
+from streams.runtime.faust_app import build_worker
+from streams.runtime.runtime_settings import RuntimeSettings, SessionTimes
 from streams.runtime.stage import SourceKind, StageSpec
-from streams.runtime.worker import run_worker
+from streams.runtime.stage_ports import Admitted, Outcome, StateStore
+from streams.runtime.worker_process import run_worker
 
 REMEDY = "send a mended set"
 

@@ -6,12 +6,12 @@ import time
 import msgspec
 
 from bench.job_r1 import DoneReport, Volatility, VolatilityCore
-from streams.runtime.app import build_worker
 from streams.runtime.checkpoint import CheckpointPolicy
-from streams.runtime.ports import Admitted, Outcome, StateStore
-from streams.runtime.settings import RuntimeSettings, SessionTimes
+from streams.runtime.faust_app import build_worker
+from streams.runtime.runtime_settings import RuntimeSettings, SessionTimes
 from streams.runtime.stage import SourceKind, StageSpec
-from streams.runtime.worker import run_worker
+from streams.runtime.stage_ports import Admitted, Outcome, StateStore
+from streams.runtime.worker_process import run_worker
 
 
 class JobOptions(msgspec.Struct, frozen=True, kw_only=True):

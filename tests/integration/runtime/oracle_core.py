@@ -13,7 +13,7 @@ import msgspec
 from streams.contracts.records import LinkedRecord, decode_signal, encode
 from streams.runtime.marks import Marks
 from streams.runtime.origins import admit_segments
-from streams.runtime.ports import Admitted, InMemoryStateStore, Outcome, PartitionCore, StateStore
+from streams.runtime.stage_ports import Admitted, InMemoryStateStore, Outcome, PartitionCore, StateStore
 
 ALERT_EVERY_COUNT = 10
 _encode = msgspec.json.Encoder(order="deterministic").encode

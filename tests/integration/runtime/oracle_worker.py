@@ -5,11 +5,11 @@ from pathlib import Path
 
 import msgspec
 
-from streams.runtime.app import SafeApp, build_worker
 from streams.runtime.checkpoint import CheckpointPolicy
-from streams.runtime.settings import RuntimeSettings, SessionTimes
+from streams.runtime.faust_app import SafeApp, build_worker
+from streams.runtime.runtime_settings import RuntimeSettings, SessionTimes
 from streams.runtime.stage import SourceKind, StageSpec
-from streams.runtime.worker import run_worker
+from streams.runtime.worker_process import run_worker
 from tests.integration.runtime.oracle_core import AssessCore, RulesCore
 
 

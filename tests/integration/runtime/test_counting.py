@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from streams.runtime import groups
-from streams.runtime.state import PartitionState
+from streams.runtime import changelog_groups as groups
+from streams.runtime.partition_state import PartitionState
 from tests.integration.runtime.counting import PREFIX, CountOptions
 from tests.integration.runtime.processes import WorkerProcess, read_topic
 from tests.support.brokers import KafkaCluster, on_node

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from streams.contracts.records import LinkedRecord, Place, Segment, SignalRecord, decode_linked, encode
-from streams.runtime import groups
-from streams.runtime.state import PartitionState
+from streams.runtime import changelog_groups as groups
+from streams.runtime.partition_state import PartitionState
 from tests.integration.runtime.oracle_core import expected
 from tests.integration.runtime.oracle_worker import WorkerOptions
 from tests.integration.runtime.processes import WorkerProcess, read_topic

@@ -1,0 +1,1 @@
+"""The alert engine: assessments of one partition in, alert changes out."""

@@ -1,0 +1,126 @@
+"""Deciding composite rules: once for each event or instant that changed a member, in order of time.
+
+What happens to members is queued with its instant. A change is decided on when the watermark has passed it: by then all
+that the inputs say of that instant has come, so the order in which the inputs were read does not matter. The queue is
+in the state, so that a restart decides the same.
+"""
+
+import heapq
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Protocol
+
+from alerts.engine.composite_members import CompositeGroups, as_member, truth_class
+from alerts.engine.rules_state import CHANGES_KEY, MemberChange, MemberChanges, alert_key
+from alerts.lifecycle.evaluation import Alert, Evaluation, Verdict
+from alerts.rules.entities import Assessed
+from alerts.rules.kinds.composite import CompositeRule
+from alerts.rules.ruleset import Rules
+from streams.runtime.stage_ports import StateStore
+
+Step = tuple[int, int]
+BY_TIME: Step = (0, 0)
+"""The step of what time alone changed: before all events of its instant."""
+_Queued = tuple[datetime, Step, int, MemberChange]
+
+
+class Apply(Protocol):
+    """Applies an evaluation to an alert, stores it and says what changed."""
+
+    def __call__(
+        self, rule: CompositeRule, prior: Alert, now: Evaluation, *, at: datetime, step: Step, assessed: Assessed | None
+    ) -> bool:
+        """Apply; tell whether the alert stays as it is."""
+
+
+class Composites:
+    """The composite rules over one partition: what happened to their members, and which of it is decided."""
+
+    def __init__(self, *, rules: Rules, store: StateStore, alerts: Iterable[Alert], apply: Apply) -> None:
+        self._rules = rules
+        self._store = store
+        self._apply = apply
+        self._queue: list[_Queued] = []
+        self._count = 0
+        self._is_stored = True
+        kept: MemberChanges | None = store.get(CHANGES_KEY)
+        for change in kept.changes if kept is not None else ():
+            self._push(change)
+        self._groups = CompositeGroups(rules, store)
+        waiting = {change.alert.fingerprint for _, _, _, change in self._queue}
+        self._groups.complete(alert for alert in alerts if alert.fingerprint not in waiting)
+
+    def _push(self, change: MemberChange) -> None:
+        self._count += 1
+        heapq.heappush(self._queue, (change.at, change.step, self._count, change))
+
+    def note(self, prior: Alert, alert: Alert, *, at: datetime, step: Step) -> None:
+        """Queue an alert that became true, false or unknown at an instant, where a composite reads it."""
+        if truth_class(prior.state) == truth_class(alert.state) or not self._rules.over(alert.rule):
+            return
+        self._push(MemberChange(at=at, step=step, alert=as_member(alert)))
+        self._is_stored = False
+
+    def first_at(self) -> datetime | None:
+        """Return the instant of the earliest change that is not decided on, `None` for none."""
+        return self._queue[0][0] if self._queue else None
+
+    def decide_first(self) -> None:
+        """Decide on the changes of the earliest event or instant: composites before those above them."""
+        at, step = self._queue[0][:2]
+        self._is_stored = False
+        self._decide({}, at=at, step=step)
+
+    def decide_all(self) -> None:
+        """Decide on all that is queued, wherever the watermark stands: before the rules change."""
+        while self._queue:
+            self.decide_first()
+
+    def reconsider(self, rules: Iterable[str], alerts: Iterable[Alert], *, at: datetime, step: Step) -> None:
+        """Decide composites of some rules again, whose definition changed."""
+        touched = set(rules)
+        groups: dict[str, tuple[CompositeRule, dict[str, str]]] = {}
+        for alert in alerts:
+            rule = self._rules.by_id.get(alert.rule)
+            if isinstance(rule, CompositeRule) and rule.id in touched:
+                groups[alert.fingerprint] = (rule, alert.labels)
+            for composite, labels, group in self._groups.of(alert):
+                if composite.id in touched:
+                    groups[group] = (composite, labels)
+        self._decide(groups, at=at, step=step)
+
+    def _decide(
+        self, groups: dict[str, tuple[CompositeRule, dict[str, str]]], *, at: datetime, step: Step
+    ) -> None:  # fmt: skip
+        while True:
+            while self._queue and self._queue[0][:2] == (at, step):  # also what a composite below just queued
+                change = heapq.heappop(self._queue)[3]
+                for composite, labels, group in self._groups.apply(change.alert):
+                    groups[group] = (composite, labels)
+            if not groups:
+                return
+            group = min(groups, key=lambda name: (self._rules.depths.get(groups[name][0].id, 0), name))
+            composite, labels = groups.pop(group)
+            self._decide_group(composite, labels, group, at=at, step=step)
+
+    def _decide_group(
+        self, rule: CompositeRule, labels: dict[str, str], group: str, *, at: datetime, step: Step
+    ) -> None:  # fmt: skip
+        prior: Alert | None = self._store.get(alert_key(group))
+        now = rule.judge(self._groups.members(group), labels=labels, prior=prior)
+        if prior is None:
+            if now.verdict is not Verdict.MET:
+                return
+            prior = Alert(fingerprint=group, rule=rule.id, labels=labels)
+        moment = at if prior.at is None or prior.at <= at else prior.at
+        self._apply(rule, prior, now, at=moment, step=step, assessed=None)
+
+    def keep(self) -> None:
+        """Put the queue into the state, where it changed."""
+        if self._is_stored:
+            return
+        self._is_stored = True
+        if self._queue:
+            self._store.put(CHANGES_KEY, MemberChanges(changes=tuple(entry[3] for entry in sorted(self._queue))))
+        else:
+            self._store.delete(CHANGES_KEY)

@@ -1,0 +1,159 @@
+"""Between which facts a rule says the same, so that an assessment within them need not be evaluated.
+
+A threshold rule compares facts with numbers that stand in it. Between two neighbours of these numbers every comparison
+comes out alike; so do the verdict, the level and, where nothing else it reads has another value, the occasion. What was
+evaluated once and changed nothing changes nothing until a fact leaves its interval or the alert itself moves.
+"""
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from math import inf
+from typing import Any, NamedTuple
+
+import msgspec
+
+from alerts.lifecycle.evaluation import Alert, Evaluation
+from alerts.rules.expressions import Condition, blank_strings
+from alerts.rules.kinds.threshold import ThresholdRule
+from alerts.rules.rule import OUTSIDE, fires
+from alerts.rules.rule_kinds import Rule
+from streams.contracts.assessments import RiskAssessed
+
+_ABSENT: Any = object()
+_LABELLED = frozenset({"material", "home"})
+"""Names that are part of what the entity is, whatever its facts say."""
+_SAID_OUTSIDE = frozenset(id(said) for said in OUTSIDE.values())
+_BEGINS = ("(", "&&", "||")
+_COMPARISON = re.compile(r"\s*(?:<=|>=|<|>|==|!=)\s*(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*(?=$|\)|&&|\|\|)")
+
+
+class Reads(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """What is read of an entity: facts only compared with numbers, in order, and facts that count as they are."""
+
+    limits: Mapping[str, tuple[float, ...]]
+    values: frozenset[str]
+
+
+class RuleReads(NamedTuple):
+    """What a rule reads where `where` leaves the entity out, while its alert does not fire, and while it does."""
+
+    outside: Reads
+    idle: Reads
+    firing: Reads
+
+    def behind(self, evaluation: Evaluation, *, prior: Alert | None) -> Reads:
+        """Return what an evaluation of the rule has read."""
+        if id(evaluation) in _SAID_OUTSIDE:
+            return self.outside
+        return self.firing if fires(prior) else self.idle
+
+
+def reads_of(rule: Rule) -> RuleReads | None:
+    """Say what a rule reads; `None` for one that more than the facts at hand can change: memory, time, the age."""
+    if not isinstance(rule, ThresholdRule) or rule.timing.max_age is not None:
+        return None
+    outside = _read_by([rule.where])
+    limits, values = dict[str, tuple[float, ...]](), frozenset(rule.occasion)
+    steps = rule.limits.steps if rule.limits is not None else ()
+    if rule.limits is not None:
+        limits[rule.limits.fact] = tuple(float(step.limit) for step in steps)
+    idle = reads_of_all([outside, _read_by([rule.when]), Reads(limits=limits, values=values)])
+    resolved: dict[str, tuple[float, ...]] = {}
+    if rule.limits is not None:
+        resolved[rule.limits.fact] = tuple(float(step.resolve) for step in steps if step.resolve is not None)
+    ends = _read_by([rule.resolve_when, *(step.resolve_when for step in steps)])
+    return RuleReads(outside, idle, reads_of_all([idle, ends, Reads(limits=resolved, values=frozenset())]))
+
+
+def _read_by(conditions: Iterable[Condition | None]) -> Reads:
+    limits: dict[str, set[float]] = {}
+    values: set[str] = set()
+    for condition in conditions:
+        for name in condition.names if condition is not None else ():
+            compared = _compared(condition, name)
+            if compared is None:
+                values.add(name)
+            else:
+                limits.setdefault(name, set()).update(compared)
+    values -= _LABELLED
+    return Reads(limits={name: tuple(sorted(found)) for name, found in limits.items()}, values=frozenset(values))
+
+
+def _compared(condition: Condition | None, name: str) -> set[float] | None:
+    """Return the numbers a condition compares a fact with; `None` where it does anything else with the fact."""
+    assert condition is not None
+    text = blank_strings(condition.text)
+    found: set[float] = set()
+    for place in re.finditer(rf"\b{name}\b", text):
+        before = text[: place.start()].rstrip()
+        number = _COMPARISON.match(text, place.end())
+        if number is None or (before and not before.endswith(_BEGINS)):
+            return None
+        found.add(float(number[1]))
+    return found
+
+
+def reads_of_all(parts: Iterable[Reads]) -> Reads:
+    """Put together what is read in several places; what counts as it is in one of them counts as it is."""
+    limits: dict[str, set[float]] = {}
+    values: set[str] = set()
+    for part in parts:
+        values |= part.values
+        for name, numbers in part.limits.items():
+            limits.setdefault(name, set()).update(numbers)
+    compared = {name: tuple(sorted(found)) for name, found in limits.items() if name not in values}
+    return Reads(limits=compared, values=frozenset(values))
+
+
+class Calm(msgspec.Struct, frozen=True, eq=False):
+    """Facts within which rules say the same: open intervals, names that stay unknown, values that must be the same."""
+
+    bounds: tuple[tuple[str, float, float], ...]
+    unknown: tuple[str, ...]
+    same: tuple[tuple[str, Any], ...]
+    synthetic: bool
+
+    def holds(self, assessed: RiskAssessed) -> bool:
+        """Tell whether the facts of an assessment lie within."""
+        get = assessed.facts.get
+        for name, low, high in self.bounds:
+            value = get(name)
+            if value.__class__ is not float or not low < value < high:
+                return False
+        for name in self.unknown:
+            if get(name) is not None:
+                return False
+        for name, known in self.same:
+            value = get(name, _ABSENT)
+            if value is not known and (value != known or value.__class__ is not known.__class__):
+                return False
+        return assessed.synthetic is self.synthetic
+
+
+def calm_around(reads: Reads, assessed: RiskAssessed) -> Calm:
+    """Return the facts around an assessment within which a rule that reads these says the same."""
+    facts, labels = assessed.facts, assessed.labels
+    bounds: list[tuple[str, float, float]] = []
+    unknown: list[str] = []
+    same: list[tuple[str, Any]] = []
+    for name, limits in reads.limits.items():
+        value: Any = facts.get(name)
+        if value.__class__ is float:
+            place = bisect_left(limits, value)
+            low = limits[place - 1] if place else -inf
+            high = limits[place] if place < len(limits) else inf
+            if low < value < high:
+                bounds.append((name, low, high))
+            else:  # on a limit, or nan, which no interval holds
+                same.append((name, value))
+        elif value is None and name not in labels:
+            unknown.append(name)
+        else:
+            same.append((name, facts.get(name, _ABSENT)))
+    for name in reads.values:
+        if name not in labels and facts.get(name) is None:
+            unknown.append(name)
+        else:  # a fact of the name of a label hides it, also one that is unknown
+            same.append((name, facts.get(name, _ABSENT)))
+    return Calm(tuple(bounds), tuple(unknown), tuple(same), assessed.synthetic)

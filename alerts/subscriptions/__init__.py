@@ -1,1 +1,0 @@
-"""Subscriptions as directives."""

@@ -1,0 +1,1 @@
+"""Topics on a broker: their declaration, making and checking them."""

@@ -1,0 +1,1 @@
+"""Cover: how long own stocks and licences last."""

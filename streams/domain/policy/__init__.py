@@ -1,0 +1,1 @@
+"""Policy: legal acts, the state of every measure, licences it requires."""

@@ -1,0 +1,1 @@
+"""Prices: series, volatility, comparison between places and assessors."""

@@ -1,0 +1,1 @@
+"""The risk score: evidence, factors, contributions, exposure."""

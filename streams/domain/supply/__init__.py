@@ -1,0 +1,1 @@
+"""Supply: who produces how much, capacity, dependency and trade."""

@@ -1,0 +1,1 @@
+"""Questions as of a day, as known on a day, answered from a list of events."""

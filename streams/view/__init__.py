@@ -1,0 +1,1 @@
+"""The read view in Redis: how it lies there, who writes it, how it is read."""
