@@ -21,9 +21,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from streams.assess.assess_core import AssessCore, encode_state
-from streams.assess.assessors.assessor import Subject, Wake
+from streams.assess.assessors.assessor import Assessor, TimerRequest
 from streams.assess.assessors.price_assessor import Prices
-from streams.assess.assessors.registry import SUBJECTS
+from streams.assess.assessors.registry import ASSESSORS
 from streams.assess.identity_window import IdentityPage
 from streams.contracts.codec import encode_event
 from streams.contracts.events import Event
@@ -37,7 +37,7 @@ from streams.runtime.stage_ports import Admitted, InMemoryStateStore
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 MATERIALS = (*RARE_EARTHS, "gallium", "germanium", "antimony", "tungsten", "tellurium", "bismuth", "indium")
 BASES = ("FOB China", "CIF Rotterdam")
-ASSESSORS = ("bench-a", "bench-b")
+ASSESSOR_NAMES = ("bench-a", "bench-b")
 LARGEST = "neodymium"
 """The material with the most plants, measures and supply tables in the shipped history."""
 AFTER = datetime(2026, 10, 9, tzinfo=UTC)
@@ -77,10 +77,10 @@ class Run(NamedTuple):
     state_bytes: int
 
 
-def run(events: Iterator[bytes], *, warm_up: int, count: int, subjects: Sequence[Subject]) -> Run:
+def run(events: Iterator[bytes], *, warm_up: int, count: int, assessors: Sequence[Assessor]) -> Run:
     """Take events in batches as they come off the log."""
     store = InMemoryStateStore()
-    core = AssessCore(partition=0, partitions=1, store=store, subjects=subjects)
+    core = AssessCore(partition=0, partitions=1, store=store, assessors=assessors)
     used, sent = 0.0, 0
     for start in range(0, warm_up + count, BATCH):
         raws = [msgspec.Raw(raw) for raw in islice(events, BATCH)]
@@ -117,21 +117,21 @@ class KeptPrices(Prices):
         return _NOTHING_FOUND
 
 
-_NOTHING_FOUND = Wake(name="nothing", at=None)
+_NOTHING_FOUND = TimerRequest(name="nothing", at=None)
 
 
 def main() -> None:
     """Measure and print."""
-    many = [(m, b, a) for m in MATERIALS for b in BASES for a in ASSESSORS]
+    many = [(m, b, a) for m in MATERIALS for b in BASES for a in ASSESSOR_NAMES]
     start, soon = date(2016, 1, 1), timedelta(milliseconds=50)
-    steady = run(quotes(many, first_day=start, step=soon), warm_up=10_000, count=20_000, subjects=SUBJECTS)
-    event = run(quotes(many, first_day=start, step=soon), warm_up=10_000, count=20_000, subjects=[KeptPrices()])
+    steady = run(quotes(many, first_day=start, step=soon), warm_up=10_000, count=20_000, assessors=ASSESSORS)
+    event = run(quotes(many, first_day=start, step=soon), warm_up=10_000, count=20_000, assessors=[KeptPrices()])
     one = [("dysprosium", "FOB China", "bench-a")]
     ten = [("dysprosium", "FOB China", f"bench-{n}") for n in range(10)]
     daily = quotes(one, first_day=start, step=timedelta(days=1))
-    decade = run(daily, warm_up=500, count=DECADE_DAYS - 650, subjects=SUBJECTS)
+    decade = run(daily, warm_up=500, count=DECADE_DAYS - 650, assessors=ASSESSORS)
     ten_a_day = quotes(ten, first_day=start, step=timedelta(days=0.1))
-    crowded = run(ten_a_day, warm_up=500, count=10 * DECADE_DAYS - 500, subjects=SUBJECTS)
+    crowded = run(ten_a_day, warm_up=500, count=10 * DECADE_DAYS - 500, assessors=ASSESSORS)
     result: dict[str, float] = {"event_us": round(event.us_per_event, 1)}
     for name, found in (("steady", steady), ("decade", decade)):
         assessment = (found.us_per_event - event.us_per_event) / found.assessments_per_event

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from alerts.engine.engine_metrics import RuleCounts
+from alerts.engine.engine_metrics import EngineMetrics
 from alerts.engine.rules_core import RulesCore
 from alerts.rules.expressions import Condition
 from alerts.rules.facts import CATALOGUE
@@ -118,7 +118,7 @@ def measure_cel(count: int) -> dict[str, float]:
 def measure_backtest(count: int) -> dict[str, float]:
     """Send price events through both cores in batches, as `rules backtest` does, and time each."""
     assess = AssessCore(partition=0, partitions=1, store=InMemoryStateStore())
-    counts = RuleCounts()
+    counts = EngineMetrics()
     rules = RulesCore(partition=0, rules=shipped_rules(), store=InMemoryStateStore(), counts=counts)
     spent, changes, assessed_count = [0.0, 0.0], 0, 0
     for start in range(0, count, BATCH):

@@ -22,7 +22,7 @@ SOURCE = "synthetic"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PriceSeries:
+class SyntheticSeries:
     """One made-up series: `mean_usd_per_kg` is an annual mean, `step_volatility_ratio` the size of a usual step."""
 
     material: str
@@ -32,25 +32,25 @@ class PriceSeries:
 
 
 SERIES = (
-    PriceSeries(material="dysprosium", form="oxide", mean_usd_per_kg=239.0, step_volatility_ratio=0.02),
-    PriceSeries(material="terbium", form="oxide", mean_usd_per_kg=1010.0, step_volatility_ratio=0.02),
-    PriceSeries(material="neodymium", form="oxide", mean_usd_per_kg=73.0),
-    PriceSeries(material="praseodymium", form="oxide", mean_usd_per_kg=74.0),
-    PriceSeries(material="neodymium-praseodymium", form="oxide", mean_usd_per_kg=69.0),
-    PriceSeries(material="samarium", form="oxide", mean_usd_per_kg=2.82),
-    PriceSeries(material="europium", form="oxide", mean_usd_per_kg=27.0),
-    PriceSeries(material="gadolinium", form="oxide", mean_usd_per_kg=30.0),
-    PriceSeries(material="holmium", form="oxide", mean_usd_per_kg=70.0),
-    PriceSeries(material="erbium", form="oxide", mean_usd_per_kg=46.0),
-    PriceSeries(material="ytterbium", form="oxide", mean_usd_per_kg=15.0),
-    PriceSeries(material="lutetium", form="oxide", mean_usd_per_kg=888.0),
-    PriceSeries(material="yttrium", form="oxide", mean_usd_per_kg=9.0, step_volatility_ratio=0.03),
-    PriceSeries(material="lanthanum", form="oxide", mean_usd_per_kg=1.0),
-    PriceSeries(material="cerium", form="oxide", mean_usd_per_kg=1.71),
-    PriceSeries(material="gallium", form="metal", mean_usd_per_kg=580.0, step_volatility_ratio=0.02),
-    PriceSeries(material="germanium", form="metal", mean_usd_per_kg=4100.0, step_volatility_ratio=0.02),
-    PriceSeries(material="indium", form="metal", mean_usd_per_kg=370.0),
-    PriceSeries(material="tellurium", form="metal", mean_usd_per_kg=120.0),
+    SyntheticSeries(material="dysprosium", form="oxide", mean_usd_per_kg=239.0, step_volatility_ratio=0.02),
+    SyntheticSeries(material="terbium", form="oxide", mean_usd_per_kg=1010.0, step_volatility_ratio=0.02),
+    SyntheticSeries(material="neodymium", form="oxide", mean_usd_per_kg=73.0),
+    SyntheticSeries(material="praseodymium", form="oxide", mean_usd_per_kg=74.0),
+    SyntheticSeries(material="neodymium-praseodymium", form="oxide", mean_usd_per_kg=69.0),
+    SyntheticSeries(material="samarium", form="oxide", mean_usd_per_kg=2.82),
+    SyntheticSeries(material="europium", form="oxide", mean_usd_per_kg=27.0),
+    SyntheticSeries(material="gadolinium", form="oxide", mean_usd_per_kg=30.0),
+    SyntheticSeries(material="holmium", form="oxide", mean_usd_per_kg=70.0),
+    SyntheticSeries(material="erbium", form="oxide", mean_usd_per_kg=46.0),
+    SyntheticSeries(material="ytterbium", form="oxide", mean_usd_per_kg=15.0),
+    SyntheticSeries(material="lutetium", form="oxide", mean_usd_per_kg=888.0),
+    SyntheticSeries(material="yttrium", form="oxide", mean_usd_per_kg=9.0, step_volatility_ratio=0.03),
+    SyntheticSeries(material="lanthanum", form="oxide", mean_usd_per_kg=1.0),
+    SyntheticSeries(material="cerium", form="oxide", mean_usd_per_kg=1.71),
+    SyntheticSeries(material="gallium", form="metal", mean_usd_per_kg=580.0, step_volatility_ratio=0.02),
+    SyntheticSeries(material="germanium", form="metal", mean_usd_per_kg=4100.0, step_volatility_ratio=0.02),
+    SyntheticSeries(material="indium", form="metal", mean_usd_per_kg=370.0),
+    SyntheticSeries(material="tellurium", form="metal", mean_usd_per_kg=120.0),
 )
 """Means: 2025 column of the table."""
 
@@ -69,7 +69,7 @@ class SyntheticSettings:
     count: int | None = None
     duration: timedelta | None = None
     batch_size: int = 500
-    series: Sequence[PriceSeries] = SERIES
+    series: Sequence[SyntheticSeries] = SERIES
 
     def limit(self) -> int | None:
         """Return how many events there are; `None` without end."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from alerts.engine.engine_metrics import RuleCounts
+from alerts.engine.engine_metrics import EngineMetrics
 from alerts.engine.rule_set_change import find_rule
 from alerts.engine.rule_set_in_force import rule_set_in_force
 from alerts.engine.rules_state import CLOCK_KEY, RulesClock
@@ -35,7 +35,7 @@ def open_alerts(owned: OwnedPartition, initial: Rules) -> list[AlertChanged]:
         for _, value in owned.state.items()
         if isinstance(value, Alert)
         and value.state in _OPEN
-        and value.held_from is None
+        and value.suppressed_from is None
         and (rule := find_rule(rules, value.rule)) is not None
     ]
 
@@ -67,7 +67,7 @@ def view_slice(owned: OwnedPartition, rules: Rules) -> ViewSlice:
     )  # fmt: skip
 
 
-def publish_counts(counts: RuleCounts, metrics: WorkerMetrics) -> None:
+def publish_counts(counts: EngineMetrics, metrics: WorkerMetrics) -> None:
     """Hand what the rules core counted to the metrics, and begin again at zero."""
     for (rule, to), count in counts.transitions.items():
         metrics.count_transition(rule=rule, to_state=to, count=count)
@@ -79,7 +79,7 @@ def publish_counts(counts: RuleCounts, metrics: WorkerMetrics) -> None:
 
 
 def with_alerts(
-    app: SafeApp, snapshot: WorkerSnapshot, *, rules: Rules, counts: RuleCounts, metrics: WorkerMetrics
+    app: SafeApp, snapshot: WorkerSnapshot, *, rules: Rules, counts: EngineMetrics, metrics: WorkerMetrics
 ) -> WorkerSnapshot:
     """Add open alerts, the rules in force and the clocks of the partitions to a snapshot, and publish what was counted.
 

@@ -12,7 +12,7 @@ from alerts.channels.webhook import WebhookChannel
 from alerts.delivery import deliver_core as deliver
 from alerts.delivery.channel_port import Channel
 from alerts.delivery.sender import Sender
-from alerts.engine.engine_metrics import RuleCounts
+from alerts.engine.engine_metrics import EngineMetrics
 from alerts.engine.rules_core import RulesCore, decode_state, encode_state
 from alerts.notify import notify_core as notify
 from alerts.notify.notify_core import NotifyCore
@@ -20,7 +20,7 @@ from alerts.rules.loader import shipped_rules
 from alerts.rules.ruleset import Rules
 from streams.agents.view_service import ReadViewService, slice_reader
 from streams.agents.worker_endpoint import WorkerEndpoint
-from streams.agents.worker_settings import VERSION, RoadSettings
+from streams.agents.worker_settings import VERSION, PipelineSettings
 from streams.contracts.topics import ALERTS, ASSESSMENTS, DELIVERIES
 from streams.metrics.record_metrics import RecordMetrics
 from streams.metrics.worker_metrics import WorkerMetrics
@@ -36,7 +36,7 @@ _REMEDY = (
 )
 
 
-def rules_stage(settings: RoadSettings, rules: Rules, counts: RuleCounts) -> StageSpec:
+def rules_stage(settings: PipelineSettings, rules: Rules, counts: EngineMetrics) -> StageSpec:
     """Declare the stage that decides alerts; what it does is counted in `counts`."""
 
     def make_core(partition: int, store: StateStore) -> PartitionCore:
@@ -49,7 +49,7 @@ def rules_stage(settings: RoadSettings, rules: Rules, counts: RuleCounts) -> Sta
     )  # fmt: skip
 
 
-def notify_stage(settings: RoadSettings) -> StageSpec:
+def notify_stage(settings: PipelineSettings) -> StageSpec:
     """Declare the stage that decides who is told; what it asks for is in the ledger before anything is sent."""
 
     def make_core(partition: int, store: StateStore) -> PartitionCore:
@@ -62,7 +62,7 @@ def notify_stage(settings: RoadSettings) -> StageSpec:
     )  # fmt: skip
 
 
-def deliver_stage(settings: RoadSettings) -> StageSpec:
+def deliver_stage(settings: PipelineSettings) -> StageSpec:
     """Declare the stage that keeps the open deliveries of the ledger."""
 
     def make_core(partition: int, store: StateStore) -> PartitionCore:
@@ -74,10 +74,10 @@ def deliver_stage(settings: RoadSettings) -> StageSpec:
     )  # fmt: skip
 
 
-def build_alerts(settings: RoadSettings) -> SafeApp:
+def build_alerts(settings: PipelineSettings) -> SafeApp:
     """Build the app of an alerts worker with the shipped rules; nothing is started."""
     rules = shipped_rules()
-    counts = RuleCounts(stopwatch=monotonic_seconds)
+    counts = EngineMetrics(stopwatch=monotonic_seconds)
     stages = [rules_stage(settings, rules, counts), notify_stage(settings), deliver_stage(settings)]
     metrics = WorkerMetrics(
         process="alerts", version=VERSION, topics=[stage.source_topic for stage in stages], rules=tuple(rules.by_id)

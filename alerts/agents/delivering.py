@@ -16,7 +16,7 @@ from alerts.delivery.deliver_core import DeliverCore, LedgerOrigin, OpenDelivery
 from alerts.delivery.ledger import split_ledger_record
 from alerts.delivery.sender import Sender
 from streams.contracts.alert import DeliveryChanged
-from streams.contracts.records import Place
+from streams.contracts.records import OutputPosition
 from streams.metrics.catalogue import NotificationOutcome
 from streams.metrics.worker_metrics import WorkerMetrics
 from streams.runtime.clock import utc_now
@@ -54,7 +54,7 @@ class LedgerCore:
                 items.extend(msgspec.Raw(entry) for entry in record.entries)
         return self._core.process(Admitted(position=admitted.position, items=items, recorded_at=admitted.recorded_at))
 
-    def _is_new(self, origin: Place) -> bool:
+    def _is_new(self, origin: OutputPosition) -> bool:
         known: LedgerOrigin | None = self._store.get(ORIGIN_KEY)
         if known is not None and origin <= (known.o, known.n):
             return False

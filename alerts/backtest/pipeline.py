@@ -21,7 +21,7 @@ from streams.contracts.records import Segment
 from streams.runtime.stage_ports import Admitted, InMemoryStateStore, Outcome
 
 
-class RoadError(RuntimeError):
+class PipelineError(RuntimeError):
     """An event that the road would refuse; the message says which and why."""
 
 
@@ -29,7 +29,7 @@ Watcher = Callable[[Event], None]
 """Shown every event that assess sends."""
 
 
-class PureRoad:
+class PurePipeline:
     """The cores of one partition in line.
 
     With `notify` it also decides deliveries, which gather in `deliveries`; `watch` is shown what assess says.
@@ -52,7 +52,7 @@ class PureRoad:
         self.deliveries: list[DeliveryChanged] = []
 
     def take(self, events: Iterable[Event]) -> list[AlertChanged]:
-        """Return what admitted events change, in the order in which the cores say it. Raise `RoadError`."""
+        """Return what admitted events change, in the order in which the cores say it. Raise `PipelineError`."""
         raws = [msgspec.Raw(encode_event(event)) for event in events]
         segment = Segment(
             topic="recorded", partition=0, offset=self._position + 1, indexes=range(len(raws)), events=raws
@@ -98,5 +98,5 @@ class PureRoad:
 def _checked(outcome: Outcome) -> Outcome:
     if outcome.dead_letters:
         first = outcome.dead_letters[0]
-        raise RoadError(f"{first.reason} at {first.field}: {first.detail}: {(first.value or b'')[:200]!r}")
+        raise PipelineError(f"{first.reason} at {first.field}: {first.detail}: {(first.value or b'')[:200]!r}")
     return outcome

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from alerts.backtest.pipeline import PureRoad, Watcher
+from alerts.backtest.pipeline import PurePipeline, Watcher
 from alerts.delivery.ledger import alert_row
 from alerts.rules.ruleset import Rules
 from streams.contracts.alert import AlertChanged
@@ -36,7 +36,7 @@ Progress = Callable[[int, int], None]
 
 
 def _run(
-    events: list[Event], *, until: datetime, road: PureRoad, tick: timedelta | None, progress: Progress
+    events: list[Event], *, until: datetime, road: PurePipeline, tick: timedelta | None, progress: Progress
 ) -> Iterator[AlertChanged]:
     next_tick = events[0].recorded_at if events else until
     batch: list[Event] = []
@@ -71,7 +71,7 @@ def backtest(
     shown what assess says. Raises `RoadError` for an event that the road would refuse.
     """
     known = sorted((e for e in events if e.recorded_at <= until), key=in_order)
-    yield from _ordered(_run(known, until=until, road=PureRoad(rules, watch=watch), tick=tick, progress=progress))
+    yield from _ordered(_run(known, until=until, road=PurePipeline(rules, watch=watch), tick=tick, progress=progress))
 
 
 def as_json_line(change: AlertChanged) -> bytes:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from alerts.backtest.pipeline import PureRoad, RoadError, Watcher
+from alerts.backtest.pipeline import PipelineError, PurePipeline, Watcher
 from alerts.rules.ruleset import Rules
 from streams.contracts.alert import AlertChanged
 from streams.contracts.codec import decode_event
@@ -18,7 +18,7 @@ from streams.contracts.events import Event
 from streams.contracts.instants import instant_of
 from streams.contracts.records import Segment, SignalRecord, decode_signal
 from streams.runtime.admission import Admission, admit
-from streams.runtime.marks import Marks
+from streams.runtime.marks import ProgressMetadata
 from streams.runtime.stage import SourceKind
 from streams.runtime.stage_ports import Admitted
 
@@ -31,14 +31,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def _admitted(records: Iterable[tuple[int, bytes]]) -> Iterator[Admitted]:
     """Give what the runtime hands to the core: segments that were written twice come once."""
-    marks = Marks()
+    marks = ProgressMetadata()
     for offset, value in records:
         result = admit(SourceKind.SIGNALS, value, offset=offset, recorded_at=_EPOCH, marks=marks)
         marks = result.marks
         if result.decision is Admission.UNDECODABLE:
-            raise RoadError(f"record {offset} of the signals log cannot be read: {result.detail}")
+            raise PipelineError(f"record {offset} of the signals log cannot be read: {result.detail}")
         if result.decision is Admission.HOLE:
-            raise RoadError(f"a record before offset {offset} of the signals log is missing: {result.detail}")
+            raise PipelineError(f"a record before offset {offset} of the signals log is missing: {result.detail}")
         if result.admitted is not None:
             yield result.admitted
 
@@ -75,11 +75,11 @@ def backtest_signals(
 ) -> list[AlertChanged]:
     """Return the alert log of a signals log up to `until`, in order of (at, rule, fingerprint).
 
-    `keep` chooses the events that count (default: all). Raise `RoadError`.
+    `keep` chooses the events that count (default: all). Raise `PipelineError`.
     """
     changes: list[AlertChanged] = []
     for partition, records in sorted(log.items()):
-        road = PureRoad(rules, partition=partition, partitions=len(log), watch=watch)
+        road = PurePipeline(rules, partition=partition, partitions=len(log), watch=watch)
         for admitted in _until(records, until, keep):
             changes += road.process(admitted)
         changes += road.tick(until)

@@ -10,7 +10,7 @@ from streams.contracts.codec import encode_batch, encode_event, split_record
 from streams.contracts.directive import Subscription
 from streams.contracts.events import Event
 from streams.contracts.reasons import DecodeError
-from streams.contracts.records import Place, decode_linked
+from streams.contracts.records import OutputPosition, decode_linked
 
 SOURCE = "monazite/notify"
 
@@ -86,7 +86,7 @@ def ledger_event(entry: DeliveryChanged) -> Event:
 class LedgerRecord(NamedTuple):
     """A record of the ledger, split. `origin`: the place in its log that requests stand at, `None` for senders."""
 
-    origin: Place | None
+    origin: OutputPosition | None
     entries: Sequence[bytes | msgspec.Raw]
 
 

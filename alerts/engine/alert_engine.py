@@ -12,20 +12,20 @@ import msgspec
 
 from alerts.engine.alert_limiter import (
     OVER_LIMIT_RULE,
-    Limits,
-    as_told,
+    AlertLimiter,
+    as_published,
     judge_limit,
     over_limit_alert,
     severity_rank,
     worst_first,
 )
-from alerts.engine.change_events import describe
+from alerts.engine.change_events import build_alert_changed
 from alerts.engine.composite_evaluation import BY_TIME, Composites, Step
-from alerts.engine.engine_metrics import RuleCounts
-from alerts.engine.rule_matcher import Seat, SeatBook, Seats
+from alerts.engine.engine_metrics import EngineMetrics
+from alerts.engine.rule_matcher import MatchedRules, RuleMatch, RuleMatcher
 from alerts.engine.rules_state import alert_key, memory_key
 from alerts.engine.stalled_inputs import INPUT_STALLED_RULE, StalledInputs
-from alerts.engine.timer_queue import DueInstants
+from alerts.engine.timer_queue import TimerQueue
 from alerts.lifecycle.advance import FIRING_STATES, next_alert
 from alerts.lifecycle.alert_transitions import Reason
 from alerts.lifecycle.evaluation import Alert, Evaluation, Verdict
@@ -42,19 +42,19 @@ _FAILED = Evaluation(verdict=Verdict.ERROR)
 _HELD = Evaluation(verdict=Verdict.HOLD)
 
 
-class Judge:
+class AlertEngine:
     """The rules in force over one partition.
 
     `known` gives the last assessment of an entity by its kind and labels, `say` tells a change.
     """
 
     def __init__(
-        self, *, partition: int, rules: Rules, store: StateStore, counts: RuleCounts,
+        self, *, partition: int, rules: Rules, store: StateStore, counts: EngineMetrics,
         known: Callable[[str, dict[str, str]], Assessed | None], say: Callable[[AlertChanged], None],
     ) -> None:  # fmt: skip
         self.rules = rules
-        self.due = DueInstants()
-        self.seats = SeatBook(rules)
+        self.due = TimerQueue()
+        self.matcher = RuleMatcher(rules)
         self._store = store
         self._counts = counts
         self._known = known
@@ -66,7 +66,7 @@ class Judge:
         for alert in alerts:
             if alert.due_at is not None:
                 self.due.schedule(alert.fingerprint, alert.due_at)
-        self.limits = Limits(alerts)
+        self.limits = AlertLimiter(alerts)
         self.composites = Composites(rules=rules, store=store, alerts=alerts, apply=self._apply_to_composite)
 
     def run_until(self, to: datetime) -> None:
@@ -94,14 +94,14 @@ class Judge:
         else:
             self.time_passed(alert, _not_before(alert, at))
 
-    def catch_up(self, seats: Seats, *, at: datetime) -> None:
+    def catch_up(self, matched: MatchedRules, *, at: datetime) -> None:
         """Run the timers of an entity's alerts that are due by an instant, before what happens at it is known."""
         due_at = self.due.first_at()
         if due_at is None or due_at > at:
             return
-        for seat in seats.seats:
-            if seat.calm is None:
-                alert: Alert | None = self._store.get(seat.alert_key)
+        for match in matched.matches:
+            if match.cached is None:
+                alert: Alert | None = self._store.get(match.alert_key)
                 if alert is not None:
                     self.catch_up_alert(alert, at)
 
@@ -136,38 +136,38 @@ class Judge:
     def put(self, alert: Alert) -> None:
         """Keep an alert; what was known of when it stays as it is holds no more."""
         self._store.put(alert_key(alert.fingerprint), alert)
-        self.seats.disturb(alert.fingerprint)
+        self.matcher.invalidate(alert.fingerprint)
 
-    def meet(self, seats: Seats, assessed: Assessed, *, at: datetime, step: Step) -> None:
+    def meet(self, matched: MatchedRules, assessed: Assessed, *, at: datetime, step: Step) -> None:
         """Evaluate the rules of an entity that may change something. `catch_up` goes before."""
-        if not seats.seats:
+        if not matched.matches:
             return
         since, count = self._counts.stopwatch(), 0
-        for seat in seats.seats:
-            rule = seat.rule
-            if seat.calm is not None and seat.calm.holds(assessed):  # type: ignore[arg-type]
+        for match in matched.matches:
+            rule = match.rule
+            if match.cached is not None and match.cached.contains(assessed):  # type: ignore[arg-type]
                 continue
             if isinstance(assessed, SourceAssessed):
-                self._judge_source(seat, assessed, at=at, step=step)
+                self._judge_source(match, assessed, at=at, step=step)
                 continue
             count += 1
-            prior: Alert | None = self._store.get(seat.alert_key)
+            prior: Alert | None = self._store.get(match.alert_key)
             moment = _not_before(prior, at)
             memory: RuleMemory | None = None
             if rule.keeps_memory:
-                before = self._store.get(seat.memory_key)
+                before = self._store.get(match.memory_key)
                 memory = self._observed(rule, before, assessed, at=at)
                 if memory is not None and memory is not before:
-                    self._store.put(seat.memory_key, memory)
+                    self._store.put(match.memory_key, memory)
             evaluation = self._evaluation(rule, assessed, at=moment, prior=prior, memory=memory)
             if rule.shared:
                 if _may_change(rule, prior, evaluation):
-                    self._judge_shared(rule, seat.labels, seat.fingerprint, at=at, step=step)
+                    self._judge_shared(rule, match.labels, match.fingerprint, at=at, step=step)
                 continue
             stays = self._judged(
-                rule, seat.labels, seat.fingerprint, prior, evaluation, at=moment, step=step, assessed=assessed
+                rule, match.labels, match.fingerprint, prior, evaluation, at=moment, step=step, assessed=assessed
             )
-            seat.note(assessed, evaluation, prior=prior, stays=stays)
+            match.note(assessed, evaluation, prior=prior, stays=stays)
         self.decide_limits(at)
         self._counts.evaluated(count, since=since)
 
@@ -179,19 +179,19 @@ class Judge:
         known = self._known(rule.on, labels)
         return rule.named(known, memory) if rule.shared else known
 
-    def _judge_source(self, seat: Seat, assessed: SourceAssessed, *, at: datetime, step: Step) -> None:
-        """Judge what a source says by a rule over sources; several series may speak for its alert."""
-        rule = seat.rule
+    def _judge_source(self, match: RuleMatch, assessed: SourceAssessed, *, at: datetime, step: Step) -> None:
+        """AlertEngine what a source says by a rule over sources; several series may speak for its alert."""
+        rule = match.rule
         if rule.keeps_memory:
-            memory = self._observed(rule, self._memory(rule, seat.fingerprint), assessed, at=at)
+            memory = self._observed(rule, self._memory(rule, match.fingerprint), assessed, at=at)
             if memory is not None:
-                self._store.put(seat.memory_key, memory)
-        self._judge_shared(rule, seat.labels, seat.fingerprint, at=at, step=step)
+                self._store.put(match.memory_key, memory)
+        self._judge_shared(rule, match.labels, match.fingerprint, at=at, step=step)
 
     def _judge_shared(
         self, rule: Rule, labels: dict[str, str], fingerprint: str, *, at: datetime, step: Step
     ) -> None:  # fmt: skip
-        """Judge an alert that several entities share, on all that is known of them."""
+        """AlertEngine an alert that several entities share, on all that is known of them."""
         prior: Alert | None = self._store.get(alert_key(fingerprint))
         at = _not_before(prior, at)
         memory = self._memory(rule, fingerprint)
@@ -261,7 +261,7 @@ class Judge:
             alert = msgspec.structs.replace(alert, at=at, nth=prior.nth + 1 if prior.at == at else 0)
             if (alert.state in FIRING_STATES) != (prior.state in FIRING_STATES):
                 alert = self.limits.applied(rule, prior, alert)
-            elif alert.held_from is not None and severity_rank(alert) != severity_rank(prior):
+            elif alert.suppressed_from is not None and severity_rank(alert) != severity_rank(prior):
                 self.limits.changed.add(rule.id)  # what is said of a limit is as severe as the worst it holds back
             self.put(alert)
             if alert.due_at is not None:  # also where it stays: it may be the instant that was just taken off the heap
@@ -271,14 +271,14 @@ class Judge:
                 self.composites.note(prior, alert, at=at, step=step)
         elif not advance.changed:
             return alert.due_at is None and alert.waiting_since is None
-        if alert.held_from is not None and prior.held_from is None and prior.state is not AlertState.OK:
+        if alert.suppressed_from is not None and prior.suppressed_from is None and prior.state is not AlertState.OK:
             shown = msgspec.structs.replace(alert, state=AlertState.OK)  # else others would wait for it for ever
             self.send(rule, prior, shown, now, reason=Reason.OVER_LIMIT, at=at, assessed=None)
-        if not advance.changed or alert.held_from is not None:
+        if not advance.changed or alert.suppressed_from is not None:
             return False
         told = prior
-        if prior.held_from is not None:  # it was held back: others know another state than the one it left
-            told = as_told(prior)
+        if prior.suppressed_from is not None:  # it was held back: others know another state than the one it left
+            told = as_published(prior)
             if told.state is alert.state:
                 return False
         self.send(rule, told, alert, now, reason=advance.reason, at=at, assessed=assessed)
@@ -304,12 +304,12 @@ class Judge:
         held = worst_first(alert for alert in waiting if alert is not None)
         room = max(self.limits.room(rule), 0)
         for alert in held[:room]:
-            told = msgspec.structs.replace(alert, held_from=None)
+            told = msgspec.structs.replace(alert, suppressed_from=None)
             self.put(told)
             self.limits.note(told)
             moment = _not_before(alert, at)
             self.send(
-                rule, as_told(alert), told, alert.evaluation or _HELD, reason=Reason.WITHIN_LIMIT, at=moment,
+                rule, as_published(alert), told, alert.evaluation or _HELD, reason=Reason.WITHIN_LIMIT, at=moment,
                 assessed=None,
             )  # fmt: skip
         blank = over_limit_alert(rule.id, partition=self._partition)
@@ -323,30 +323,30 @@ class Judge:
         """Evaluate rules that are new or changed on what is known of every entity; return whose alerts these are."""
         known = [(key, value.assessed) for key, value in self._store.items() if isinstance(value, KnownEntity)]
         met: set[str] = set()
-        shared: dict[str, Seat] = {}
+        shared: dict[str, RuleMatch] = {}
         for _, assessed in sorted(known, key=lambda entry: (entry[1].at, entry[0])):
-            for seat in self.seats.of(assessed).seats:
-                rule = seat.rule
+            for match in self.matcher.of(assessed).matches:
+                rule = match.rule
                 if rule.id not in touched:
                     continue
-                met.add(seat.fingerprint)
-                prior: Alert | None = self._store.get(seat.alert_key)
-                memory = self._store.get(seat.memory_key) if rule.keeps_memory else None
+                met.add(match.fingerprint)
+                prior: Alert | None = self._store.get(match.alert_key)
+                memory = self._store.get(match.memory_key) if rule.keeps_memory else None
                 if rule.keeps_memory and rule.id in fresh:
                     memory = self._observed(rule, memory, assessed, at=assessed.at)
                     if memory is not None:
-                        self._store.put(seat.memory_key, memory)
+                        self._store.put(match.memory_key, memory)
                 age = rule.timing.resolve_after
                 if prior is None and age is not None and at - assessed.at >= age:
                     continue  # news of before the rule that is old news by now
                 if rule.shared:
-                    shared[seat.fingerprint] = seat
+                    shared[match.fingerprint] = match
                     continue
                 now = self._evaluation(rule, assessed, at=at, prior=prior, memory=memory)
                 moment = _not_before(prior, at)
-                self._judged(rule, seat.labels, seat.fingerprint, prior, now, at=moment, step=step, assessed=assessed)
-        for fingerprint, seat in sorted(shared.items()):
-            self._judge_shared(seat.rule, seat.labels, fingerprint, at=at, step=step)
+                self._judged(rule, match.labels, match.fingerprint, prior, now, at=moment, step=step, assessed=assessed)
+        for fingerprint, match in sorted(shared.items()):
+            self._judge_shared(match.rule, match.labels, fingerprint, at=at, step=step)
         return met
 
     def send(
@@ -354,7 +354,7 @@ class Judge:
         assessed: Assessed | None,
     ) -> None:  # fmt: skip
         """Say that an alert changed."""
-        changed = describe(rule, prior, alert, now, reason=reason, at=at, assessed=assessed)
+        changed = build_alert_changed(rule, prior, alert, now, reason=reason, at=at, assessed=assessed)
         if rule.texts.faults.count:
             self._counts.errors[rule.id] += rule.texts.faults.take()
         self._say(changed)

@@ -1,5 +1,6 @@
-"""Limits: a rule tells as many alerts as its limit allows, the first to come; the others are held back until there is
-room, the worst of them first, and one alert says how many.
+"""The limit of a rule: the first alerts up to the limit are published, the others are suppressed until there is room.
+
+The worst suppressed alert is published first, and one alert (`alerts-over-limit`) says how many are suppressed.
 
 Counted by partition, since a partition sees only its own alerts: the one promise about any number of partitions that
 does not hold once a rule is over its limit. Held alerts live on in the state; nothing is dropped.
@@ -33,7 +34,7 @@ def _order(alert: Alert) -> tuple[int, float, str]:
     return (-severity_rank(alert), alert.fired_at.timestamp() if alert.fired_at is not None else 0.0, alert.fingerprint)
 
 
-class Limits:
+class AlertLimiter:
     """Which firing alerts of each rule are told and which held back, by partition; rebuilt from the alerts."""
 
     def __init__(self, alerts: Iterable[Alert]) -> None:
@@ -50,19 +51,19 @@ class Limits:
         told.discard(alert.fingerprint)
         held.discard(alert.fingerprint)
         if alert.state in FIRING_STATES:
-            (told if alert.held_from is None else held).add(alert.fingerprint)
+            (told if alert.suppressed_from is None else held).add(alert.fingerprint)
 
     def applied(self, rule: Rule, prior: Alert, alert: Alert) -> Alert:
-        """Return an alert that began or ceased to fire; `held_from` is ok where there is no room to tell that it fires.
+        """Return an alert that began or ceased to fire; `suppressed_from` is ok where the rule is at its limit.
 
         A rule for which something is to be decided again stands in `changed` afterwards.
         """
         firing, fired = alert.state in FIRING_STATES, prior.state in FIRING_STATES
         if firing and not fired and self.room(rule) <= 0:
-            alert = msgspec.structs.replace(alert, held_from=AlertState.OK)
+            alert = msgspec.structs.replace(alert, suppressed_from=AlertState.OK)
             self.changed.add(rule.id)
         elif fired and not firing:
-            alert = msgspec.structs.replace(alert, held_from=None)
+            alert = msgspec.structs.replace(alert, suppressed_from=None)
             if self._held[rule.id]:
                 self.changed.add(rule.id)
         self.note(alert)
@@ -85,10 +86,10 @@ class Limits:
         return sorted(self._held[rule])
 
 
-def as_told(alert: Alert) -> Alert:
+def as_published(alert: Alert) -> Alert:
     """Return an alert that is held back as others know it."""
-    assert alert.held_from is not None
-    return msgspec.structs.replace(alert, state=alert.held_from, held_from=None)
+    assert alert.suppressed_from is not None
+    return msgspec.structs.replace(alert, state=alert.suppressed_from, suppressed_from=None)
 
 
 def worst_first(alerts: Iterable[Alert]) -> list[Alert]:

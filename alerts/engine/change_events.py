@@ -33,7 +33,7 @@ _GAPS = {
 }
 
 
-def describe(
+def build_alert_changed(
     rule: Rule, prior: Alert, alert: Alert, now: Evaluation, *, reason: Reason, at: datetime, assessed: Assessed | None
 ) -> AlertChanged:
     """Say in full what changed."""

@@ -10,7 +10,7 @@ def _stands_still() -> float:
     return 0.0
 
 
-class RuleCounts:
+class EngineMetrics:
     """Counts of all partitions of one worker since it was published last.
 
     `stopwatch` reads a monotonic clock in seconds; without one no time is measured.

@@ -1,8 +1,8 @@
-"""Between which facts a rule says the same, so that an assessment within them need not be evaluated.
+"""Evaluation cache: the range of facts within which the last evaluation of a rule still holds.
 
-A threshold rule compares facts with numbers that stand in it. Between two neighbours of these numbers every comparison
-comes out alike; so do the verdict, the level and, where nothing else it reads has another value, the occasion. What was
-evaluated once and changed nothing changes nothing until a fact leaves its interval or the alert itself moves.
+A threshold rule compares facts with constants. Between two neighbouring constants every comparison has the same result,
+and so have the verdict, the level and, if nothing else that the rule reads has changed, the occasion. An evaluation that
+changed nothing is therefore skipped until a fact leaves its interval or the alert itself changes.
 """
 
 import re
@@ -23,34 +23,34 @@ from streams.contracts.assessments import RiskAssessed
 _ABSENT: Any = object()
 _LABELLED = frozenset({"material", "home"})
 """Names that are part of what the entity is, whatever its facts say."""
-_SAID_OUTSIDE = frozenset(id(said) for said in OUTSIDE.values())
+_NOT_APPLICABLE = frozenset(id(said) for said in OUTSIDE.values())
 _BEGINS = ("(", "&&", "||")
 _COMPARISON = re.compile(r"\s*(?:<=|>=|<|>|==|!=)\s*(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*(?=$|\)|&&|\|\|)")
 
 
-class Reads(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """What is read of an entity: facts only compared with numbers, in order, and facts that count as they are."""
+class Dependencies(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """What a rule reads: facts that are only compared with constants (sorted), and facts whose value matters as it is."""
 
     limits: Mapping[str, tuple[float, ...]]
     values: frozenset[str]
 
 
-class RuleReads(NamedTuple):
-    """What a rule reads where `where` leaves the entity out, while its alert does not fire, and while it does."""
+class RuleDependencies(NamedTuple):
+    """What a rule reads when `where` excludes the entity, while its alert is idle, and while it fires."""
 
-    outside: Reads
-    idle: Reads
-    firing: Reads
+    outside: Dependencies
+    idle: Dependencies
+    firing: Dependencies
 
-    def behind(self, evaluation: Evaluation, *, prior: Alert | None) -> Reads:
-        """Return what an evaluation of the rule has read."""
-        if id(evaluation) in _SAID_OUTSIDE:
+    def dependencies(self, evaluation: Evaluation, *, prior: Alert | None) -> Dependencies:
+        """Return what one evaluation of the rule has read."""
+        if id(evaluation) in _NOT_APPLICABLE:
             return self.outside
         return self.firing if fires(prior) else self.idle
 
 
-def reads_of(rule: Rule) -> RuleReads | None:
-    """Say what a rule reads; `None` for one that more than the facts at hand can change: memory, time, the age."""
+def dependencies_of(rule: Rule) -> RuleDependencies | None:
+    """Return what a rule reads; `None` if it also depends on memory, time or the age of facts."""
     if not isinstance(rule, ThresholdRule) or rule.timing.max_age is not None:
         return None
     outside = _read_by([rule.where])
@@ -58,15 +58,17 @@ def reads_of(rule: Rule) -> RuleReads | None:
     steps = rule.limits.steps if rule.limits is not None else ()
     if rule.limits is not None:
         limits[rule.limits.fact] = tuple(float(step.limit) for step in steps)
-    idle = reads_of_all([outside, _read_by([rule.when]), Reads(limits=limits, values=values)])
+    idle = merged_dependencies([outside, _read_by([rule.when]), Dependencies(limits=limits, values=values)])
     resolved: dict[str, tuple[float, ...]] = {}
     if rule.limits is not None:
         resolved[rule.limits.fact] = tuple(float(step.resolve) for step in steps if step.resolve is not None)
     ends = _read_by([rule.resolve_when, *(step.resolve_when for step in steps)])
-    return RuleReads(outside, idle, reads_of_all([idle, ends, Reads(limits=resolved, values=frozenset())]))
+    return RuleDependencies(
+        outside, idle, merged_dependencies([idle, ends, Dependencies(limits=resolved, values=frozenset())])
+    )
 
 
-def _read_by(conditions: Iterable[Condition | None]) -> Reads:
+def _read_by(conditions: Iterable[Condition | None]) -> Dependencies:
     limits: dict[str, set[float]] = {}
     values: set[str] = set()
     for condition in conditions:
@@ -77,11 +79,11 @@ def _read_by(conditions: Iterable[Condition | None]) -> Reads:
             else:
                 limits.setdefault(name, set()).update(compared)
     values -= _LABELLED
-    return Reads(limits={name: tuple(sorted(found)) for name, found in limits.items()}, values=frozenset(values))
+    return Dependencies(limits={name: tuple(sorted(found)) for name, found in limits.items()}, values=frozenset(values))
 
 
 def _compared(condition: Condition | None, name: str) -> set[float] | None:
-    """Return the numbers a condition compares a fact with; `None` where it does anything else with the fact."""
+    """Return the constants a condition compares a fact with; `None` if it does anything else with the fact."""
     assert condition is not None
     text = blank_strings(condition.text)
     found: set[float] = set()
@@ -94,8 +96,8 @@ def _compared(condition: Condition | None, name: str) -> set[float] | None:
     return found
 
 
-def reads_of_all(parts: Iterable[Reads]) -> Reads:
-    """Put together what is read in several places; what counts as it is in one of them counts as it is."""
+def merged_dependencies(parts: Iterable[Dependencies]) -> Dependencies:
+    """Merge dependencies; a fact whose value matters in one of them matters in the result."""
     limits: dict[str, set[float]] = {}
     values: set[str] = set()
     for part in parts:
@@ -103,19 +105,19 @@ def reads_of_all(parts: Iterable[Reads]) -> Reads:
         for name, numbers in part.limits.items():
             limits.setdefault(name, set()).update(numbers)
     compared = {name: tuple(sorted(found)) for name, found in limits.items() if name not in values}
-    return Reads(limits=compared, values=frozenset(values))
+    return Dependencies(limits=compared, values=frozenset(values))
 
 
-class Calm(msgspec.Struct, frozen=True, eq=False):
-    """Facts within which rules say the same: open intervals, names that stay unknown, values that must be the same."""
+class CachedVerdict(msgspec.Struct, frozen=True, eq=False):
+    """The facts within which an evaluation holds: open intervals, facts that stay unknown, values that stay equal."""
 
     bounds: tuple[tuple[str, float, float], ...]
     unknown: tuple[str, ...]
     same: tuple[tuple[str, Any], ...]
     synthetic: bool
 
-    def holds(self, assessed: RiskAssessed) -> bool:
-        """Tell whether the facts of an assessment lie within."""
+    def contains(self, assessed: RiskAssessed) -> bool:
+        """Tell whether the facts of an assessment are within the range."""
         get = assessed.facts.get
         for name, low, high in self.bounds:
             value = get(name)
@@ -131,8 +133,8 @@ class Calm(msgspec.Struct, frozen=True, eq=False):
         return assessed.synthetic is self.synthetic
 
 
-def calm_around(reads: Reads, assessed: RiskAssessed) -> Calm:
-    """Return the facts around an assessment within which a rule that reads these says the same."""
+def verdict_around(reads: Dependencies, assessed: RiskAssessed) -> CachedVerdict:
+    """Return the range around an assessment within which a rule with these dependencies has the same verdict."""
     facts, labels = assessed.facts, assessed.labels
     bounds: list[tuple[str, float, float]] = []
     unknown: list[str] = []
@@ -156,4 +158,4 @@ def calm_around(reads: Reads, assessed: RiskAssessed) -> Calm:
             unknown.append(name)
         else:  # a fact of the name of a label hides it, also one that is unknown
             same.append((name, facts.get(name, _ABSENT)))
-    return Calm(tuple(bounds), tuple(unknown), tuple(same), assessed.synthetic)
+    return CachedVerdict(tuple(bounds), tuple(unknown), tuple(same), assessed.synthetic)

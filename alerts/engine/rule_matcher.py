@@ -1,10 +1,17 @@
-"""Which rules an entity meets, where their alerts are kept, and between which facts they change nothing."""
+"""Which rules match an entity, the keys of their alerts, and the verdicts cached for them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from alerts.engine.evaluation_cache import Calm, Reads, RuleReads, calm_around, reads_of, reads_of_all
+from alerts.engine.evaluation_cache import (
+    CachedVerdict,
+    Dependencies,
+    RuleDependencies,
+    dependencies_of,
+    merged_dependencies,
+    verdict_around,
+)
 from alerts.engine.rules_state import alert_key, known_key, memory_key
 from alerts.lifecycle.evaluation import Alert, Evaluation, Verdict
 from alerts.rules.entities import Assessed, SourceAssessed, heard_from, kind_of, labels_of
@@ -16,11 +23,11 @@ _CACHED_ENTITIES = 100_000
 
 
 @dataclass(slots=True, eq=False)
-class Seat:
-    """A rule that an entity meets, and where what is remembered of it is kept.
+class RuleMatch:
+    """A rule that matches an entity, with the store keys of its alert and its memory.
 
-    `reads`: what it reads, `None` where more than facts can change it. `calm`: facts within which it leaves its alert
-    as it is, `None` for none known; `behind`: what was read to know that.
+    `reads`: what the rule reads, `None` where it depends on more than facts. `cached`: the facts within which the last
+    evaluation holds, `None` if it must be evaluated; `dependencies`: what that evaluation read.
     """
 
     rule: Rule
@@ -28,101 +35,101 @@ class Seat:
     labels: dict[str, str]
     alert_key: bytes
     memory_key: bytes
-    reads: RuleReads | None
-    calm: Calm | None = None
-    behind: Reads | None = None
+    reads: RuleDependencies | None
+    cached: CachedVerdict | None = None
+    dependencies: Dependencies | None = None
 
     def note(self, assessed: Assessed, evaluation: Evaluation, *, prior: Alert | None, stays: bool) -> None:
-        """Take note of an evaluation: whether it left the alert `prior` as it was, at this instant and any later."""
-        calms = stays and evaluation.verdict is not Verdict.ERROR and isinstance(assessed, RiskAssessed)
-        if self.reads is None or not calms:
-            self.calm = self.behind = None
+        """Cache an evaluation that left the alert `prior` as it was (`stays`), now and at any later instant."""
+        cacheable = stays and evaluation.verdict is not Verdict.ERROR and isinstance(assessed, RiskAssessed)
+        if self.reads is None or not cacheable:
+            self.cached = self.dependencies = None
             return
-        self.behind = self.reads.behind(evaluation, prior=prior)
-        self.calm = calm_around(self.behind, assessed)  # type: ignore[arg-type]
+        self.dependencies = self.reads.dependencies(evaluation, prior=prior)
+        self.cached = verdict_around(self.dependencies, assessed)  # type: ignore[arg-type]
 
 
 @dataclass(slots=True, eq=False)
-class Seats:
-    """All that an entity meets: where it is kept, its seats, and the sources that speak of it by name.
+class MatchedRules:
+    """The rules that match an entity, the store key of the entity, and the rules of its sources by name.
 
-    `calm`: facts within which none of its rules changes anything, `None` where one may.
+    `cached`: the facts within which no rule changes anything, `None` if one must be evaluated.
     """
 
     known_key: bytes
-    seats: tuple[Seat, ...]
-    heard: dict[str, "Seats"] = field(default_factory=dict)
-    calm: Calm | None = None
+    matches: tuple[RuleMatch, ...]
+    heard: dict[str, "MatchedRules"] = field(default_factory=dict)
+    cached: CachedVerdict | None = None
 
 
-class SeatBook:
-    """The seats of every entity seen; both depend on the labels of the entity alone, so they are found once."""
+class RuleMatcher:
+    """Finds the matching rules of every entity once: they depend on its labels alone."""
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._reads: dict[int, RuleReads | None] = {}
-        self._joined: dict[tuple[Reads | None, ...], Reads] = {}
-        self._seats: dict[tuple[Any, ...], Seats] = {}
-        self._at: dict[str, list[tuple[Seats, Seat]]] = {}
+        self._reads: dict[int, RuleDependencies | None] = {}
+        self._merged: dict[tuple[Dependencies | None, ...], Dependencies] = {}
+        self._matched: dict[tuple[Any, ...], MatchedRules] = {}
+        self._at: dict[str, list[tuple[MatchedRules, RuleMatch]]] = {}
 
-    def of_risk(self, assessed: RiskAssessed) -> Seats:
-        """Return the seats of an entity with a risk assessment."""
+    def of_risk(self, assessed: RiskAssessed) -> MatchedRules:
+        """Return the rules that match the entity of a risk assessment."""
         labels = assessed.labels
         key = (assessed.aspect, assessed.material, assessed.home, *labels, *labels.values())
-        return self._seats.get(key) or self._found(key, assessed)
+        return self._matched.get(key) or self._found(key, assessed)
 
-    def of(self, assessed: Assessed) -> Seats:
-        """Return the seats of any entity."""
+    def of(self, assessed: Assessed) -> MatchedRules:
+        """Return the rules that match any entity."""
         if isinstance(assessed, RiskAssessed):
             return self.of_risk(assessed)
         if isinstance(assessed, SourceAssessed):
             key: tuple[Any, ...] = (SourceAssessed, assessed.source, assessed.aspect, assessed.material)
         else:
             key = (type(assessed), *labels_of(assessed).values())
-        return self._seats.get(key) or self._found(key, assessed)
+        return self._matched.get(key) or self._found(key, assessed)
 
-    def of_source(self, seats: Seats, source: str, assessed: RiskAssessed) -> Seats:
-        """Return the seats of a source that speaks of the entity of some seats."""
-        found = seats.heard.get(source)
+    def of_source(self, matched: MatchedRules, source: str, assessed: RiskAssessed) -> MatchedRules:
+        """Return the rules that match a source of an entity."""
+        found = matched.heard.get(source)
         if found is None:
-            found = seats.heard[source] = self.of(heard_from(source, assessed))
+            found = matched.heard[source] = self.of(heard_from(source, assessed))
         return found
 
-    def join(self, seats: Seats, assessed: RiskAssessed) -> None:
-        """Put together between which facts none of the rules of an entity changes anything."""
-        behind = tuple([seat.behind for seat in seats.seats])
-        if None in behind:
-            seats.calm = None
+    def merge_verdicts(self, matched: MatchedRules, assessed: RiskAssessed) -> None:
+        """Merge the cached verdicts of all rules of an entity into one."""
+        read = tuple([match.dependencies for match in matched.matches])
+        if None in read:
+            matched.cached = None
             return
-        reads = self._joined.get(behind)
-        if reads is None:
-            reads = self._joined[behind] = reads_of_all(read for read in behind if read is not None)
-        seats.calm = calm_around(reads, assessed)
+        merged = self._merged.get(read)
+        if merged is None:
+            merged = self._merged[read] = merged_dependencies(each for each in read if each is not None)
+        matched.cached = verdict_around(merged, assessed)
 
-    def disturb(self, fingerprint: str) -> None:
-        """Forget the calm around an alert that was moved."""
-        for seats, seat in self._at.get(fingerprint, ()):
-            seats.calm = seat.calm = seat.behind = None
+    def invalidate(self, fingerprint: str) -> None:
+        """Drop the cached verdict of an alert that changed."""
+        for matched, match in self._at.get(fingerprint, ()):
+            matched.cached = match.cached = match.dependencies = None
 
-    def _found(self, key: tuple[Any, ...], assessed: Assessed) -> Seats:
-        if len(self._seats) >= _CACHED_ENTITIES:
-            self._seats.clear()
+    def _found(self, key: tuple[Any, ...], assessed: Assessed) -> MatchedRules:
+        if len(self._matched) >= _CACHED_ENTITIES:
+            self._matched.clear()
             self._at.clear()
         labels, kind = labels_of(assessed), kind_of(assessed)
-        found = tuple(self._seat(rule, named) for rule in self._rules.meeting(kind, labels)
+        found = tuple(self._match(rule, named) for rule in self._rules.meeting(kind, labels)
                       if (named := rule.identity(labels)) is not None)  # fmt: skip
-        seats = Seats(known_key(kind, labels), found)
-        for seat in seats.seats:
-            if seat.reads is not None:
-                self._at.setdefault(seat.fingerprint, []).append((seats, seat))
-        self._seats[key] = seats
-        return seats
+        matched = MatchedRules(known_key(kind, labels), found)
+        for match in matched.matches:
+            if match.reads is not None:
+                self._at.setdefault(match.fingerprint, []).append((matched, match))
+        self._matched[key] = matched
+        return matched
 
-    def _seat(self, rule: Rule, labels: Mapping[str, str]) -> Seat:
+    def _match(self, rule: Rule, labels: Mapping[str, str]) -> RuleMatch:
         fingerprint = fingerprint_of(rule.id, labels)
         if id(rule) not in self._reads:
-            self._reads[id(rule)] = reads_of(rule)
-        return Seat(
+            self._reads[id(rule)] = dependencies_of(rule)
+        return RuleMatch(
             rule, fingerprint, dict(labels), alert_key(fingerprint), memory_key(rule.id, fingerprint),
             self._reads[id(rule)],
         )  # fmt: skip

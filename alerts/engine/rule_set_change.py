@@ -9,7 +9,7 @@ from datetime import datetime
 
 import msgspec
 
-from alerts.engine.alert_limiter import OVER_LIMIT_RULE, as_told, over_limit_alert
+from alerts.engine.alert_limiter import OVER_LIMIT_RULE, as_published, over_limit_alert
 from alerts.engine.rules_state import alert_key, memory_key
 from alerts.engine.stalled_inputs import INPUT_STALLED_RULE
 from alerts.lifecycle.advance import retimed
@@ -48,7 +48,7 @@ def read_rule_set(directive: DirectiveGiven) -> Rules:
     return rules
 
 
-class Closed(msgspec.Struct, frozen=True, kw_only=True):
+class ClosedAlert(msgspec.Struct, frozen=True, kw_only=True):
     """An alert that ended with its rule: as it was known to others, as it is now, and why."""
 
     rule: Rule
@@ -58,7 +58,7 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
     last: Evaluation
 
 
-def close_alerts(store: StateStore, rules: Rules, edits: list[RuleEdit], *, partition: int) -> Iterator[Closed]:
+def close_alerts(store: StateStore, rules: Rules, edits: list[RuleEdit], *, partition: int) -> Iterator[ClosedAlert]:
     """Forget the alerts and memory of rules that are gone or begin anew; give those that others know to be open."""
     reasons = {
         edit.rule: Reason.RULE_REMOVED if edit.what == "removed" else Reason.RULE_CHANGED
@@ -82,14 +82,14 @@ def close_alerts(store: StateStore, rules: Rules, edits: list[RuleEdit], *, part
                 store.delete(key)
 
 
-def close_alert(store: StateStore, rule: Rule, alert: Alert, *, reason: Reason) -> Closed | None:
+def close_alert(store: StateStore, rule: Rule, alert: Alert, *, reason: Reason) -> ClosedAlert | None:
     """Forget an alert; return how it ended where others know it to be open."""
     store.delete(alert_key(alert.fingerprint))
-    told = as_told(alert) if alert.held_from is not None else alert
+    told = as_published(alert) if alert.suppressed_from is not None else alert
     if told.state is AlertState.OK:
         return None
     ended = Alert(fingerprint=alert.fingerprint, rule=alert.rule, labels=alert.labels)
-    return Closed(rule=rule, told=told, alert=ended, reason=reason, last=_shown(alert))
+    return ClosedAlert(rule=rule, told=told, alert=ended, reason=reason, last=_shown(alert))
 
 
 def _shown(alert: Alert) -> Evaluation:
@@ -97,7 +97,7 @@ def _shown(alert: Alert) -> Evaluation:
     return alert.evaluation or msgspec.structs.replace(_CLOSED, texts=texts)
 
 
-def retime_alerts(store: StateStore, rules: Rules, edits: list[RuleEdit], *, at: datetime) -> None:
+def reschedule_alerts(store: StateStore, rules: Rules, edits: list[RuleEdit], *, at: datetime) -> None:
     """Count the timers of kept alerts anew, by what their rules say now; what is over already is due at once."""
     changed = {edit.rule for edit in edits if edit.what == "changed" and not edit.anew}
     for key, value in store.items():

@@ -13,18 +13,18 @@ from typing import Any
 
 import msgspec
 
-from alerts.engine.alert_engine import Judge
+from alerts.engine.alert_engine import AlertEngine
 from alerts.engine.change_events import SOURCE, encode_change
 from alerts.engine.composite_evaluation import BY_TIME, Step
 from alerts.engine.composite_members import forget_groups
-from alerts.engine.engine_metrics import RuleCounts
-from alerts.engine.rule_matcher import Seats
+from alerts.engine.engine_metrics import EngineMetrics
+from alerts.engine.rule_matcher import MatchedRules
 from alerts.engine.rule_set_change import (
-    Closed,
+    ClosedAlert,
     close_alert,
     close_alerts,
     read_rule_set,
-    retime_alerts,
+    reschedule_alerts,
 )
 from alerts.engine.rule_set_in_force import keep_refusal, rule_set_in_force, store_rule_set
 from alerts.engine.rules_state import (
@@ -64,10 +64,10 @@ class RulesCore:
     """Evaluate the rules for one partition. Heap, groups and counts are rebuilt from the state here."""
 
     def __init__(
-        self, *, partition: int, rules: Rules, store: StateStore, counts: RuleCounts | None = None
+        self, *, partition: int, rules: Rules, store: StateStore, counts: EngineMetrics | None = None
     ) -> None:  # fmt: skip
         self.partition = partition
-        self.counts = counts or RuleCounts()
+        self.counts = counts or EngineMetrics()
         self._store = store
         self._outputs: list[bytes] = []
         clock: RulesClock | None = store.get(CLOCK_KEY)
@@ -79,11 +79,11 @@ class RulesCore:
         self._put_in_force(rule_set_in_force(store.get, rules).rules)
 
     def _put_in_force(self, rules: Rules) -> None:
-        self._judge = self._judge_of(rules)
+        self._engine = self._engine_with(rules)
         self._hears_sources = bool(rules.on("source"))
 
-    def _judge_of(self, rules: Rules) -> Judge:
-        return Judge(
+    def _engine_with(self, rules: Rules) -> AlertEngine:
+        return AlertEngine(
             partition=self.partition, rules=rules, store=self._store, counts=self.counts, known=self._known,
             say=self._say,
         )  # fmt: skip
@@ -115,16 +115,16 @@ class RulesCore:
                     dead.append(_refused(raw, error, index=index))
             index += 1
             if self._watermark is None and self._now is not None:
-                self._judge.run_until(self._now)
+                self._engine.run_until(self._now)
             if number % _EVENTS_IN_STEP == 0:
                 yield
         if admitted.now is not None and not admitted.more:
-            while self._judge.run_next(admitted.now):
+            while self._engine.run_next(admitted.now):
                 yield
             self._now = admitted.now if self._now is None else max(self._now, admitted.now)
             if self.partition == HOME_PARTITION:
-                self._judge.judge_inputs(admitted.stalled, at=admitted.now)
-        self._judge.composites.keep()
+                self._engine.judge_inputs(admitted.stalled, at=admitted.now)
+        self._engine.composites.keep()
         self._keep_seen()
         if self._now is not None and self._now != before:
             self._store.put(CLOCK_KEY, RulesClock(now=self._now))
@@ -169,7 +169,7 @@ class RulesCore:
         """Move `now` to an instant, handling what is due; time never goes back. Return `now`."""
         if self._now is not None and to <= self._now:
             return self._now
-        self._judge.run_until(to)
+        self._engine.run_until(to)
         self._now = to
         return to
 
@@ -190,17 +190,17 @@ class RulesCore:
     def _risk_assessed(self, assessed: RiskAssessed) -> None:
         """Take an assessment of a material: by far the most of what comes."""
         at = self._advance(assessed.at)
-        seats = self._judge.seats.of_risk(assessed)
-        if seats.calm is None or not seats.calm.holds(assessed):
-            self._meet(seats, assessed, at=at)
-            self._judge.seats.join(seats, assessed)
+        matched = self._engine.matcher.of_risk(assessed)
+        if matched.cached is None or not matched.cached.contains(assessed):
+            self._meet(matched, assessed, at=at)
+            self._engine.matcher.merge_verdicts(matched, assessed)
         else:
-            self._seen[seats.known_key] = assessed
+            self._seen[matched.known_key] = assessed
         if self._hears_sources:
             for source in assessed.sources:
-                self._heard(self._judge.seats.of_source(seats, source, assessed), source, assessed, at=at)
+                self._heard(self._engine.matcher.of_source(matched, source, assessed), source, assessed, at=at)
 
-    def _heard(self, heard: Seats, source: str, assessed: RiskAssessed, *, at: datetime) -> None:
+    def _heard(self, heard: MatchedRules, source: str, assessed: RiskAssessed, *, at: datetime) -> None:
         """Note that a source was heard of; what is late does not make it be heard of earlier."""
         key = heard.known_key
         seen = self._seen.get(key)
@@ -209,36 +209,36 @@ class RulesCore:
         before: Any = seen[1] if isinstance(seen, tuple) else seen
         if before is not None and before.at > assessed.at:
             return
-        if heard.seats:
+        if heard.matches:
             self._meet(heard, heard_from(source, assessed), at=at)
         else:
             self._seen[key] = (source, assessed)
 
     def _assessed(self, assessed: Assessed, at: datetime) -> None:
-        self._meet(self._judge.seats.of(assessed), assessed, at=at)
+        self._meet(self._engine.matcher.of(assessed), assessed, at=at)
 
-    def _meet(self, seats: Seats, assessed: Assessed, *, at: datetime) -> None:
+    def _meet(self, matched: MatchedRules, assessed: Assessed, *, at: datetime) -> None:
         """Run the timers of an entity up to an instant, then judge what it is assessed to be at that instant."""
-        self._judge.catch_up(seats, at=at)
-        self._seen[seats.known_key] = assessed
-        self._judge.meet(seats, assessed, at=at, step=self._step)
+        self._engine.catch_up(matched, at=at)
+        self._seen[matched.known_key] = assessed
+        self._engine.meet(matched, assessed, at=at, step=self._step)
 
     def _acknowledge(self, directive: DirectiveGiven, *, at: datetime) -> None:
         fingerprint = directive.acknowledgement.fingerprint if directive.acknowledgement else directive.target
         prior: Alert | None = self._store.get(alert_key(fingerprint))
-        rule = self._judge.rules.by_id.get(prior.rule) if prior is not None else None
+        rule = self._engine.rules.by_id.get(prior.rule) if prior is not None else None
         if prior is None or rule is None:
             return
-        prior = self._judge.catch_up_alert(prior, at)
+        prior = self._engine.catch_up_alert(prior, at)
         by = None if directive.withdrawn or directive.acknowledgement is None else directive.acknowledgement.by
         alert = acknowledge(prior, rule.timing, by=by, at=at)
         if alert == prior:
             return
-        self._judge.put(alert)
+        self._engine.put(alert)
         if alert.due_at is not None:
-            self._judge.due.schedule(fingerprint, alert.due_at)
+            self._engine.due.schedule(fingerprint, alert.due_at)
         if by is None and rule.reads_time:
-            self._judge.time_passed(alert, at)  # a repeat that fell due meanwhile is told now, once
+            self._engine.time_passed(alert, at)  # a repeat that fell due meanwhile is told now, once
 
     def _change_rules(self, directive: DirectiveGiven, *, at: datetime) -> None:
         """Put another rule set in force, here and now; alerts of rules that are gone or begin anew are closed."""
@@ -247,19 +247,19 @@ class RulesCore:
         except DecodeError as error:
             keep_refusal(self._store, directive, reason=error.detail, at=at)
             raise
-        self._judge.composites.decide_all()
-        self._judge.composites.keep()
-        edits = list(edits_between(self._judge.rules, rules))
+        self._engine.composites.decide_all()
+        self._engine.composites.keep()
+        edits = list(edits_between(self._engine.rules, rules))
         self._keep_seen()
-        self._closed(close_alerts(self._store, self._judge.rules, edits, partition=self.partition), at=at)
+        self._closed(close_alerts(self._store, self._engine.rules, edits, partition=self.partition), at=at)
         store_rule_set(self._store, directive, at=at)
-        retime_alerts(self._store, rules, edits, at=at)
+        reschedule_alerts(self._store, rules, edits, at=at)
         self._put_in_force(rules)
         touched = {edit.rule for edit in edits if edit.what != "removed"}
         fresh = {edit.rule for edit in edits if edit.what == "added" or edit.anew}
-        met = self._judge.reconsider(touched, fresh, at=at, step=self._step)
-        self._judge.composites.decide_all()
-        self._judge.composites.keep()
+        met = self._engine.reconsider(touched, fresh, at=at, step=self._step)
+        self._engine.composites.decide_all()
+        self._engine.composites.keep()
         changed = {name for name in touched if rules.by_id[name].reads}
         ended = (
             close_alert(self._store, rules.by_id[alert.rule], alert, reason=Reason.RULE_CHANGED)
@@ -270,18 +270,18 @@ class RulesCore:
         forget_groups(self._store)
         self._put_in_force(rules)
         above = {composite.id for name in touched for composite in rules.over(name)}
-        self._judge.limits.reconsider(touched | above)
-        self._judge.composites.reconsider(touched | above, self._alerts(), at=at, step=self._step)
-        self._judge.decide_limits(at)
+        self._engine.limits.reconsider(touched | above)
+        self._engine.composites.reconsider(touched | above, self._alerts(), at=at, step=self._step)
+        self._engine.decide_limits(at)
 
     def _alerts(self) -> list[Alert]:
         return [value for _, value in sorted(self._store.items()) if isinstance(value, Alert)]
 
-    def _closed(self, closed: Iterable[Closed | None], *, at: datetime) -> None:
+    def _closed(self, closed: Iterable[ClosedAlert | None], *, at: datetime) -> None:
         for end in closed:
             if end is not None:
                 self.counts.moved(end.rule.id, end.alert.state)
-                self._judge.send(end.rule, end.told, end.alert, end.last, reason=end.reason, at=at, assessed=None)
+                self._engine.send(end.rule, end.told, end.alert, end.last, reason=end.reason, at=at, assessed=None)
 
     def _say(self, changed: AlertChanged) -> None:
         self._outputs.append(encode_change(changed))

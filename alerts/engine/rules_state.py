@@ -7,7 +7,7 @@ import msgspec
 
 from alerts.lifecycle.evaluation import Alert
 from alerts.rules.entities import KnownEntity
-from alerts.rules.memory import Awaited, LastHeard, Samples
+from alerts.rules.memory import LastSeen, Samples, SequenceState
 from streams.contracts.rule_sets import RefusedRuleSet
 
 CLOCK_KEY = b"clock"
@@ -73,8 +73,8 @@ RulesStateValue: TypeAlias = (
     | KnownEntity
     | Alert
     | Samples
-    | LastHeard
-    | Awaited
+    | LastSeen
+    | SequenceState
     | MemberChanges
     | GroupMembers
     | Settling

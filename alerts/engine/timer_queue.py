@@ -4,7 +4,7 @@ import heapq
 from datetime import datetime
 
 
-class DueInstants:
+class TimerQueue:
     """Fingerprints by due instant. What was put off is found at its old instant, and put back by whoever asks."""
 
     def __init__(self) -> None:

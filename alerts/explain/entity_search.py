@@ -14,7 +14,7 @@ EntityKey = tuple[str, tuple[tuple[str, str], ...]]
 
 
 @dataclass(kw_only=True, slots=True)
-class Sighted:
+class EntityHistory:
     """An entity, and what was assessed about it, oldest first."""
 
     kind: str
@@ -32,7 +32,7 @@ class Watch:
     def __init__(self, text: str, *, kinds: Iterable[str]) -> None:
         self._parts = [part.strip() for part in text.split(",") if part.strip()]
         self._kinds = frozenset(kinds)
-        self.sighted: dict[EntityKey, Sighted] = {}
+        self.sighted: dict[EntityKey, EntityHistory] = {}
         self.others: set[str] = set()
 
     def __call__(self, event: Event) -> None:
@@ -53,7 +53,7 @@ class Watch:
             self.others.update(v for k, v in labels.items() if k in ("material", "measure", "end_use", "source"))
             return
         key = (kind, tuple(sorted(labels.items())))
-        found = self.sighted.setdefault(key, Sighted(kind=kind, labels=labels))
+        found = self.sighted.setdefault(key, EntityHistory(kind=kind, labels=labels))
         found.assessments.append((assessed.at, assessed))
 
 

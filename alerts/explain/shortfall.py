@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from alerts.explain.entity_search import Sighted
+from alerts.explain.entity_search import EntityHistory
 from alerts.rules.entities import facts_of, kind_of
 from alerts.rules.expressions import Condition, ExpressionError, Truth
 from alerts.rules.facts import CATALOGUE
@@ -19,12 +19,12 @@ from alerts.rules.kinds.deadline import DeadlineRule, day_of, end_instant, step_
 from alerts.rules.kinds.sequence import SequenceRule
 from alerts.rules.kinds.threshold import ThresholdRule
 from alerts.rules.ladder import Limits
-from alerts.rules.memory import Awaited, LastHeard, RuleMemory, Samples
+from alerts.rules.memory import LastSeen, RuleMemory, Samples, SequenceState
 from alerts.rules.rule import CompiledRule
 from streams.contracts.assessments import Fact, MeasureAssessed
 
 
-class Short(msgspec.Struct, frozen=True, kw_only=True):
+class Gap(msgspec.Struct, frozen=True, kw_only=True):
     """A number that is not beyond its nearest limit: `short_by` is what is missing, in the unit of the fact."""
 
     fact: str
@@ -42,20 +42,20 @@ class FalsePart(msgspec.Struct, frozen=True, kw_only=True):
     facts: dict[str, Any]
 
 
-class Shortfall(msgspec.Struct, frozen=True, kw_only=True):
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """Why a rule does not hold; `reasons` are sentences, the rest is what they are made of.
 
     `closest` is the nearest the entity ever came to the first limit, `None` where that cannot be said.
     """
 
     reasons: tuple[str, ...] = ()
-    short: tuple[Short, ...] = ()
+    short: tuple[Gap, ...] = ()
     false: tuple[FalsePart, ...] = ()
     unknown: tuple[str, ...] = ()
-    closest: Short | None = None
+    closest: Gap | None = None
 
 
-def remembered(rule: CompiledRule, sighted: Sighted) -> RuleMemory | None:
+def remembered(rule: CompiledRule, sighted: EntityHistory) -> RuleMemory | None:
     """Return what the rule remembers of an entity after all that was assessed about it."""
     memory: RuleMemory | None = None
     for at, assessed in sighted.assessments:
@@ -78,13 +78,13 @@ def parts_not_true(condition: Condition, facts: Mapping[str, Any], *, on: str) -
     return tuple(found)
 
 
-def _of_parts(parts: tuple[FalsePart, ...], what: str) -> Shortfall:
+def _of_parts(parts: tuple[FalsePart, ...], what: str) -> Explanation:
     reasons, unknown = [], []
     for part in parts:
         facts = ", ".join(f"{k} is {_word(v)}" for k, v in part.facts.items()) or "no facts"
         reasons.append(f"{what} `{part.condition}` is {part.truth}: {facts}")
         unknown += [name for name, value in part.facts.items() if value is None]
-    return Shortfall(reasons=tuple(reasons), false=parts, unknown=tuple(dict.fromkeys(unknown)))
+    return Explanation(reasons=tuple(reasons), false=parts, unknown=tuple(dict.fromkeys(unknown)))
 
 
 def _word(value: Any) -> str:
@@ -95,7 +95,7 @@ def _word(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def left_out(rule: CompiledRule, facts: Mapping[str, Any], *, on: str) -> Shortfall | None:
+def left_out(rule: CompiledRule, facts: Mapping[str, Any], *, on: str) -> Explanation | None:
     """Say why `where` leaves an entity out, `None` where it does not."""
     if rule.where is None or rule.where.evaluate(facts) is Truth.TRUE:
         return None
@@ -103,31 +103,31 @@ def left_out(rule: CompiledRule, facts: Mapping[str, Any], *, on: str) -> Shortf
 
 
 @singledispatch
-def shortfall(rule: CompiledRule, sighted: Sighted, *, until: datetime) -> Shortfall:
+def shortfall(rule: CompiledRule, sighted: EntityHistory, *, until: datetime) -> Explanation:
     """Say why a rule does not hold for an entity at `until`; empty where it does."""
     raise NotImplementedError(type(rule).__name__)
 
 
-def _short_of(limits: Limits, value: float, at: datetime) -> Short | None:
+def _short_of(limits: Limits, value: float, at: datetime) -> Gap | None:
     """Return how far a value is from the first limit it is not beyond, `None` where it is beyond all."""
     for step in limits.steps:
         if (value - step.limit) * limits.sign <= 0:
-            return Short(fact=limits.fact, value=value, limit=step.limit, short_by=abs(step.limit - value), at=at)
+            return Gap(fact=limits.fact, value=value, limit=step.limit, short_by=abs(step.limit - value), at=at)
     return None
 
 
-def _first_limit(limits: Limits, value: float, at: datetime) -> Short:
+def _first_limit(limits: Limits, value: float, at: datetime) -> Gap:
     limit = limits.steps[0].limit
-    return Short(fact=limits.fact, value=value, limit=limit, short_by=(limit - value) * limits.sign, at=at)
+    return Gap(fact=limits.fact, value=value, limit=limit, short_by=(limit - value) * limits.sign, at=at)
 
 
-def _in_words(short: Short, limits: Limits, *, what: str) -> str:
+def _in_words(short: Gap, limits: Limits, *, what: str) -> str:
     side = "above" if limits.sign > 0 else "below"
     return f"{what} is {short.value:g}, not {side} {short.limit:g}: {short.short_by:g} short"
 
 
 @shortfall.register
-def _(rule: ThresholdRule, sighted: Sighted, *, until: datetime) -> Shortfall:  # noqa: ARG001 - one shape for all kinds
+def _(rule: ThresholdRule, sighted: EntityHistory, *, until: datetime) -> Explanation:  # noqa: ARG001 - one shape for all kinds
     at, last = sighted.assessments[-1]
     facts = facts_of(last)
     if (out := left_out(rule, facts, on=rule.on)) is not None:
@@ -139,19 +139,19 @@ def _(rule: ThresholdRule, sighted: Sighted, *, until: datetime) -> Shortfall:  
     return _of_limits(rule.limits, facts.get(rule.limits.fact), at, what=rule.limits.fact, seen=values)
 
 
-def _of_limits(limits: Limits, value: Any, at: datetime, *, what: str, seen: list[tuple[datetime, Any]]) -> Shortfall:
+def _of_limits(limits: Limits, value: Any, at: datetime, *, what: str, seen: list[tuple[datetime, Any]]) -> Explanation:
     numbers = [_first_limit(limits, v, when) for when, v in seen if isinstance(v, int | float) and v is not True]
     closest = min(numbers, key=lambda s: s.short_by, default=None)
     if not isinstance(value, int | float) or isinstance(value, bool):
-        return Shortfall(reasons=(f"{what} is unknown: it never fires on that",), unknown=(what,), closest=closest)
+        return Explanation(reasons=(f"{what} is unknown: it never fires on that",), unknown=(what,), closest=closest)
     short = _short_of(limits, value, at)
     if short is None or (value - limits.steps[0].limit) * limits.sign > 0:
-        return Shortfall(closest=closest)
-    return Shortfall(reasons=(_in_words(short, limits, what=what),), short=(short,), closest=closest)
+        return Explanation(closest=closest)
+    return Explanation(reasons=(_in_words(short, limits, what=what),), short=(short,), closest=closest)
 
 
 @shortfall.register
-def _(rule: ChangeRule, sighted: Sighted, *, until: datetime) -> Shortfall:  # noqa: ARG001 - one shape for all kinds
+def _(rule: ChangeRule, sighted: EntityHistory, *, until: datetime) -> Explanation:  # noqa: ARG001 - one shape for all kinds
     at, last = sighted.assessments[-1]
     if (out := left_out(rule, facts_of(last), on=rule.on)) is not None:
         return out
@@ -171,67 +171,71 @@ def _(rule: ChangeRule, sighted: Sighted, *, until: datetime) -> Shortfall:  # n
 
 
 @shortfall.register
-def _(rule: DeadlineRule, sighted: Sighted, *, until: datetime) -> Shortfall:
+def _(rule: DeadlineRule, sighted: EntityHistory, *, until: datetime) -> Explanation:
     _, last = sighted.assessments[-1]
     assert isinstance(last, MeasureAssessed)
     if (out := left_out(rule, facts_of(last), on=rule.on)) is not None:
         return out
     day = day_of(last, rule.date_name)
     if day is None:
-        return Shortfall(reasons=(f"{rule.date_name} is unknown: there is no day to count to",),
+        return Explanation(reasons=(f"{rule.date_name} is unknown: there is no day to count to",),
                          unknown=(rule.date_name,))  # fmt: skip
     if until >= end_instant(last, rule.date_name, day):
-        return Shortfall(reasons=(f"{rule.date_name} {day} has passed, and the rule says nothing after it",))
+        return Explanation(reasons=(f"{rule.date_name} {day} has passed, and the rule says nothing after it",))
     begins = min(step_instant(lead, day=day, zone=last.zone) for lead, _ in rule.ladder)
     if begins > until:
-        return Shortfall(reasons=(f"{rule.date_name} is {day}: the first step begins at {begins:%Y-%m-%d %H:%M} UTC",))
-    return Shortfall()
+        return Explanation(
+            reasons=(f"{rule.date_name} is {day}: the first step begins at {begins:%Y-%m-%d %H:%M} UTC",)
+        )
+    return Explanation()
 
 
 @shortfall.register
-def _(rule: AbsenceRule, sighted: Sighted, *, until: datetime) -> Shortfall:
+def _(rule: AbsenceRule, sighted: EntityHistory, *, until: datetime) -> Explanation:
     _, last = sighted.assessments[-1]
     if (out := left_out(rule, facts_of(last), on=rule.on)) is not None:
         return out
     memory = remembered(rule, sighted)
-    if not isinstance(memory, LastHeard):
-        return Shortfall(reasons=("it was never heard of, and what was never heard of cannot be absent",))
+    if not isinstance(memory, LastSeen):
+        return Explanation(reasons=("it was never heard of, and what was never heard of cannot be absent",))
     silence = rule.allowed(last, memory)[0]
     if until < memory.at + silence:
-        return Shortfall(
+        return Explanation(
             reasons=(f"heard of last at {memory.at:%Y-%m-%d %H:%M} UTC; silence counts from "
                      f"{memory.at + silence:%Y-%m-%d %H:%M} UTC",),
         )  # fmt: skip
-    return Shortfall()
+    return Explanation()
 
 
 @shortfall.register
-def _(rule: SequenceRule, sighted: Sighted, *, until: datetime) -> Shortfall:
+def _(rule: SequenceRule, sighted: EntityHistory, *, until: datetime) -> Explanation:
     memory = remembered(rule, sighted)
-    if isinstance(memory, Awaited) and memory.since is not None:
+    if isinstance(memory, SequenceState) and memory.since is not None:
         over = memory.since + rule.within
         if until < over:
-            return Shortfall(
+            return Explanation(
                 reasons=(f"it waits since {memory.since:%Y-%m-%d %H:%M} UTC, until {over:%Y-%m-%d %H:%M} UTC",)
             )
-        return Shortfall()
-    if isinstance(memory, Awaited) and memory.answered_at is not None:
-        return Shortfall(reasons=(f"answered at {memory.answered_at:%Y-%m-%d %H:%M} UTC: `{rule.then.text}` was true",))
+        return Explanation()
+    if isinstance(memory, SequenceState) and memory.answered_at is not None:
+        return Explanation(
+            reasons=(f"answered at {memory.answered_at:%Y-%m-%d %H:%M} UTC: `{rule.then.text}` was true",)
+        )
     asked = [assessed for _, assessed in sighted.assessments if kind_of(assessed) == rule.on]
     if not asked:
-        return Shortfall(reasons=(f"`{rule.first.text}` is about {rule.on}, not about {sighted.kind}",))
+        return Explanation(reasons=(f"`{rule.first.text}` is about {rule.on}, not about {sighted.kind}",))
     facts = facts_of(asked[-1])
     if (out := left_out(rule, facts, on=rule.on)) is not None:
         return out
     return _of_parts(parts_not_true(rule.first, facts, on=rule.on), "first")
 
 
-def of_composite(rule: CompositeRule, states: Mapping[str, list[str]]) -> Shortfall:
+def of_composite(rule: CompositeRule, states: Mapping[str, list[str]]) -> Explanation:
     """Say which inputs of a composite fire and which do not; `states` are those of its alerts by input rule."""
     firing = [name for name in rule.of if any(s in ("firing", "clearing") for s in states.get(name, []))]
     needed = rule.ladder[0][0]
     if len(firing) >= needed:
-        return Shortfall()
+        return Explanation()
     unknown = tuple(
         name for name in rule.of
         if name not in firing and any(s in ("no_data", "stale", "error") for s in states.get(name, []))
@@ -244,4 +248,4 @@ def of_composite(rule: CompositeRule, states: Mapping[str, list[str]]) -> Shortf
         reasons.append(f"unknown: {', '.join(unknown)}")
     facts: dict[str, Fact] = {name: name in firing for name in rule.of}
     part = FalsePart(condition=f"at least {needed} of {', '.join(rule.of)}", truth="false", facts=facts)
-    return Shortfall(reasons=tuple(reasons), false=(part,), unknown=unknown)
+    return Explanation(reasons=tuple(reasons), false=(part,), unknown=unknown)

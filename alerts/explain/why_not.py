@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from alerts.backtest.episodes import episodes
-from alerts.explain.entity_search import Sighted, Watch, nearest_names
-from alerts.explain.shortfall import Shortfall, of_composite, shortfall
+from alerts.explain.entity_search import EntityHistory, Watch, nearest_names
+from alerts.explain.shortfall import Explanation, of_composite, shortfall
 from alerts.rules.fingerprint import fingerprint_of
 from alerts.rules.kinds.composite import CompositeRule
 from alerts.rules.ruleset import Rule, Rules
@@ -30,7 +30,7 @@ class EntityAnswer(msgspec.Struct, frozen=True, kw_only=True):
     state: AlertState
     state_since: datetime | None
     assessed_at: datetime | None
-    why: Shortfall
+    why: Explanation
     fired: tuple[Fired, ...] = ()
 
 
@@ -72,9 +72,9 @@ def why_not(
     )  # fmt: skip
 
 
-def _by_alert(rule: Rule, watch: Watch) -> Iterator[tuple[dict[str, str], Sighted]]:
+def _by_alert(rule: Rule, watch: Watch) -> Iterator[tuple[dict[str, str], EntityHistory]]:
     """Give the labels of each alert of a rule, and all that was assessed of the entities that share it."""
-    groups: dict[str, tuple[dict[str, str], list[Sighted]]] = {}
+    groups: dict[str, tuple[dict[str, str], list[EntityHistory]]] = {}
     for sighted in watch.sighted.values():
         labels = rule.identity(sighted.labels)
         if labels is not None:
@@ -84,7 +84,7 @@ def _by_alert(rule: Rule, watch: Watch) -> Iterator[tuple[dict[str, str], Sighte
             yield labels, members[0]
             continue
         seen = sorted((entry for member in members for entry in member.assessments), key=lambda entry: entry[0])
-        yield labels, Sighted(kind=members[0].kind, labels=labels, assessments=seen)
+        yield labels, EntityHistory(kind=members[0].kind, labels=labels, assessments=seen)
 
 
 def _nearness(answer: EntityAnswer) -> float:
@@ -104,7 +104,12 @@ def _reason(rule: Rule, watch: Watch, answers: Sequence[EntityAnswer], asked: st
 
 
 def _answer(
-    rule: Rule, labels: dict[str, str], fingerprint: str, sighted: Sighted, why: Shortfall, log: Iterable[AlertChanged]
+    rule: Rule,
+    labels: dict[str, str],
+    fingerprint: str,
+    sighted: EntityHistory,
+    why: Explanation,
+    log: Iterable[AlertChanged],
 ) -> EntityAnswer:
     changes = [change for change in log if change.fingerprint == fingerprint]
     state = changes[-1].to_state if changes else AlertState.OK

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from alerts.lifecycle.alert_transitions import GAPS, ROWS_OF, Guard, Reason, Row
+from alerts.lifecycle.alert_transitions import GAPS, ROWS_OF, Guard, Reason, TransitionRow
 from alerts.lifecycle.evaluation import Alert, Evaluation, MissingPolicy, Timing, Verdict
 from streams.contracts.alert import AlertState
 
@@ -163,7 +163,7 @@ def next_alert(prior: Alert, now: Evaluation, timing: Timing, *, at: datetime) -
     )
 
 
-def _fired(prior: Alert, row: Row, timing: Timing, at: datetime) -> tuple[datetime, ...]:
+def _fired(prior: Alert, row: TransitionRow, timing: Timing, at: datetime) -> tuple[datetime, ...]:
     """Remember when it began to fire, as often as flap damping counts; a gap while clearing is no beginning."""
     if timing.flap is None:
         return ()

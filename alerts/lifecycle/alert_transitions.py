@@ -68,7 +68,7 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TransitionRow:
     """One row of the table."""
 
     state: AlertState
@@ -78,63 +78,63 @@ class Row:
     reason: Reason
 
 
-def _starts(state: AlertState) -> tuple[Row, ...]:
+def _starts(state: AlertState) -> tuple[TransitionRow, ...]:
     return (
-        Row(state, Verdict.MET, Guard.WAITS, PENDING, Reason.WAITING),
-        Row(state, Verdict.MET, Guard.ALWAYS, FIRING, Reason.CONDITION_MET),
+        TransitionRow(state, Verdict.MET, Guard.WAITS, PENDING, Reason.WAITING),
+        TransitionRow(state, Verdict.MET, Guard.ALWAYS, FIRING, Reason.CONDITION_MET),
     )
 
 
-def _gaps(state: AlertState) -> tuple[Row, ...]:
+def _gaps(state: AlertState) -> tuple[TransitionRow, ...]:
     """What missing facts make of an alert that does not fire."""
-    kept = [Row(state, v, Guard.KEEPS_MISSING, PENDING, Reason.KEPT_THROUGH_GAP)
+    kept = [TransitionRow(state, v, Guard.KEEPS_MISSING, PENDING, Reason.KEPT_THROUGH_GAP)
             for v in (Verdict.UNKNOWN, Verdict.STALE) if state is PENDING]  # fmt: skip
     return (
         *kept,
-        Row(state, Verdict.UNKNOWN, Guard.ALWAYS, NO_DATA, Reason.FACTS_UNKNOWN),
-        Row(state, Verdict.STALE, Guard.ALWAYS, STALE, Reason.FACTS_STALE),
-        Row(state, Verdict.ERROR, Guard.ALWAYS, ERROR, Reason.EVALUATION_FAILED),
+        TransitionRow(state, Verdict.UNKNOWN, Guard.ALWAYS, NO_DATA, Reason.FACTS_UNKNOWN),
+        TransitionRow(state, Verdict.STALE, Guard.ALWAYS, STALE, Reason.FACTS_STALE),
+        TransitionRow(state, Verdict.ERROR, Guard.ALWAYS, ERROR, Reason.EVALUATION_FAILED),
     )
 
 
-def _after_gap(state: AlertState) -> tuple[Row, ...]:
+def _after_gap(state: AlertState) -> tuple[TransitionRow, ...]:
     return (
         *_starts(state),
-        Row(state, Verdict.CLEAR, Guard.ALWAYS, OK, Reason.NOT_MET),
-        Row(state, Verdict.HOLD, Guard.ALWAYS, OK, Reason.NOT_MET),
+        TransitionRow(state, Verdict.CLEAR, Guard.ALWAYS, OK, Reason.NOT_MET),
+        TransitionRow(state, Verdict.HOLD, Guard.ALWAYS, OK, Reason.NOT_MET),
         *_gaps(state),
     )
 
 
-TRANSITIONS: tuple[Row, ...] = (
+TRANSITIONS: tuple[TransitionRow, ...] = (
     *_starts(OK),
-    Row(OK, Verdict.CLEAR, Guard.ALWAYS, OK, Reason.NOT_MET),
-    Row(OK, Verdict.HOLD, Guard.ALWAYS, OK, Reason.NOT_MET),
+    TransitionRow(OK, Verdict.CLEAR, Guard.ALWAYS, OK, Reason.NOT_MET),
+    TransitionRow(OK, Verdict.HOLD, Guard.ALWAYS, OK, Reason.NOT_MET),
     *_gaps(OK),
-    Row(PENDING, Verdict.MET, Guard.HELD, FIRING, Reason.HELD_LONG_ENOUGH),
-    Row(PENDING, Verdict.MET, Guard.ALWAYS, PENDING, Reason.WAITING),
-    Row(PENDING, Verdict.CLEAR, Guard.ALWAYS, OK, Reason.NOT_MET),
-    Row(PENDING, Verdict.HOLD, Guard.ALWAYS, OK, Reason.NOT_MET),
+    TransitionRow(PENDING, Verdict.MET, Guard.HELD, FIRING, Reason.HELD_LONG_ENOUGH),
+    TransitionRow(PENDING, Verdict.MET, Guard.ALWAYS, PENDING, Reason.WAITING),
+    TransitionRow(PENDING, Verdict.CLEAR, Guard.ALWAYS, OK, Reason.NOT_MET),
+    TransitionRow(PENDING, Verdict.HOLD, Guard.ALWAYS, OK, Reason.NOT_MET),
     *_gaps(PENDING),
-    Row(FIRING, Verdict.MET, Guard.HIGHER, FIRING, Reason.STEPPED_UP),
-    Row(FIRING, Verdict.MET, Guard.LOWER_KEPT, FIRING, Reason.STEPPED_DOWN),
-    Row(FIRING, Verdict.MET, Guard.NEW_OCCASION, FIRING, Reason.OCCASION_CHANGED),
-    Row(FIRING, Verdict.MET, Guard.EXPIRED, OK, Reason.NEWS_AGED),
-    Row(FIRING, Verdict.MET, Guard.REPEATS, FIRING, Reason.REPEATED),
-    Row(FIRING, Verdict.MET, Guard.LOWER, FIRING, Reason.WAITING_TO_STEP_DOWN),
-    Row(FIRING, Verdict.MET, Guard.ALWAYS, FIRING, Reason.UNCHANGED),
-    Row(FIRING, Verdict.CLEAR, Guard.FLAPS, CLEARING, Reason.DAMPED),
-    Row(FIRING, Verdict.CLEAR, Guard.KEEPS, CLEARING, Reason.WAITING_TO_CLEAR),
-    Row(FIRING, Verdict.CLEAR, Guard.ALWAYS, OK, Reason.CONDITION_OVER),
-    Row(FIRING, Verdict.HOLD, Guard.EXPIRED, OK, Reason.NEWS_AGED),
-    Row(FIRING, Verdict.HOLD, Guard.ALWAYS, FIRING, Reason.UNCHANGED),
-    *(Row(FIRING, gap, Guard.ALWAYS, FIRING, Reason.KEPT_THROUGH_GAP) for gap in GAPS),
-    Row(CLEARING, Verdict.MET, Guard.LOWER, FIRING, Reason.WAITING_TO_STEP_DOWN),
-    Row(CLEARING, Verdict.MET, Guard.ALWAYS, FIRING, Reason.MET_AGAIN),
-    Row(CLEARING, Verdict.CLEAR, Guard.KEPT, OK, Reason.CLEAR_LONG_ENOUGH),
-    Row(CLEARING, Verdict.CLEAR, Guard.ALWAYS, CLEARING, Reason.WAITING_TO_CLEAR),
-    Row(CLEARING, Verdict.HOLD, Guard.ALWAYS, FIRING, Reason.MET_AGAIN),
-    *(Row(CLEARING, gap, Guard.ALWAYS, FIRING, Reason.KEPT_THROUGH_GAP) for gap in GAPS),
+    TransitionRow(FIRING, Verdict.MET, Guard.HIGHER, FIRING, Reason.STEPPED_UP),
+    TransitionRow(FIRING, Verdict.MET, Guard.LOWER_KEPT, FIRING, Reason.STEPPED_DOWN),
+    TransitionRow(FIRING, Verdict.MET, Guard.NEW_OCCASION, FIRING, Reason.OCCASION_CHANGED),
+    TransitionRow(FIRING, Verdict.MET, Guard.EXPIRED, OK, Reason.NEWS_AGED),
+    TransitionRow(FIRING, Verdict.MET, Guard.REPEATS, FIRING, Reason.REPEATED),
+    TransitionRow(FIRING, Verdict.MET, Guard.LOWER, FIRING, Reason.WAITING_TO_STEP_DOWN),
+    TransitionRow(FIRING, Verdict.MET, Guard.ALWAYS, FIRING, Reason.UNCHANGED),
+    TransitionRow(FIRING, Verdict.CLEAR, Guard.FLAPS, CLEARING, Reason.DAMPED),
+    TransitionRow(FIRING, Verdict.CLEAR, Guard.KEEPS, CLEARING, Reason.WAITING_TO_CLEAR),
+    TransitionRow(FIRING, Verdict.CLEAR, Guard.ALWAYS, OK, Reason.CONDITION_OVER),
+    TransitionRow(FIRING, Verdict.HOLD, Guard.EXPIRED, OK, Reason.NEWS_AGED),
+    TransitionRow(FIRING, Verdict.HOLD, Guard.ALWAYS, FIRING, Reason.UNCHANGED),
+    *(TransitionRow(FIRING, gap, Guard.ALWAYS, FIRING, Reason.KEPT_THROUGH_GAP) for gap in GAPS),
+    TransitionRow(CLEARING, Verdict.MET, Guard.LOWER, FIRING, Reason.WAITING_TO_STEP_DOWN),
+    TransitionRow(CLEARING, Verdict.MET, Guard.ALWAYS, FIRING, Reason.MET_AGAIN),
+    TransitionRow(CLEARING, Verdict.CLEAR, Guard.KEPT, OK, Reason.CLEAR_LONG_ENOUGH),
+    TransitionRow(CLEARING, Verdict.CLEAR, Guard.ALWAYS, CLEARING, Reason.WAITING_TO_CLEAR),
+    TransitionRow(CLEARING, Verdict.HOLD, Guard.ALWAYS, FIRING, Reason.MET_AGAIN),
+    *(TransitionRow(CLEARING, gap, Guard.ALWAYS, FIRING, Reason.KEPT_THROUGH_GAP) for gap in GAPS),
     *_after_gap(NO_DATA),
     *_after_gap(STALE),
     *_after_gap(ERROR),

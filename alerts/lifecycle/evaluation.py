@@ -90,9 +90,9 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="
     `waiting_since`: since when it is pending, clearing, or waiting to step down. `evaluation` is the last one that
     mattered; `due_at` the next instant at which time alone changes something. `seen_at`: when its facts were last
     assessed, kept for rules with a `max_age`. `fired`: the last instants at which it began to fire, kept for flap
-    damping; `damped`: it is clearing for the time that flapping takes. `held_from`: others do not know that it fires,
-    and were last told this state; `None` for an alert that is told. `at`: the instant of its last change, and `nth` how
-    many of that instant were before it: events of one batch have one instant.
+    damping; `damped`: it is clearing for the time that flapping takes. `suppressed_from`: over the limit of its rule,
+    so its firing is not published; the state that was published last. `None` for a published alert. `at`: the instant
+    of its last change, and `nth` how many of that instant were before it: events of one batch have one instant.
     """
 
     fingerprint: str
@@ -110,6 +110,6 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="
     seen_at: datetime | None = None
     fired: tuple[datetime, ...] = ()
     damped: bool = False
-    held_from: AlertState | None = None
+    suppressed_from: AlertState | None = msgspec.field(default=None, name="held_from")
     at: datetime | None = None
     nth: int = 0

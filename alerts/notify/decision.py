@@ -13,7 +13,7 @@ from streams.contracts.materials import expand
 _RANK = {"info": 0, "warning": 1, "critical": 2}
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True, tag="told"):
+class NotificationState(msgspec.Struct, frozen=True, kw_only=True, tag="told"):
     """What a subscription was last told of a firing alert: the occasion and step."""
 
     occasion: str
@@ -49,7 +49,7 @@ def is_silenced(labels: dict[str, str], silences: Iterable[Silence], *, at: date
 
 
 def decide_delivery(
-    alert: AlertChanged, subscription: Subscription, *, told: Told | None, silenced: bool
+    alert: AlertChanged, subscription: Subscription, *, told: NotificationState | None, silenced: bool
 ) -> DeliveryReason:
     """Decide whether a subscription is told of a change.
 
@@ -62,7 +62,7 @@ def decide_delivery(
         return DeliveryReason.RESOLVED if told is not None else DeliveryReason.NEVER_TOLD
     if alert.to_state is not AlertState.FIRING or alert.severity is None:
         return DeliveryReason.NOT_NEWS
-    if told == Told(occasion=alert.occasion, step=alert.step):
+    if told == NotificationState(occasion=alert.occasion, step=alert.step):
         return DeliveryReason.ALREADY_TOLD
     if subscription.rules and alert.rule not in subscription.rules:
         return DeliveryReason.OTHER_RULE

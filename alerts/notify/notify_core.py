@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from alerts.delivery.ledger import encode_entry, request_delivery
-from alerts.notify.decision import DeliveryReason, Told, decide_delivery, is_silenced
+from alerts.notify.decision import DeliveryReason, NotificationState, decide_delivery, is_silenced
 from streams.contracts.alert import AlertChanged, AlertState
 from streams.contracts.codec import decode_event
 from streams.contracts.directive import DirectiveGiven, Silence, Subscription
@@ -35,7 +35,7 @@ class KeptSilence(msgspec.Struct, frozen=True, kw_only=True, tag="silence"):
     silence: Silence
 
 
-NotifyStateValue: TypeAlias = KeptSubscription | KeptSilence | Told
+NotifyStateValue: TypeAlias = KeptSubscription | KeptSilence | NotificationState
 STATE_TYPES = NotifyStateValue
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(NotifyStateValue).decode
@@ -128,13 +128,13 @@ class NotifyCore:
         for target in sorted(self._subscriptions):
             subscription = self._subscriptions[target]
             key = f"told/{alert.fingerprint}/{target}".encode()
-            told: Told | None = self._store.get(key)
+            told: NotificationState | None = self._store.get(key)
             reason = decide_delivery(alert, subscription, told=told, silenced=silenced)
             self.counts[reason] += 1
             if reason.sends:
                 entry = request_delivery(alert, target=target, subscription=subscription, reason=reason.value)
                 self._outputs.append(encode_entry(entry))
             if reason is DeliveryReason.FIRING:
-                self._store.put(key, Told(occasion=alert.occasion, step=alert.step))
+                self._store.put(key, NotificationState(occasion=alert.occasion, step=alert.step))
             elif told is not None and alert.to_state in (AlertState.OK, AlertState.NO_DATA):
                 self._store.delete(key)

@@ -40,17 +40,17 @@ def conjuncts(text: str) -> list[str]:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Demands:
+class LabelMatchers:
     """Names that must have one of some values for an expression to be true; `complete`: it says nothing else."""
 
     values: Mapping[str, tuple[str, ...]]
     complete: bool
 
 
-def demands_of(text: str | None) -> Demands:
+def demands_of(text: str | None) -> LabelMatchers:
     """Read what an expression demands; `None` demands nothing."""
     if text is None:
-        return Demands(values={}, complete=True)
+        return LabelMatchers(values={}, complete=True)
     found: dict[str, tuple[str, ...]] = {}
     complete = True
     for part in conjuncts(text):
@@ -60,7 +60,7 @@ def demands_of(text: str | None) -> Demands:
             found[among[1]] = tuple(_LITERAL.findall(among[2]))
         else:
             complete = False
-    return Demands(values=found, complete=complete)
+    return LabelMatchers(values=found, complete=complete)
 
 
 _STABLE = frozenset({"measure", "material", "home", "source", "aspect", "end_use"})

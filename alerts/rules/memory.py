@@ -27,14 +27,14 @@ class Samples(msgspec.Struct, frozen=True, kw_only=True, tag="samples"):
     samples: tuple[Sample, ...] = ()
 
 
-class LastHeard(msgspec.Struct, frozen=True, kw_only=True, tag="heard"):
+class LastSeen(msgspec.Struct, frozen=True, kw_only=True, tag="heard"):
     """Memory of an `absence`: when the entity was last heard of, and its last gaps in seconds, newest last."""
 
     at: datetime
     gaps_seconds: tuple[float, ...] = ()
 
 
-class Awaited(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="awaited"):
+class SequenceState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="awaited"):
     """Memory of a `sequence`: since when `then` is awaited (`None`: it is not), and the assessment that began it.
 
     `holds`: `first` was true when last seen, so that only its beginning counts. `answered_at`: when `then` was last
@@ -55,4 +55,4 @@ class Awaited(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     answer: KnownEntity | None = None
 
 
-RuleMemory: TypeAlias = Samples | LastHeard | Awaited
+RuleMemory: TypeAlias = Samples | LastSeen | SequenceState

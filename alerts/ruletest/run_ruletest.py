@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from alerts.backtest.pipeline import PureRoad, RoadError
+from alerts.backtest.pipeline import PipelineError, PurePipeline
 from alerts.backtest.run_backtest import in_order
 from alerts.delivery.ledger import read_request
 from alerts.notify.directive_requests import build_acknowledgement, directive_event
@@ -38,7 +38,7 @@ class _Clock:
     """Drives a road through the instants of a test and remembers what it says."""
 
     def __init__(self, rules: Rules) -> None:
-        self.road = PureRoad(rules, notify=True)
+        self.road = PurePipeline(rules, notify=True)
         self.changes: list[AlertChanged] = []
         self._open: dict[str, AlertChanged] = {}
 
@@ -92,7 +92,7 @@ def run_test(test: RuleTestSpec, rules: Rules, *, start: datetime, interval: str
     """
     try:
         return _run(test, rules, start=start, interval=interval, ticks=ticks)
-    except (InstantError, RoadError) as error:
+    except (InstantError, PipelineError) as error:
         raise InputError("", str(error)) from error
 
 
@@ -133,7 +133,7 @@ def _run(test: RuleTestSpec, rules: Rules, *, start: datetime, interval: str, ti
     return TestRun(failures=tuple(told), changes=tuple(clock.changes), fired=fired)
 
 
-def _notices(road: PureRoad, test: RuleTestSpec) -> list[Notice]:
+def _notices(road: PurePipeline, test: RuleTestSpec) -> list[Notice]:
     asked = {each.id for each in test.subscriptions}
     found = []
     for entry in road.deliveries:

@@ -11,7 +11,7 @@ from deploy.cli.output import EXIT_USAGE, fail, print_json, print_table
 app = typer.Typer(help="Legal states of the measures: what is in force, suspended, lapsed; until when; who says so.")
 
 
-class Origin(StrEnum):
+class MeasureOrigin(StrEnum):
     """Where a reading command takes its facts from; a path to a recorded log is the third way."""
 
     HISTORY = "history"
@@ -59,7 +59,7 @@ def status(
 
 
 def _rows(origin: str, day: date | None, known: date | None, console_url: str) -> list[dict[str, Any]]:
-    if origin == Origin.LIVE:
+    if origin == MeasureOrigin.LIVE:
         from deploy.cli.console_client import read_live
 
         if day or known:

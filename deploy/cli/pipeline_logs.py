@@ -11,7 +11,7 @@ from streams.contracts.codec import decode_event, split_record
 from streams.contracts.dead_letters import DeadLetterRecord, decode_dead_letter
 from streams.contracts.events import Event, Tick
 from streams.contracts.reasons import DecodeError
-from streams.contracts.records import NOWHERE, Place, decode_linked
+from streams.contracts.records import NOWHERE, OutputPosition, decode_linked
 from streams.contracts.topics import ALERTS, DEAD_LETTERS, DELIVERIES, DIRECTIVES, SIGNALS, topic_name
 
 IDLE_POLLS = 15
@@ -72,7 +72,7 @@ def read_alert_changes(
     bootstrap: str, *, prefix: str, partitions: int = 4
 ) -> tuple[list[AlertChanged], datetime | None]:
     """Return the alert changes in order of their instants, and the last tick that every partition has forwarded."""
-    seen: dict[int, Place] = {}
+    seen: dict[int, OutputPosition] = {}
     ticks: dict[int, datetime] = {}
     alerts: list[AlertChanged] = []
     for partition, value in _records(bootstrap, topic_name(ALERTS, prefix=prefix), partitions=partitions):

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from deploy.cli.measures_command import Origin, parse_day
+from deploy.cli.measures_command import MeasureOrigin, parse_day
 from deploy.cli.options import AsJson
 from deploy.cli.output import EXIT_FINDING, EXIT_USAGE, console, fail, print_json, print_table
 
@@ -36,7 +36,7 @@ def show(
     stale could move it; a factor that is unknown shows no value and counts in blindness.
     """
     day, known = parse_day(as_of, option="--as-of"), parse_day(known_at, option="--known-at")
-    if origin == Origin.LIVE:
+    if origin == MeasureOrigin.LIVE:
         if day or known:
             fail("--as-of and --known-at need the events: use --from history or --from FILE", code=EXIT_USAGE)
         document = _live(material, home, console_url)

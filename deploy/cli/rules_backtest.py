@@ -62,12 +62,12 @@ def run(
     of: "Recording", rules: "Rules", *, what: str, watch: "Watcher | None" = None, applied: bool = True
 ) -> "list[AlertChanged]":
     """Run rules over a recording, or end the command with what the road would refuse."""
-    from alerts.backtest.pipeline import RoadError
+    from alerts.backtest.pipeline import PipelineError
 
     try:
         with progress(what) as tell:
             return of.alert_log(rules, progress=tell, watch=watch, applied=applied)
-    except RoadError as error:
+    except PipelineError as error:
         fail(str(error))
 
 

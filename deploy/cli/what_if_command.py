@@ -33,7 +33,7 @@ def what_if(
 
     Nothing is sent and nothing is kept. An event without a recordedtime is recorded when it happens.
     """
-    from alerts.backtest.pipeline import RoadError
+    from alerts.backtest.pipeline import PipelineError
     from alerts.backtest.what_if import read_hypothetical
     from alerts.backtest.what_if import what_if as compare
     from deploy.cli.recorded_events import load_events
@@ -55,7 +55,7 @@ def what_if(
     ends = end_of(parse_day(until, option="--until") or day)
     try:
         found = compare(load_events(origin), hypothetical, as_of=day, rules=rules_at(rules), homes=home, until=ends)
-    except (RoadError, RiskQuestionError) as error:
+    except (PipelineError, RiskQuestionError) as error:
         fail(str(error))
     if as_json:
         print_json(found)

@@ -16,7 +16,7 @@ from deploy.cli.options import (
     Prefix,
     Redis,
 )
-from streams.agents.worker_settings import RoadSettings
+from streams.agents.worker_settings import PipelineSettings
 
 app = typer.Typer(help="Run one worker of the road in the foreground: intake, scoring or alerts.")
 
@@ -66,8 +66,8 @@ def _settings(
     bootstrap: str, prefix: str, partitions: int, redis: str | None, port: int, kind: BrokerFlavour,
     data: Path | None, ticks: float, static_member: str | None, secrets: Path = DEFAULT_SECRETS_FILE,
     input_prefix: str | None = None,
-) -> RoadSettings:  # fmt: skip
-    return RoadSettings(
+) -> PipelineSettings:  # fmt: skip
+    return PipelineSettings(
         bootstrap=bootstrap, prefix=prefix, partitions=partitions, redis_url=redis, metrics_port=port,
         embedded=kind is BrokerFlavour.EMBEDDED, data_directory=data, tick_seconds=ticks or None,
         secrets_file=secrets, static_member=static_member, input_prefix=input_prefix,

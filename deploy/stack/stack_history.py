@@ -49,7 +49,7 @@ class HistoryDecision(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Held:
+class HeldHistory:
     """What the topics of a stack hold: ids of the history, and how its time is stated.
 
     `replayed_until` is the instant to which a replay has stated time in every partition, `None` when not at its end.
@@ -69,7 +69,7 @@ class HistoryReport:
     seconds: float = 0.0
 
 
-def decide_history(*, shipped: Collection[str], held: Held, asked: bool, end: datetime) -> HistoryDecision:
+def decide_history(*, shipped: Collection[str], held: HeldHistory, asked: bool, end: datetime) -> HistoryDecision:
     """Decide what a start does with the shipped history; `end` is where living through it would end."""
     if not held.ids:
         if not asked:
@@ -101,7 +101,7 @@ def bring_up(
     )  # fmt: skip
     events = [event for event in read_history(directory) if event.recorded_at <= settings.end]
     keeps = live.broker_kind.is_durable
-    held = Held()
+    held = HeldHistory()
     if keeps:
         up(run_directory, msgspec.structs.replace(live, children=()))
         held = held_by(settings, events)
@@ -124,14 +124,14 @@ def bring_up(
     return state, HistoryReport(decision=decision, sent=sent, seconds=monotonic_seconds() - began)
 
 
-def held_by(settings: ReplaySettings, events: Sequence[Event]) -> Held:
+def held_by(settings: ReplaySettings, events: Sequence[Event]) -> HeldHistory:
     """Ask the broker what of a history its topics hold; a history that is noted as sent is not looked for again."""
     bootstrap, prefix = settings.bootstrap, settings.prefix
     if is_noted_complete(bootstrap, prefix=prefix, digest=digest_of_history(events)):
-        return Held(ids=frozenset(event.id for event in events), is_live=True)
+        return HeldHistory(ids=frozenset(event.id for event in events), is_live=True)
     is_live, replayed_until = signals_time(bootstrap, prefix=prefix)
     ids = held_ids(bootstrap, prefix=prefix, source=HISTORY_SOURCE)
-    return Held(ids=ids, is_live=is_live, replayed_until=replayed_until)
+    return HeldHistory(ids=ids, is_live=is_live, replayed_until=replayed_until)
 
 
 def _up_with(run_directory: Path, plan: StackPlan, children: Sequence[ChildSpec]) -> StackState:

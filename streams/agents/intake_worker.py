@@ -8,7 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from streams.agents.intake_readiness import IntakeReadiness
-from streams.agents.worker_settings import VERSION, RoadSettings
+from streams.agents.worker_settings import VERSION, PipelineSettings
 from streams.contracts.topics import DEAD_LETTERS, INPUTS, SIGNALS, topic_name
 from streams.intake.intake_clients import run_intake
 from streams.intake.intake_settings import IntakeSettings
@@ -19,7 +19,7 @@ from streams.metrics.readiness_metrics import ReadinessCollector
 from streams.metrics.worker_metrics import WorkerMetrics
 from streams.runtime.broker_probe import BrokerProbe
 from streams.runtime.cluster import NeededTopic, ask_cluster, decide_topics
-from streams.runtime.collection import calm_collector
+from streams.runtime.collection import configure_gc
 from streams.runtime.exits import fatal
 from streams.runtime.logs import configure_logs
 
@@ -58,7 +58,7 @@ class IntakeCollector(Collector):
         return [events, letters, last]
 
 
-async def serve_intake(settings: RoadSettings) -> None:
+async def serve_intake(settings: PipelineSettings) -> None:
     """Run intake until SIGTERM or SIGINT."""
     session = settings.session
     stats, stop = IntakeStats(), asyncio.Event()
@@ -85,7 +85,7 @@ async def serve_intake(settings: RoadSettings) -> None:
         await run_intake(intake, stats=stats, stop=stop)
 
 
-def require_topics(settings: RoadSettings) -> None:
+def require_topics(settings: PipelineSettings) -> None:
     """End the process where a topic that intake reads or writes is missing (blocking, before the start)."""
     read = [topic_name(name, prefix=settings.input_prefix or settings.prefix) for name in INPUTS]
     needed = [NeededTopic(name=name, role="input of intake", partition_count=None) for name in read]
@@ -97,11 +97,11 @@ def require_topics(settings: RoadSettings) -> None:
         fatal(fault, bootstrap=settings.bootstrap)
 
 
-def run_intake_process(settings: RoadSettings) -> None:
+def run_intake_process(settings: PipelineSettings) -> None:
     """Run intake as this process."""
     import uvloop
 
     configure_logs()
     require_topics(settings)
-    calm_collector()
+    configure_gc()
     uvloop.run(serve_intake(settings))

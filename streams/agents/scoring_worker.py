@@ -5,9 +5,9 @@ from datetime import datetime
 
 from streams.agents.view_service import ReadViewService, slice_reader
 from streams.agents.worker_endpoint import WorkerEndpoint
-from streams.agents.worker_settings import VERSION, RoadSettings
+from streams.agents.worker_settings import VERSION, PipelineSettings
 from streams.assess.assess_core import CLOCK_KEY, AssessCore, decode_state, encode_state
-from streams.assess.assess_state import Clock, LastAssessed
+from streams.assess.assess_state import AssessClock, LastAssessed
 from streams.assess.assessors.last_scores import last_scores
 from streams.contracts.assessments import MeasureAssessed, RiskAssessed
 from streams.contracts.topics import ASSESSMENTS, SIGNALS
@@ -28,7 +28,7 @@ from streams.view.view_layout import ViewSlice, risk_key
 STAGE = "assess"
 
 
-def build_scoring(settings: RoadSettings) -> SafeApp:
+def build_scoring(settings: PipelineSettings) -> SafeApp:
     """Build the app of a scoring worker; nothing is started. Raise what a broken table of the reference raises."""
     load_score_parameters()  # both are needed at the first price, which is late to hear that they are broken
     load_component_graph()
@@ -83,14 +83,14 @@ def supply_figures(owned: OwnedPartition) -> list[SupplyFigures]:
 
 def view_slice(owned: OwnedPartition) -> ViewSlice:
     """Return what the read view shows of a partition."""
-    clock: Clock | None = owned.state.get(CLOCK_KEY)
+    clock: AssessClock | None = owned.state.get(CLOCK_KEY)
     return ViewSlice(
         position=owned.position, measures={m.measure: m for m in home_measures(owned)},
         risks={risk_key(score): score for score in last_scores(owned.state)}, clock_at=clock.now if clock else None,
     )  # fmt: skip
 
 
-def _with_measures(app: SafeApp, snapshot: WorkerSnapshot, settings: RoadSettings) -> WorkerSnapshot:
+def _with_measures(app: SafeApp, snapshot: WorkerSnapshot, settings: PipelineSettings) -> WorkerSnapshot:
     measures: list[MeasureAssessed] = []
     scores: list[RiskAssessed] = []
     supply: list[SupplyFigures] = []
@@ -100,7 +100,7 @@ def _with_measures(app: SafeApp, snapshot: WorkerSnapshot, settings: RoadSetting
         measures += home_measures(owned)
         scores += last_scores(owned.state)
         supply += supply_figures(owned)
-        clock: Clock | None = owned.state.get(CLOCK_KEY)
+        clock: AssessClock | None = owned.state.get(CLOCK_KEY)
         clocks[owned.partition] = clock.now if clock else None
         inputs |= owned.clock.inputs
     partitions = tuple(replace(p, clock_at=clocks.get(p.partition)) for p in snapshot.partitions)

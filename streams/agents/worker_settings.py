@@ -10,7 +10,7 @@ VERSION = "0.1.0"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RoadSettings:
+class PipelineSettings:
     """Settings shared by all workers.
 
     `redis_url` `None` writes no read view. `tick_seconds` `None` sends no live ticks (a replay sends its own).

@@ -5,7 +5,7 @@ shown the events of its types, the measures that changed, and the instants at wh
 
 An event is assessed at once, in the order of the log, at its own instant: when the broker took it in. What is due by
 time follows the watermark: when that moves to X, everything due at d <= X is assessed first, in order of d (measures by
-name, then the subjects that follow them, then wake-ups in order of the registry), and what it sends carries d. One
+name, then the assessors that follow them, then wake-ups in order of the registry), and what it sends carries d. One
 statement a day and one a second give the same assessments. A replay has no watermark: there its events are the time.
 
 The same event (source, id) again changes nothing and sends nothing, however it arrives, as far as the identity window
@@ -22,15 +22,15 @@ import msgspec
 
 from streams.assess.assess_state import (
     STATE_TYPES,
-    Clock,
+    AssessClock,
     Due,
     FollowedMeasure,
     LastAssessed,
     decode_state,
     encode_state,
 )
-from streams.assess.assessors.assessor import Finding, Place, Result, Subject
-from streams.assess.assessors.registry import SUBJECTS
+from streams.assess.assessors.assessor import Assessment, Assessor, PartitionContext, Result
+from streams.assess.assessors.registry import ASSESSORS
 from streams.assess.identity_window import EVENTS_KNOWN, Identity, IdentityWindow
 from streams.contracts.assessments import MeasureAssessed, RiskAssessed
 from streams.contracts.capacity import CapacityReported, LicenceDecided, StockReported, SupplyObserved, TradeObserved
@@ -42,7 +42,7 @@ from streams.contracts.policy import ClaimMade, MeasureChanged, StandardPublishe
 from streams.contracts.price import PriceQuoted
 from streams.contracts.reasons import DecodeError, RejectReason
 from streams.domain.article_claims import indicators_of
-from streams.domain.policy.measure_book import MEASURE_PREFIX, MeasureBook
+from streams.domain.policy.measure_book import MEASURE_PREFIX, MeasureRepository
 from streams.runtime.stage_ports import Admitted, DeadLetter, Outcome, StateStore, Steps, outcome_of
 
 __all__ = ["STATE_TYPES", "AssessCore", "decode_state", "encode_state"]
@@ -60,7 +60,7 @@ _ON_SIGNALS: frozenset[type[Payload]] = frozenset(
     }
 )  # fmt: skip
 _MEASURES = -1
-"""Rank of measures among what is due at one instant: before all subjects."""
+"""Rank of measures among what is due at one instant: before all assessors."""
 
 
 def cause_of(event: Event) -> str:
@@ -83,21 +83,21 @@ class AssessCore:
     """Assess one partition. State lives in `store`; the heap of what is due is rebuilt from it here."""
 
     def __init__(
-        self, *, partition: int, partitions: int, store: StateStore, subjects: Sequence[Subject] = SUBJECTS,
+        self, *, partition: int, partitions: int, store: StateStore, assessors: Sequence[Assessor] = ASSESSORS,
         identity_events: int = EVENTS_KNOWN,
     ) -> None:  # fmt: skip
         self._store = store
-        self._book = MeasureBook(store)
-        self._place = Place(store=store, book=self._book, partition=partition, partitions=partitions)
-        self._subjects = tuple(subjects)
-        self._ranks = {subject.name: rank for rank, subject in enumerate(self._subjects)}
+        self._book = MeasureRepository(store)
+        self._context = PartitionContext(store=store, book=self._book, partition=partition, partitions=partitions)
+        self._assessors = tuple(assessors)
+        self._ranks = {assessor.name: rank for rank, assessor in enumerate(self._assessors)}
         # A subject hears those before it, so that hearing ends; most do not listen, and then cost nothing.
-        hearing = [s for s in self._subjects if type(s).hear is not Subject.hear]
+        hearing = [s for s in self._assessors if type(s).on_assessment is not Assessor.on_assessment]
         self._listeners = {
-            s.name: tuple(h for h in hearing if self._ranks[h.name] > rank) for rank, s in enumerate(self._subjects)
+            s.name: tuple(h for h in hearing if self._ranks[h.name] > rank) for rank, s in enumerate(self._assessors)
         }
-        self._keepers = tuple(s for s in self._subjects if type(s).keep is not Subject.keep)
-        self._takers = {type_: tuple(s for s in self._subjects if type_ in s.takes) for type_ in _ON_SIGNALS}
+        self._keepers = tuple(s for s in self._assessors if type(s).flush is not Assessor.flush)
+        self._takers = {type_: tuple(s for s in self._assessors if type_ in s.takes) for type_ in _ON_SIGNALS}
         self._own: dict[type[Payload], Callable[[Event], None]] = {
             MeasureChanged: self._take_policy,
             ClaimMade: self._take_policy,
@@ -106,7 +106,7 @@ class AssessCore:
         }
         self._outputs: list[bytes] = []
         self._due: list[tuple[datetime, int, str]] = []
-        clock: Clock | None = store.get(CLOCK_KEY)
+        clock: AssessClock | None = store.get(CLOCK_KEY)
         self._now = self._at = clock.now if clock else None
         self._identities = IdentityWindow(store, events_known=identity_events)
         self._output_counts: list[int] = []
@@ -163,10 +163,10 @@ class AssessCore:
             self._now = admitted.now
         self._end_step()
         self._identities.keep()
-        for subject in self._keepers:
-            subject.keep(self._place)
+        for assessor in self._keepers:
+            assessor.flush(self._context)
         if (self._now, self._last_tick) != before and self._now is not None:
-            self._store.put(CLOCK_KEY, Clock(now=self._now, last_tick=self._last_tick))
+            self._store.put(CLOCK_KEY, AssessClock(now=self._now, last_tick=self._last_tick))
         return Outcome(
             outputs=self._outputs, output_counts=self._output_counts, dead_letters=dead,
             duplicate_count=duplicates, conflict_count=conflicts,
@@ -206,8 +206,8 @@ class AssessCore:
             own(event)
         if takers:
             cause = cause_of(event)
-            for subject in takers:
-                self._tell(subject, subject.take(self._place, event, now), cause)
+            for assessor in takers:
+                self._tell(assessor, assessor.on_event(self._context, event, now), cause)
 
     def _tick(self, at: datetime) -> None:
         if self._now is None or at > self._now:
@@ -236,35 +236,35 @@ class AssessCore:
             self._move(measures, at=at, cause=None)
         else:
             _, rank, name = heapq.heappop(self._due)
-            self._wake(self._subjects[rank], name, at=at)
+            self._wake(self._assessors[rank], name, at=at)
         return True
 
-    def _wake(self, subject: Subject, name: str, *, at: datetime) -> None:
-        key = _due_key(subject, name)
+    def _wake(self, assessor: Assessor, name: str, *, at: datetime) -> None:
+        key = _due_key(assessor, name)
         due: Due | None = self._store.get(key)
         if due is not None and due.at == at:
             self._store.delete(key)
-            whole = f"{subject.name}/{name}/{at.isoformat()}"
-            self._tell(subject, subject.wake(self._place, name, at), _short(whole, identity=whole))
+            whole = f"{assessor.name}/{name}/{at.isoformat()}"
+            self._tell(assessor, assessor.on_timer(self._context, name, at), _short(whole, identity=whole))
 
-    def _tell(self, subject: Subject, result: Result, cause: str) -> None:
+    def _tell(self, assessor: Assessor, result: Result, cause: str) -> None:
         """Send what a subject found, and keep when it wants to be woken."""
         now = self._at
         assert now is not None
         for each in result:
-            if isinstance(each, Finding):
+            if isinstance(each, Assessment):
                 data = each.data
                 self._send(f"{cause}/{each.name}", data, at=data.at)
                 if isinstance(data, RiskAssessed):
-                    for listener in self._listeners[subject.name]:
-                        heard = listener.hear(self._place, each, now)
+                    for listener in self._listeners[assessor.name]:
+                        heard = listener.on_assessment(self._context, each, now)
                         if heard:
                             self._tell(listener, heard, cause)
             elif each.at is None:
-                self._store.delete(_due_key(subject, each.name))
+                self._store.delete(_due_key(assessor, each.name))
             elif each.at > now:
-                self._store.put(_due_key(subject, each.name), Due(at=each.at, subject=subject.name, name=each.name))
-                heapq.heappush(self._due, (each.at, self._ranks[subject.name], each.name))
+                self._store.put(_due_key(assessor, each.name), Due(at=each.at, subject=assessor.name, name=each.name))
+                heapq.heappush(self._due, (each.at, self._ranks[assessor.name], each.name))
 
     def _schedule(self, measure: str, *, after: datetime) -> None:
         at = self._book.next_change_after(measure, after)
@@ -302,13 +302,17 @@ class AssessCore:
         self._tick(event.occurred_at)
 
     def _move(self, measures: Sequence[str], *, at: datetime, cause: str | None) -> None:
-        """Assess measures that an event or an instant may have changed, then let the subjects follow those that did."""
+        """Assess measures that an event or an instant may have changed, then tell the assessors which did."""
         changed = [assessed for measure in measures if (assessed := self._reassess(measure, at=at, cause=cause))]
         for measure in measures:
             self._schedule(measure, after=at)
         if changed:
-            for subject in self._subjects:
-                self._tell(subject, subject.follow(self._place, changed, at), cause or f"measures/{at.isoformat()}")
+            for assessor in self._assessors:
+                self._tell(
+                    assessor,
+                    assessor.on_measures_changed(self._context, changed, at),
+                    cause or f"measures/{at.isoformat()}",
+                )
 
     def _reassess(self, measure: str, *, at: datetime, cause: str | None) -> MeasureAssessed | None:
         """Return the assessment of a measure where it differs from the last; its home partition sends it."""
@@ -324,7 +328,7 @@ class AssessCore:
             if _same_content(last.assessed, assessed):
                 return None
             assessed = msgspec.structs.replace(assessed, previous_state=last.assessed.state)
-        if not self._place.is_home_of(measure):
+        if not self._context.is_home_of(measure):
             self._store.put(key, FollowedMeasure(assessed=assessed))
             return assessed
         self._store.put(key, LastAssessed(assessed=assessed))
@@ -346,5 +350,5 @@ def _conflict(event: Event) -> DecodeError:
     )  # fmt: skip
 
 
-def _due_key(subject: Subject, name: str) -> bytes:
-    return DUE_PREFIX + f"{subject.name}/{name}".encode()
+def _due_key(assessor: Assessor, name: str) -> bytes:
+    return DUE_PREFIX + f"{assessor.name}/{name}".encode()

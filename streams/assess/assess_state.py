@@ -5,14 +5,14 @@ from typing import Any, Union
 
 import msgspec
 
-from streams.assess.assessors.material_index import MaterialPage
-from streams.assess.assessors.registry import SUBJECTS
+from streams.assess.assessors.material_index import MaterialIndex
+from streams.assess.assessors.registry import ASSESSORS
 from streams.assess.identity_window import IdentityPage
 from streams.contracts.assessments import MeasureAssessed
 from streams.domain.policy.measure_book import ClaimPage, MeasurePage
 
 
-class Clock(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class AssessClock(msgspec.Struct, frozen=True, kw_only=True, tag="Clock"):
     """How far time has come in the partition (`now`), and the last tick sent on."""
 
     now: datetime
@@ -26,7 +26,7 @@ class LastAssessed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class FollowedMeasure(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The last assessment of a measure that another partition speaks for: kept so that subjects here can follow it."""
+    """The last assessment of a measure that another partition speaks for: kept so that assessors here can follow it."""
 
     assessed: MeasureAssessed
 
@@ -45,8 +45,18 @@ class SeenDirectives(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     digests: tuple[int, ...] = ()
 
 
-_OWN = (MeasurePage, ClaimPage, LastAssessed, FollowedMeasure, Clock, Due, SeenDirectives, MaterialPage, IdentityPage)
-STATE_TYPES: Any = Union[(*_OWN, *dict.fromkeys(kept for subject in SUBJECTS for kept in subject.keeps))]
+_OWN = (
+    MeasurePage,
+    ClaimPage,
+    LastAssessed,
+    FollowedMeasure,
+    AssessClock,
+    Due,
+    SeenDirectives,
+    MaterialIndex,
+    IdentityPage,
+)
+STATE_TYPES: Any = Union[(*_OWN, *dict.fromkeys(kept for assessor in ASSESSORS for kept in assessor.keeps))]
 """Union of all values; each carries its name as a tag, so one decoder reads them all."""
 
 _encode = msgspec.msgpack.Encoder().encode

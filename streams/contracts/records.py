@@ -57,7 +57,7 @@ class SignalRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     q: int = 0
 
 
-Place: TypeAlias = tuple[int, int]
+OutputPosition: TypeAlias = tuple[int, int]
 """A record of a linked log: the offset in `signals` it comes from, and its number among those of that offset."""
 
 NOWHERE: Final = (-1, 0)
@@ -89,7 +89,7 @@ class LinkedRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     more: bool = False
 
     @property
-    def place(self) -> "Place":
+    def place(self) -> "OutputPosition":
         """Where the record stands in its log; places only grow."""
         return self.o, self.n
 

@@ -56,7 +56,7 @@ def admission_rules(*, prefix: str, partitions: int, max_ahead: timedelta = time
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Admission:
+class IntakeDecision:
     """What became of one record: at most one segment for each partition of `signals`, and what was refused.
 
     `last_event_at` is the newest recorded instant by CloudEvents source, for the freshness metric.
@@ -68,12 +68,12 @@ class Admission:
     last_event_at: Mapping[str, datetime] = field(default_factory=dict)
 
 
-def admit(record: InputRecord, *, rules: AdmissionRules) -> Admission:
+def admit(record: InputRecord, *, rules: AdmissionRules) -> IntakeDecision:
     """Decode, validate and address every event of a record; never raises for what is in it."""
     try:
         raws = split_record(record.value, record.headers)
     except DecodeError as error:
-        return Admission(dead_letters=(_letter(record, error, value=record.value, index=None),))
+        return IntakeDecision(dead_letters=(_letter(record, error, value=record.value, index=None),))
     is_batch = isinstance(raws, list)
     family = rules.families.get(record.topic)
     latest = None if record.received_at is None else record.received_at + rules.max_ahead
@@ -109,7 +109,7 @@ def admit(record: InputRecord, *, rules: AdmissionRules) -> Admission:
         if known is None or event.recorded_at > known:
             newest[event.source] = event.recorded_at
     segments = {partition: _segment(record, *share) for partition, share in shares.items()}
-    return Admission(
+    return IntakeDecision(
         segments=segments, dead_letters=letters, admitted_count=len(raws) - len(letters), last_event_at=newest
     )
 

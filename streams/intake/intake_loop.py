@@ -22,7 +22,7 @@ from streams.contracts.records import Segment, SignalRecord, Statement
 from streams.intake.broker_clock import BrokerClock
 from streams.intake.fetch_times import FetchTimes
 from streams.intake.held_records import Held, HeldRecords, Reach
-from streams.intake.intake_core import Admission, InputRecord, admission_rules, admit
+from streams.intake.intake_core import InputRecord, IntakeDecision, admission_rules, admit
 from streams.intake.intake_settings import IntakeSettings
 from streams.intake.limit import DeadLetterLimit
 from streams.intake.packing import pack
@@ -307,7 +307,7 @@ class Intake:
             record = InputRecord(topic=topic, partition=partition, offset=batch.first_offset, value=None)
             letter = DeadLetter(value=None, reason=RejectReason.UNREADABLE_BATCH, field="", detail=detail)
             _log.warning("intake_skipped_unreadable_batch", topic=topic, partition=partition, detail=detail)
-            self._stats.count(topic, Admission(dead_letters=(letter,)))
+            self._stats.count(topic, IntakeDecision(dead_letters=(letter,)))
             await self._writer.write({}, [(record, letter)], last_offset=batch.last_offset)
             if not self._held.count(batch.place):  # else what is held before it is committed first
                 self._done[batch.place] = batch.last_offset + 1

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from streams.intake.intake_core import Admission
+from streams.intake.intake_core import IntakeDecision
 
 MAX_SOURCES = 200
 """Sources come from outside, so as a metric label they are bounded; later ones count under `OTHER_SOURCES`."""
@@ -37,7 +37,7 @@ class IntakeStats:
         self.turned_at_seconds = 0.0
         self.read_inputs: Callable[[], Mapping[tuple[str, int], tuple[int, int | None]]] = dict
 
-    def count(self, topic: str, admission: Admission) -> None:
+    def count(self, topic: str, admission: IntakeDecision) -> None:
         """Count one record and what became of its events."""
         self.records_read += 1
         if admission.admitted_count:

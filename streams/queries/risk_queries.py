@@ -1,7 +1,7 @@
 """Scores as of any day, as known on any day: the answer of `risk show`, from a list of events.
 
 Figures count when they were published by the day asked about and recorded by the day of knowledge; measures are
-assessed as `measures status` does, at noon of their own zone. Figures go through the subjects of the assess core, so
+assessed as `measures status` does, at noon of their own zone. Figures go through the assessors of the assess core, so
 what they find here is what they find live.
 """
 
@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from streams.assess.assess_core import AssessCore
-from streams.assess.assessors.assessor import Result, Subject
-from streams.assess.assessors.registry import SUBJECTS
+from streams.assess.assessors.assessor import Assessor, Result
+from streams.assess.assessors.registry import ASSESSORS
 from streams.assess.assessors.score_assessor import ScoreBasis, Scores
 from streams.contracts.assessments import MeasureAssessed
 from streams.contracts.codec import encode_event
@@ -39,15 +39,15 @@ class RiskQuestionError(ValueError):
 class _EvidenceOnly(Scores):
     """Keeps evidence and scores nothing: who asks wants one instant."""
 
-    def _ask_for_minute(self, place: Any, material: str, now: datetime) -> Result:
+    def _ask_for_minute(self, context: Any, material: str, now: datetime) -> Result:
         return ()
 
-    def follow(self, place: Any, changed: Sequence[MeasureAssessed], now: datetime) -> Result:
+    def on_measures_changed(self, context: Any, changed: Sequence[MeasureAssessed], now: datetime) -> Result:
         """Follow nothing: measures are asked for at their own noon."""
         return ()
 
 
-_SUBJECTS: tuple[Subject, ...] = (*(s for s in SUBJECTS if not isinstance(s, Scores)), _EvidenceOnly())
+_ASSESSORS: tuple[Assessor, ...] = (*(s for s in ASSESSORS if not isinstance(s, Scores)), _EvidenceOnly())
 
 
 def instant_of(when: When) -> datetime:
@@ -130,7 +130,7 @@ class RiskQuestions:
 def _folded(told: Sequence[Event], as_of: When) -> InMemoryStateStore:
     """Live through the figures, and the measures known by then, up to the instant asked about."""
     store = InMemoryStateStore()
-    core = AssessCore(partition=0, partitions=1, store=store, subjects=_SUBJECTS)
+    core = AssessCore(partition=0, partitions=1, store=store, assessors=_ASSESSORS)
     chosen = [
         event
         for event in told

@@ -8,7 +8,7 @@ import msgspec
 
 from streams.contracts.records import LinkedRecord, decode_linked, decode_signal
 from streams.runtime.links import LinkDecision, decide_admission
-from streams.runtime.marks import Marks
+from streams.runtime.marks import ProgressMetadata
 from streams.runtime.origins import admit_segments
 from streams.runtime.stage import SourceKind
 from streams.runtime.stage_ports import Admitted
@@ -31,12 +31,12 @@ class AdmissionResult:
 
     decision: Admission
     admitted: Admitted | None
-    marks: Marks
+    marks: ProgressMetadata
     detail: str = ""
 
 
 def admit(
-    kind: SourceKind, value: bytes | None, *, offset: int, recorded_at: datetime, marks: Marks
+    kind: SourceKind, value: bytes | None, *, offset: int, recorded_at: datetime, marks: ProgressMetadata
 ) -> AdmissionResult:
     """Decide what becomes of one source record, given the marks before it.
 
@@ -55,7 +55,7 @@ def admit(
     return AdmissionResult(Admission.PROCESS, admitted, marks)
 
 
-def _admit_signal(value: bytes, *, offset: int, recorded_at: datetime, marks: Marks) -> AdmissionResult:
+def _admit_signal(value: bytes, *, offset: int, recorded_at: datetime, marks: ProgressMetadata) -> AdmissionResult:
     record = decode_signal(value)
     if decide_sequence(marks.writers, record) is SequenceDecision.HOLE:
         detail = f"last record of writer {record.i} was {marks.writers[record.i]}, this one is {record.q}"
@@ -76,7 +76,7 @@ def _admit_signal(value: bytes, *, offset: int, recorded_at: datetime, marks: Ma
     return AdmissionResult(Admission.PROCESS, admitted, marks)
 
 
-def _admit_linked(value: bytes, *, recorded_at: datetime, marks: Marks) -> AdmissionResult:
+def _admit_linked(value: bytes, *, recorded_at: datetime, marks: ProgressMetadata) -> AdmissionResult:
     record = decode_linked(value)
     if not record.x:
         return _admit_watermark(record, recorded_at=recorded_at, marks=marks)
@@ -95,7 +95,7 @@ def _admit_linked(value: bytes, *, recorded_at: datetime, marks: Marks) -> Admis
     return AdmissionResult(Admission.PROCESS, admitted, marks)
 
 
-def _admit_watermark(record: LinkedRecord, *, recorded_at: datetime, marks: Marks) -> AdmissionResult:
+def _admit_watermark(record: LinkedRecord, *, recorded_at: datetime, marks: ProgressMetadata) -> AdmissionResult:
     """Take a record that states the watermark alone; one that states nothing later is a repeat."""
     if record.w <= marks.clock.now:
         return AdmissionResult(Admission.REPEAT, None, marks)
@@ -106,7 +106,7 @@ def _admit_watermark(record: LinkedRecord, *, recorded_at: datetime, marks: Mark
     return AdmissionResult(Admission.PROCESS, admitted, marks)
 
 
-def _clock_at(marks: Marks, watermark: int) -> InputClock:
+def _clock_at(marks: ProgressMetadata, watermark: int) -> InputClock:
     clock = marks.clock
     return clock if watermark <= clock.now else msgspec.structs.replace(clock, now=watermark)
 

@@ -11,7 +11,7 @@ YOUNG_ALLOCATIONS = 50_000
 """Allocations between two looks at the youngest objects (Python: 700); cycles are rare here, mostly in tracebacks."""
 
 
-def calm_collector() -> None:
+def configure_gc() -> None:
     """Set what is alive now aside for good and look at the rest rarely; called once, when all modules are imported."""
     gc.collect()
     gc.freeze()

@@ -8,7 +8,7 @@ offsets. With the last place in the reader's progress record no other store and 
 
 from enum import StrEnum
 
-from streams.contracts.records import Place
+from streams.contracts.records import OutputPosition
 
 
 class LinkDecision(StrEnum):
@@ -19,7 +19,9 @@ class LinkDecision(StrEnum):
     HOLE = "hole"
 
 
-def decide_admission(last_seen: Place | None, *, place: Place, previous: Place | None) -> LinkDecision:
+def decide_admission(
+    last_seen: OutputPosition | None, *, place: OutputPosition, previous: OutputPosition | None
+) -> LinkDecision:
     """Say whether a record at `place` that follows the one at `previous` is next after `last_seen`.
 
     `None` means "before the first record". A repeat is dropped; at a hole the reader must stop: an output is missing.

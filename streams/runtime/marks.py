@@ -8,11 +8,11 @@ from collections.abc import Mapping
 
 import msgspec
 
-from streams.contracts.records import Place
+from streams.contracts.records import OutputPosition
 from streams.runtime.watermark import InputClock
 
 
-class Marks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ProgressMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The marks of one partition; replaced, never changed in place.
 
     `seen` is the origin of the last linked record taken (`None` before the first), `sent` the origin of the last
@@ -32,7 +32,7 @@ class Marks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sent_part: int = 0
 
     @property
-    def seen_place(self) -> Place | None:
+    def seen_place(self) -> OutputPosition | None:
         """Return the place of the last linked record taken."""
         return None if self.seen is None else (self.seen, self.seen_part)
 
@@ -45,7 +45,7 @@ class Progress(msgspec.Struct, frozen=True, array_like=True):
 
     position: int
     previous: int
-    marks: Marks
+    marks: ProgressMetadata
     key_count: int | None = None
 
 

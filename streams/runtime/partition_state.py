@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any, Final, TypeAlias
 
-from streams.runtime.marks import Marks
+from streams.runtime.marks import ProgressMetadata
 
 StagedRecord: TypeAlias = tuple[int, bytes, bytes]
 """A changelog record whose group is not complete yet: offset, key, value."""
@@ -21,7 +21,7 @@ NOTHING: Final = -1
 
 
 class Absent(Enum):
-    """Marks in what stood before that a key had no value."""
+    """ProgressMetadata in what stood before that a key had no value."""
 
     ABSENT = 0
 
@@ -47,8 +47,8 @@ class PartitionState:
         self.positions: dict[bytes, int] = {}
         self.progress = NOTHING
         self.position = NOTHING
-        self.durable_marks = Marks()
-        self.marks = Marks()
+        self.durable_marks = ProgressMetadata()
+        self.marks = ProgressMetadata()
         self.staged: list[StagedRecord] = []  # records of a group whose progress record was not read yet
         self.heal: set[bytes] = set()  # keys whose last value in the changelog is not the one held
         self.log_offset: int | None = None  # changelog offset of the last whole group held

@@ -22,7 +22,7 @@ from streams.runtime.checkpoint import CheckpointReason, decide_checkpoint
 from streams.runtime.clock import monotonic_seconds
 from streams.runtime.dead_letter_gauge import DeadLetterGauge, DeadLetterVerdict
 from streams.runtime.exits import fatal
-from streams.runtime.marks import Marks
+from streams.runtime.marks import ProgressMetadata
 from streams.runtime.partition_state import PartitionState
 from streams.runtime.runtime_settings import RuntimeSettings
 from streams.runtime.splitting import MAXIMUM_LETTER_BYTES, bounded, split
@@ -159,8 +159,8 @@ class StageLoop:
             return Outcome(dead_letters=[_internal(message, error)])
 
     async def _send_outputs(
-        self, state: PartitionState, admitted: Admitted, outcome: Outcome, marks: Marks
-    ) -> Marks:  # fmt: skip
+        self, state: PartitionState, admitted: Admitted, outcome: Outcome, marks: ProgressMetadata
+    ) -> ProgressMetadata:  # fmt: skip
         topic, clock = self._spec.output_topic, marks.clock
         if topic is None:
             return marks

@@ -11,7 +11,7 @@ from typing import Any
 import faust
 import mode
 
-from streams.runtime.collection import calm_collector
+from streams.runtime.collection import configure_gc
 from streams.runtime.exits import fatal
 from streams.runtime.faust_app import SafeApp, WorkerService, require_topics
 from streams.runtime.logs import configure_logs
@@ -57,5 +57,5 @@ def run_worker(app: SafeApp) -> None:
     )
     for name in _LOUD_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
-    calm_collector()
+    configure_gc()
     worker.execute_from_commandline()

@@ -13,7 +13,7 @@ from streams.contracts.alert import AlertChanged
 from streams.contracts.codec import decode_event
 from streams.contracts.topics import ALERTS, ASSESSMENTS, DEAD_LETTERS, SIGNALS, topic_name
 from streams.runtime.admission import Admission, admit
-from streams.runtime.marks import Marks
+from streams.runtime.marks import ProgressMetadata
 from streams.runtime.stage import SourceKind
 
 PARTITIONS = 4
@@ -62,7 +62,7 @@ class SignalsTail:
         self._consumer.assign(self._tps)
         self._consumer.seek_to_beginning(*self._tps)
         self.log: dict[int, list[tuple[int, bytes]]] = {p: [] for p in range(PARTITIONS)}
-        self._marks = {p: Marks() for p in range(PARTITIONS)}
+        self._marks = {p: ProgressMetadata() for p in range(PARTITIONS)}
 
     def close(self) -> None:
         """Close the consumer."""
@@ -129,7 +129,7 @@ def read_alerts(bootstrap: str, *, prefix: str) -> list[AlertChanged]:
     """Return the alert changes of a pipeline as a reader takes them: repeats dropped by position; a hole fails."""
     found: list[AlertChanged] = []
     for partition, records in enumerate(read_topic(bootstrap, topic_name(ALERTS, prefix=prefix))):
-        marks = Marks()
+        marks = ProgressMetadata()
         for offset, _, value in records:
             result = admit(SourceKind.LINKED, value, offset=offset, recorded_at=_EPOCH, marks=marks)
             assert result.decision is not Admission.HOLE, f"hole in the alerts of {prefix} {partition}: {result.detail}"

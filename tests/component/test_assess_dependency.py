@@ -9,7 +9,7 @@ import pytest
 from streams.assess.assess_core import AssessCore
 from streams.assess.assess_state import encode_state
 from streams.assess.assessors.dependency_assessor import dependency_in, reliance_in, sourcing_in, stages_in, view_of
-from streams.assess.assessors.material_index import page_of
+from streams.assess.assessors.material_index import index_entry_of
 from streams.contracts.assessments import RiskAssessed
 from streams.contracts.capacity import SupplyObserved
 from streams.contracts.codec import decode_event
@@ -177,7 +177,7 @@ def test_the_order_of_rows_does_not_matter_for_the_state() -> None:
     for order in permutations(rows):
         store = InMemoryStateStore()
         AssessCore(partition=0, partitions=1, store=store).process(admitted(*order))
-        ends.add(tuple(encode_state(store.get(key)) for key in page_of(store, "gallium").supply))
+        ends.add(tuple(encode_state(store.get(key)) for key in index_entry_of(store, "gallium").supply))
     assert len(ends) == 1
 
 
@@ -185,7 +185,7 @@ def test_the_supply_state_of_a_material_is_small() -> None:
     """Every shipped table of a material fits into 16 KiB; the bound after ten years is 64."""
     store = lived()[0]
     for material in {event.subject for event in SUPPLY}:
-        keys = page_of(store, material).supply
+        keys = index_entry_of(store, material).supply
         assert sum(len(encode_state(store.get(key))) for key in keys) < 16 * 1024, material
 
 

@@ -1,13 +1,13 @@
-"""How the assess core drives its subjects: events, measures that changed, and wake-ups in event time."""
+"""How the assess core drives its assessors: events, measures that changed, and wake-ups in event time."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from streams.assess.assess_core import AssessCore
 from streams.assess.assess_state import decode_state, encode_state
-from streams.assess.assessors.assessor import Finding, Place, Result, Subject, Wake
+from streams.assess.assessors.assessor import Assessment, Assessor, PartitionContext, Result, TimerRequest
 from streams.assess.assessors.material_assessments import risk
-from streams.assess.assessors.material_index import page_of
+from streams.assess.assessors.material_index import index_entry_of
 from streams.contracts.assessments import MeasureAssessed, RiskAssessed
 from streams.contracts.capacity import LicenceDecided, StockReported, TradeObserved
 from streams.contracts.codec import decode_event
@@ -30,45 +30,50 @@ def licence(day: int, *, name: str, wake: str) -> Event:
     return of_day(data, name=name, day=day)
 
 
-class Sleeper(Subject):
+class Sleeper(Assessor):
     """Ask to be woken three days after each licence; say when it was."""
 
     name = "sleeper"
     takes = (LicenceDecided,)
 
-    def take(self, place: Place, event: Event, now: datetime) -> Result:
+    def on_event(self, context: PartitionContext, event: Event, now: datetime) -> Result:
         """Ask, or withdraw what was asked for."""
         assert isinstance(event.data, LicenceDecided)
         if event.data.licence.startswith("never"):
-            return (Wake(name=event.data.licence.removeprefix("never-"), at=None),)
-        return (Wake(name=event.data.licence, at=at((event.recorded_at - at(0)).days + 3)), Wake(name="past", at=now))
+            return (TimerRequest(name=event.data.licence.removeprefix("never-"), at=None),)
+        return (
+            TimerRequest(name=event.data.licence, at=at((event.recorded_at - at(0)).days + 3)),
+            TimerRequest(name="past", at=now),
+        )
 
-    def wake(self, place: Place, name: str, at: datetime) -> Result:
+    def on_timer(self, context: PartitionContext, name: str, at: datetime) -> Result:
         """Say that it is time."""
-        return (Finding(name="up", data=RiskAssessed(material="dysprosium", aspect="licence", at=at)),)
+        return (Assessment(name="up", data=RiskAssessed(material="dysprosium", aspect="licence", at=at)),)
 
 
-class Follower(Subject):
+class Follower(Assessor):
     """Say which measures changed."""
 
     name = "follower"
     takes = (StockReported,)
 
-    def take(self, place: Place, event: Event, now: datetime) -> Result:
+    def on_event(self, context: PartitionContext, event: Event, now: datetime) -> Result:
         """Repeat the event as a finding."""
         return (risk(event, now, provenance=BY_TEST, aspect="stock", labels={}, facts=({}, ())),)
 
-    def follow(self, place: Place, changed: Sequence[MeasureAssessed], now: datetime) -> Result:
+    def on_measures_changed(
+        self, context: PartitionContext, changed: Sequence[MeasureAssessed], now: datetime
+    ) -> Result:
         """Name the measures and their states."""
         labels = {each.measure: each.state.value for each in changed}
-        return (Finding(name="f", data=RiskAssessed(material="dysprosium", aspect="score", at=now, labels=labels)),)
+        return (Assessment(name="f", data=RiskAssessed(material="dysprosium", aspect="score", at=now, labels=labels)),)
 
 
 def core(
-    *subjects: Subject, store: InMemoryStateStore | None = None, partition: int = 0, partitions: int = 1
+    *assessors: Assessor, store: InMemoryStateStore | None = None, partition: int = 0, partitions: int = 1
 ) -> AssessCore:
     return AssessCore(
-        partition=partition, partitions=partitions, store=store or InMemoryStateStore(), subjects=subjects
+        partition=partition, partitions=partitions, store=store or InMemoryStateStore(), assessors=assessors
     )
 
 
@@ -152,7 +157,7 @@ def test_a_material_page_names_every_key_once() -> None:
             provenance=BY_TEST,
         )  # fmt: skip
         it.process(admitted(of_day(data, name=f"e{day}", day=day)))
-    page = page_of(store, "terbium")
+    page = index_entry_of(store, "terbium")
     assert page.flows == (b"trade/terbium/CN/all/month/a", b"trade/terbium/CN/all/month/b")
     assert all(store.get(key) is not None for key in page.flows)
     assert page.prices == ()

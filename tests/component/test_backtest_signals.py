@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from alerts.backtest.pipeline import RoadError
+from alerts.backtest.pipeline import PipelineError
 from alerts.backtest.run_backtest import backtest, in_order
 from alerts.backtest.signals_backtest import backtest_signals, end_of, events_of
 from alerts.rules.loader import shipped_rules
@@ -74,5 +74,5 @@ def test_the_events_of_a_log_come_once() -> None:
 
 def test_what_is_no_record_is_an_error_with_its_offset() -> None:
     """A hole in the past must not look like quiet."""
-    with pytest.raises(RoadError, match="record 7"):
+    with pytest.raises(PipelineError, match="record 7"):
         backtest_signals({0: [(7, b"nonsense")]}, until=UNTIL, rules=shipped_rules())

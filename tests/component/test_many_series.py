@@ -14,7 +14,7 @@ from streams.contracts.events import Event
 from streams.contracts.price import PriceQuoted
 from streams.contracts.provenance import Provenance
 from streams.contracts.records import Segment
-from streams.domain.prices.comparable_series import Counterparts
+from streams.domain.prices.comparable_series import ComparableSeries
 from streams.domain.prices.conversions import Conversions
 from streams.runtime.stage_ports import Admitted, InMemoryStateStore, outcome_of
 from tests.support.prices import quote, series
@@ -53,7 +53,7 @@ def admitted(events: Sequence[msgspec.Raw], *, offset: int) -> Admitted:
 def reads_of_a_new_series(beside: int) -> int:
     """Return how often the store is read for the first quote of a series beside so many others."""
     store = CountingStore()
-    core = AssessCore(partition=0, partitions=1, store=store, subjects=(Prices(),))
+    core = AssessCore(partition=0, partitions=1, store=store, assessors=(Prices(),))
     core.process(admitted([event(n, assessor=f"a{n}") for n in range(beside)], offset=0))
     store.reads = 0
     core.process(admitted([event(beside, assessor="new")], offset=1))
@@ -76,7 +76,7 @@ def test_a_record_is_taken_in_a_step_for_each_event_and_gives_the_same_as_at_onc
     assert outcome_of(again.steps(admitted(events, offset=0))) == at_once
 
 
-class Looked(Counterparts):
+class Looked(ComparableSeries):
     """Counts the pairs whose terms are looked at."""
 
     pairs = 0

@@ -11,7 +11,7 @@ from prometheus_client import generate_latest
 
 from alerts.agents.alert_view import publish_counts
 from alerts.backtest import as_json_line, backtest, open_alerts
-from alerts.engine.engine_metrics import RuleCounts
+from alerts.engine.engine_metrics import EngineMetrics
 from alerts.engine.rules_core import RulesCore
 from alerts.notify.directive_requests import build_subscription
 from alerts.rules.loader import shipped_rules
@@ -75,7 +75,7 @@ def test_what_is_no_assessment_goes_to_the_dead_letters_and_the_rest_goes_on() -
 def test_what_it_does_is_counted_and_published_once() -> None:
     """Transitions, errors and evaluation time are metrics; a counter that is published twice counts double."""
     seconds = iter(range(100))
-    counts = RuleCounts(stopwatch=lambda: float(next(seconds)))
+    counts = EngineMetrics(stopwatch=lambda: float(next(seconds)))
     rules = threshold_rules(fact=None, above=None, when="int(last_amount) / (int(last_amount) - 50) > 1")
     core = RulesCore(partition=0, rules=rules, store=InMemoryStateStore(), counts=counts)
     core.process(Admitted(position=0, items=[as_item(price(T0, 50.0)), as_item(price(T0 + MINUTE, 51.0))]))

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from alerts.backtest.pipeline import PureRoad
+from alerts.backtest.pipeline import PurePipeline
 from alerts.explain.entity_search import Watch
 from alerts.explain.why_not import WhyNot, kinds_read_by, why_not
 from alerts.notify.directive_requests import directive_event, withdraw_rule_set
@@ -89,7 +89,7 @@ def price(day: int, amount: Fact, basis: str = "FOB", material: str = "dysprosiu
 def ask(rule_id: str, entity: str, *events: Event, day: int = 10) -> WhyNot:
     rule = RULES.by_id[rule_id]
     watch = Watch(entity, kinds=kinds_read_by(rule, RULES))
-    road = PureRoad(RULES, watch=watch)
+    road = PurePipeline(RULES, watch=watch)
     log = [change for event in events for change in road.judge([event])]
     log += road.tick(T0 + DAY * day)
     return why_not(rule, RULES, watch, log, asked=entity, until=T0 + DAY * day)

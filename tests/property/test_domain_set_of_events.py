@@ -7,7 +7,7 @@ from streams.contracts.assessments import LegalState
 from streams.contracts.dates import days_left
 from streams.contracts.events import Event
 from streams.domain.observations import Observation, Ring, ring_with
-from streams.domain.policy.measure_book import DictShelf, MeasureBook
+from streams.domain.policy.measure_book import InMemoryStore, MeasureRepository
 from streams.domain.policy.measure_status import StatusQuestions
 from streams.domain.policy.timeline import timeline
 from tests.support.legal import act, at, claim, on
@@ -49,8 +49,8 @@ def events(draw: st.DrawFn) -> list[Event]:
     return made
 
 
-def book_of(told: list[Event]) -> MeasureBook:
-    book = MeasureBook(DictShelf())
+def book_of(told: list[Event]) -> MeasureRepository:
+    book = MeasureRepository(InMemoryStore())
     for event in told:
         book.record(event)
     return book

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from streams.contracts.assessments import RiskAssessed
 from streams.domain.score.evidence import STRESS_STEPS, Evidence, moves_score, next_evidence
-from streams.domain.score.evidence_builder import EvidenceAtHand
+from streams.domain.score.evidence_builder import EvidenceBuilder
 from streams.domain.score.scales import Scale, step_edges
 from streams.reference.score_parameter_file import load_score_parameters
 from tests.support.legal import T0
@@ -68,18 +68,18 @@ def test_evidence_at_hand_is_evidence_entered_at_once(
 ) -> None:
     """What waits must not be seen: neither in the evidence, whenever it is asked for, nor in whether a score moves."""
     held: Evidence | None = None
-    at_hand = EvidenceAtHand(None, parameters=PARAMETERS)
+    at_hand = EvidenceBuilder(None, parameters=PARAMETERS)
     for assessed, later in heard:
         at = assessed.at + later
         entered = next_evidence(held, assessed)
         moves = entered is not None and moves_score(held, entered, parameters=PARAMETERS, at=at)
         held = entered or held
         asked = data is None or data.draw(st.booleans(), label="asked whether a score moves")
-        assert at_hand.hear(assessed, at=at, asked=asked) == moves or not asked
+        assert at_hand.update(assessed, at=at, asked=asked) == moves or not asked
         if data is not None and data.draw(st.booleans(), label="asked for"):
             assert at_hand.held == held
         if data is not None and data.draw(st.booleans(), label="begun anew"):
-            at_hand = EvidenceAtHand(at_hand.held, parameters=PARAMETERS)
+            at_hand = EvidenceBuilder(at_hand.held, parameters=PARAMETERS)
     assert at_hand.held == held
 
 

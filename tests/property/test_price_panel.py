@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.contracts.provenance import Provenance
-from streams.domain.prices.assessor_panel import Panel
+from streams.domain.prices.assessor_panel import AssessorPanel
 from streams.domain.prices.market_facts import assessor_gap
 from streams.domain.prices.price_series import PriceSeries
 from tests.support.prices import next_series, quote, seen, series
@@ -29,7 +29,7 @@ def test_a_panel_says_what_looking_at_every_pair_says(
 ) -> None:
     """The gap and who it is to; where two are equally far away, either of them is right."""
     held: list[PriceSeries] = [series(told(period, each, 0, 1.0)) for each in range(size)]
-    panel = Panel(held)
+    panel = AssessorPanel(held)
     for recorded, (assessor, number, amount) in enumerate(quotes):
         slot = assessor % size
         new = told(period, slot, number, amount)
@@ -51,7 +51,7 @@ def test_a_panel_says_what_looking_at_every_pair_says(
 
 def test_one_made_up_quote_makes_a_panel_made_up() -> None:
     """Labelled synthetic wherever it is shown."""
-    panel = Panel([series(quote(0)), series(quote(0, assessor="b"))])
+    panel = AssessorPanel([series(quote(0)), series(quote(0, assessor="b"))])
     assert not panel.is_synthetic
     panel.put(1, series(quote(1, assessor="b", provenance=Provenance(source="made up", synthetic=True))))
     assert panel.is_synthetic
@@ -60,12 +60,12 @@ def test_one_made_up_quote_makes_a_panel_made_up() -> None:
 def test_a_gap_that_no_number_holds_is_no_gap() -> None:
     """Infinity would be null on the wire without saying so; the other assessor's figure still counts."""
     held = [series(quote(0, 1e12)), series(quote(0, 5e-324, assessor="b")), series(quote(0, 2e12, assessor="c"))]
-    assert Panel(held[:2]).gap(0) == (None, None)
-    assert Panel(held).gap(0) == (1.0, "c")
+    assert AssessorPanel(held[:2]).gap(0) == (None, None)
+    assert AssessorPanel(held).gap(0) == (1.0, "c")
 
 
 def test_of_two_assessors_as_far_away_the_first_is_named() -> None:
     """Half and double the price are the same gap, larger over smaller."""
     held = [series(quote(0, amount, assessor=name)) for name, amount in (("a", 4.0), ("b", 2.0), ("c", 1.0))]
-    assert Panel(held).gap(1) == (1.0, "a")
-    assert Panel(held[::-1]).gap(1) == (1.0, "c")
+    assert AssessorPanel(held).gap(1) == (1.0, "a")
+    assert AssessorPanel(held[::-1]).gap(1) == (1.0, "c")

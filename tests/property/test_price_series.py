@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from streams.contracts.price import PriceQuoted
 from streams.domain.methods.ewma_volatility import DECAY
 from streams.domain.prices.price_series import PRICE_LIMIT, PriceSeries, price_facts
-from streams.domain.prices.price_series_builder import SeriesAtHand
+from streams.domain.prices.price_series_builder import PriceSeriesBuilder
 from tests.support.prices import facts_of, next_series, quote, seen
 
 AMOUNTS = st.floats(min_value=1e-3, max_value=1e6)
@@ -65,7 +65,7 @@ def test_a_series_at_hand_is_the_series_put_together_at_every_quote(
         )
     held = next_series(None, told[0], seen(told[0]))
     assert held is not None
-    at_hand = SeriesAtHand(held)
+    at_hand = PriceSeriesBuilder(held)
     for number, each in enumerate(told[1:], start=1):
         changed = at_hand.take(each, seen(each, recorded=number, digest=number))
         longer = next_series(held, each, seen(each, recorded=number, digest=number))

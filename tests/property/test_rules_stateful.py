@@ -322,8 +322,10 @@ class RulesMachine(RuleBasedStateMachine):
 
     @invariant()
     def a_limit_holds(self) -> None:
-        assert sum(a.rule == "few" and a.state in FIRING_STATES and a.held_from is None for a in self._alerts()) <= 1
-        assert all(a.rule == "few" for a in self._alerts() if a.held_from is not None)
+        assert (
+            sum(a.rule == "few" and a.state in FIRING_STATES and a.suppressed_from is None for a in self._alerts()) <= 1
+        )
+        assert all(a.rule == "few" for a in self._alerts() if a.suppressed_from is not None)
         assert OVER_LIMIT not in RULES.by_id
 
     @invariant()

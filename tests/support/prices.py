@@ -11,7 +11,7 @@ from streams.contracts.price import PriceQuoted
 from streams.contracts.provenance import Provenance
 from streams.domain.observations import Observation, observation
 from streams.domain.prices.price_series import PriceSeries, price_facts
-from streams.domain.prices.price_series_builder import SeriesAtHand, first_series
+from streams.domain.prices.price_series_builder import PriceSeriesBuilder, first_series
 from streams.runtime.clock import utc_now
 
 T0 = datetime(2025, 1, 1, tzinfo=UTC)
@@ -43,13 +43,13 @@ def next_series(held: PriceSeries | None, q: PriceQuoted, new: Observation) -> P
     """Return the series with a quote, `None` where it changes nothing."""
     if held is None:
         return first_series(q, new)
-    at_hand = SeriesAtHand(held)
+    at_hand = PriceSeriesBuilder(held)
     return at_hand.series if at_hand.take(q, new) else None
 
 
 def facts_of(held: PriceSeries, market: dict[str, Fact] | None = None) -> tuple[dict[str, Fact], tuple[str, ...]]:
     """Return the facts of a series, and which are unknown."""
-    return price_facts(SeriesAtHand(held), premium=market)
+    return price_facts(PriceSeriesBuilder(held), premium=market)
 
 
 def series(*quotes: PriceQuoted) -> PriceSeries:

@@ -19,7 +19,7 @@ from kafka import KafkaConsumer, TopicPartition
 from streams.contracts.alert import AlertChanged
 from streams.contracts.codec import decode_event
 from streams.contracts.events import Event, Tick
-from streams.contracts.records import Place, decode_linked
+from streams.contracts.records import OutputPosition, decode_linked
 from streams.contracts.topics import ALERTS, topic_name
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
@@ -147,7 +147,7 @@ def read_alerts(
     consumer.assign(tps)
     consumer.seek_to_beginning(*tps)
     events: list[Event] = []
-    last: dict[int, Place] = {}
+    last: dict[int, OutputPosition] = {}
     open_partitions = set(range(partitions))
     try:
 
@@ -168,7 +168,7 @@ def read_alerts(
     return events
 
 
-def _new_events(value: bytes, partition: int, last: dict[int, Place]) -> Iterator[Event]:
+def _new_events(value: bytes, partition: int, last: dict[int, OutputPosition]) -> Iterator[Event]:
     record = decode_linked(value)
     seen = last.get(partition)
     if seen is not None and record.place <= seen:

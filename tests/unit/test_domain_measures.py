@@ -6,7 +6,7 @@ import pytest
 
 from streams.contracts.assessments import LegalState, MeasureAssessed
 from streams.contracts.events import Event
-from streams.domain.policy.measure_book import DictShelf, MeasureBook
+from streams.domain.policy.measure_book import InMemoryStore, MeasureRepository
 from streams.domain.policy.measure_status import StatusQuestions, measure_status, measures_status
 from streams.domain.policy.measure_transitions import TRANSITIONS, Trigger, mermaid_diagram, next_state
 from tests.support.legal import act, at, claim, on
@@ -21,8 +21,8 @@ SUSPENDED = act(
 )
 
 
-def book(*events: Event) -> MeasureBook:
-    made = MeasureBook(DictShelf())
+def book(*events: Event) -> MeasureRepository:
+    made = MeasureRepository(InMemoryStore())
     for event in events:
         made.record(event)
     return made

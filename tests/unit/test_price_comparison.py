@@ -9,7 +9,7 @@ import pytest
 from streams.contracts.price import Currency
 from streams.domain.prices.conversions import Conversions, CurrencyRate, conversions_of, currency_factor, unit_factor
 from streams.domain.prices.price_comparison import Compared, Comparison, Refused, Unlike, compare, days_apart
-from streams.domain.prices.price_places import Place, place_of
+from streams.domain.prices.price_places import QuotePlace, place_of
 from streams.domain.prices.price_series import identity_of
 from streams.reference import load_table
 from streams.reference.loaders import load_conversions
@@ -138,13 +138,14 @@ def test_a_metric_ton_unit_is_of_contained_oxide() -> None:
 @pytest.mark.parametrize(
     ("basis", "place"),
     [
-        ("FOB China", Place.CHINA), ("EXW Baotou", Place.CHINA), ("Chinese domestic", Place.CHINA),
-        ("CIF Rotterdam", Place.OUTSIDE), ("Europe", Place.OUTSIDE), ("FOB US warehouse", Place.OUTSIDE),
-        ("outside China", Place.OUTSIDE), ("delivered non-China", Place.OUTSIDE), ("FOB", Place.UNNAMED),
-        ("global", Place.UNNAMED), ("unstated", Place.UNNAMED), ("made up", Place.UNNAMED), ("", Place.UNNAMED),
+        ("FOB China", QuotePlace.CHINA), ("EXW Baotou", QuotePlace.CHINA), ("Chinese domestic", QuotePlace.CHINA),
+        ("CIF Rotterdam", QuotePlace.OUTSIDE), ("Europe", QuotePlace.OUTSIDE), ("FOB US warehouse", QuotePlace.OUTSIDE),
+        ("outside China", QuotePlace.OUTSIDE), ("delivered non-China", QuotePlace.OUTSIDE), ("FOB", QuotePlace.UNNAMED),
+        ("global", QuotePlace.UNNAMED), ("unstated", QuotePlace.UNNAMED), ("made up", QuotePlace.UNNAMED),
+        ("", QuotePlace.UNNAMED),
     ],
 )  # fmt: skip
-def test_the_side_of_the_border_is_read_from_the_basis(basis: str, place: Place) -> None:
+def test_the_side_of_the_border_is_read_from_the_basis(basis: str, place: QuotePlace) -> None:
     """A basis that names no place takes part in no premium."""
     assert place_of(basis) is place
 

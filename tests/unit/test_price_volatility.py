@@ -8,7 +8,7 @@ import pytest
 
 from streams.domain.methods.ewma_volatility import ewma_volatility
 from streams.domain.prices.price_series import PriceSeries
-from streams.domain.prices.volatility import Trail, TrailAtHand, trading_days_between
+from streams.domain.prices.volatility import RollingMedian, Trail, trading_days_between
 from tests.support.prices import day, facts_of, quote, series, walk
 
 
@@ -155,7 +155,7 @@ def test_a_ratio_that_no_number_holds_is_unknown() -> None:
 
 def test_a_figure_of_over_a_year_ago_does_not_stay_in_the_trail() -> None:
     """A quote after a long pause begins the year anew."""
-    trail = TrailAtHand(Trail())
+    trail = RollingMedian(Trail())
     trail.add(day=740_000, volatility=0.3, newest=740_001)
     trail.add(day=740_001, volatility=0.4, newest=740_400)
     assert trail.packed == Trail()
@@ -165,7 +165,7 @@ def test_a_figure_of_over_a_year_ago_does_not_stay_in_the_trail() -> None:
 
 def test_days_outside_two_bytes_are_bounded() -> None:
     """A series of before 1900 or after 2079 must not stop the core."""
-    far = TrailAtHand(Trail())
+    far = RollingMedian(Trail())
     far.add(day=10, volatility=1e39, newest=12)
     assert len(far.packed.days) == 2
     far.cut(10)

@@ -10,7 +10,7 @@ from alerts.engine.rules_core import decode_state
 from alerts.engine.rules_state import memory_key
 from alerts.rules.fingerprint import fingerprint_of
 from alerts.rules.loader import RuleFileError
-from alerts.rules.memory import MAX_HOLDING, Awaited
+from alerts.rules.memory import MAX_HOLDING, SequenceState
 from streams.contracts.alert import AlertChanged, AlertState
 from streams.contracts.assessments import RiskAssessed
 from tests.support.rule_road import T0, RuleRoad, measure, price, rules_with
@@ -197,7 +197,7 @@ def test_a_group_remembers_a_bounded_number_of_entities() -> None:
     for n in range(MAX_HOLDING + 9):
         road.take(*rises("gallium", at=0 * DAY, basis=f"{n:04}"))
     road.take(T0 + DAY)
-    (memory,) = [value for _, value in road.store.items() if isinstance(value, Awaited)]
+    (memory,) = [value for _, value in road.store.items() if isinstance(value, SequenceState)]
     assert list(memory.holding) == [f"basis={n:04}" for n in range(9, MAX_HOLDING + 9)]
 
 
@@ -206,7 +206,7 @@ def test_a_memory_of_before_entities_were_told_apart_is_read_and_waits_on() -> N
     road = together()
     written = {"type": "awaited", "occasion": "", "holds": True, "answered_at": T0}
     old = decode_state(msgspec.msgpack.encode(written))
-    assert old == Awaited(occasion="", holds=True, answered_at=T0)
+    assert old == SequenceState(occasion="", holds=True, answered_at=T0)
     road.store.put(memory_key("unanswered", fingerprint_of("unanswered", {"material": "gallium"})), old)
     road.take(*rises("gallium", at=DAY), T0 + 99 * DAY)
     assert road.changes() == []

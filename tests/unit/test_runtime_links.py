@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.contracts.records import Place, Segment
+from streams.contracts.records import OutputPosition, Segment
 from streams.runtime.links import LinkDecision, decide_admission
 from streams.runtime.origins import admit_segments
 
@@ -24,7 +24,7 @@ from streams.runtime.origins import admit_segments
     ],
 )
 def test_a_record_is_next_a_repeat_or_behind_a_hole(
-    last_seen: Place | None, place: Place, previous: Place | None, decision: LinkDecision
+    last_seen: OutputPosition | None, place: OutputPosition, previous: OutputPosition | None, decision: LinkDecision
 ) -> None:
     """Two places decide; a missing output, or a missing part of one, must never pass as the next one."""
     assert decide_admission(last_seen, place=place, previous=previous) is decision

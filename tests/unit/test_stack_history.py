@@ -8,7 +8,7 @@ import pytest
 
 from deploy.stack.children import GATEWAY, INTAKE, plan_stack, replaying_children
 from deploy.stack.plan import BrokerKind, free_ports
-from deploy.stack.stack_history import Held, HistoryDecision, decide_history
+from deploy.stack.stack_history import HeldHistory, HistoryDecision, decide_history
 from producers.held_events import digest_of_history, ids_of
 from producers.history import Instant
 from producers.replay import without
@@ -23,22 +23,22 @@ ALL = frozenset(SHIPPED)
 @pytest.mark.parametrize(
     ("held", "asked", "expected"),
     [
-        (Held(), False, HistoryDecision.NOT_WANTED),
-        (Held(), True, HistoryDecision.REPLAY),
-        (Held(is_live=True), False, HistoryDecision.NOT_WANTED),
-        (Held(is_live=True), True, HistoryDecision.SEND_NEW),
-        (Held(ids={"a"}), True, HistoryDecision.RESUME),
-        (Held(ids={"a"}), False, HistoryDecision.RESUME),
-        (Held(ids={"a"}, is_live=True), False, HistoryDecision.SEND_NEW),
-        (Held(ids={"a"}, is_live=True), True, HistoryDecision.SEND_NEW),
-        (Held(ids=ALL, is_live=True), True, HistoryDecision.COMPLETE),
-        (Held(ids=ALL), True, HistoryDecision.RESUME),
-        (Held(ids=ALL, replayed_until=END - timedelta(days=3)), False, HistoryDecision.RESUME),
-        (Held(ids=ALL, replayed_until=END), False, HistoryDecision.COMPLETE),
-        (Held(ids=ALL | {"of an older version"}, is_live=True), False, HistoryDecision.COMPLETE),
+        (HeldHistory(), False, HistoryDecision.NOT_WANTED),
+        (HeldHistory(), True, HistoryDecision.REPLAY),
+        (HeldHistory(is_live=True), False, HistoryDecision.NOT_WANTED),
+        (HeldHistory(is_live=True), True, HistoryDecision.SEND_NEW),
+        (HeldHistory(ids={"a"}), True, HistoryDecision.RESUME),
+        (HeldHistory(ids={"a"}), False, HistoryDecision.RESUME),
+        (HeldHistory(ids={"a"}, is_live=True), False, HistoryDecision.SEND_NEW),
+        (HeldHistory(ids={"a"}, is_live=True), True, HistoryDecision.SEND_NEW),
+        (HeldHistory(ids=ALL, is_live=True), True, HistoryDecision.COMPLETE),
+        (HeldHistory(ids=ALL), True, HistoryDecision.RESUME),
+        (HeldHistory(ids=ALL, replayed_until=END - timedelta(days=3)), False, HistoryDecision.RESUME),
+        (HeldHistory(ids=ALL, replayed_until=END), False, HistoryDecision.COMPLETE),
+        (HeldHistory(ids=ALL | {"of an older version"}, is_live=True), False, HistoryDecision.COMPLETE),
     ],
 )
-def test_what_the_topics_hold_decides(held: Held, asked: bool, expected: HistoryDecision) -> None:
+def test_what_the_topics_hold_decides(held: HeldHistory, asked: bool, expected: HistoryDecision) -> None:
     """New: lived through. Interrupted: taken up. Live: only what is new. Not asked and none held: nothing."""
     assert decide_history(shipped=SHIPPED, held=held, asked=asked, end=END) is expected
 

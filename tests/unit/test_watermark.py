@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.contracts.records import Statement
-from streams.runtime.marks import Marks, Progress, decode_progress, encode_progress
+from streams.runtime.marks import Progress, ProgressMetadata, decode_progress, encode_progress
 from streams.runtime.watermark import MAXIMUM_STALL_MS, InputClock, after_statement
 
 COUNTS = (2, 2, 1, 1)
@@ -90,7 +90,7 @@ def test_it_never_goes_back_and_survives_its_wire_form(steps: list[tuple[int, in
         owned = (f"{policy:x}", f"{price:x}", "1", "1")
         clock = after_statement(clock, said(max(at + lead, 0), owned), said_at=at)
         assert clock.now >= before
-        progress = Progress(1, 0, Marks(clock=clock))
+        progress = Progress(1, 0, ProgressMetadata(clock=clock))
         assert decode_progress(encode_progress(progress)) == progress
 
 
@@ -110,4 +110,4 @@ def test_the_clock_of_thirteen_inputs_takes_little_of_the_progress_record() -> N
     clock = run(
         (T0, said(T0, ("f", "f", "f", "1"), counts)), (T0 + 1_000, said(T0 + 900, ("7", "f", "f", "1"), counts))
     )
-    assert len(encode_progress(Progress(1, 0, Marks(clock=clock)))) < 130
+    assert len(encode_progress(Progress(1, 0, ProgressMetadata(clock=clock)))) < 130

@@ -17,7 +17,7 @@ from alerts.rules.entities import Assessed, SourceAssessed, is_synthetic, materi
 from alerts.rules.expressions import Truth
 from alerts.rules.fact_rule import build_timing
 from alerts.rules.fingerprint import RuleError, build_condition, build_texts, content_hash, matches, text_values
-from alerts.rules.memory import LastHeard, RuleMemory
+from alerts.rules.memory import LastSeen, RuleMemory
 from alerts.rules.rule import CLEAR, OF_TRUTH, CompiledRule, card_of, fires
 from alerts.rules.rule_specification import AbsenceSpec, LearnSpec, SilenceSpec
 from streams.contracts.assessments import Fact
@@ -39,16 +39,16 @@ class AbsenceRule(CompiledRule):
 
     def observe(self, memory: RuleMemory | None, assessed: Assessed, *, at: datetime) -> RuleMemory | None:
         """Note that the entity was heard of, and how long it was silent before."""
-        if not isinstance(memory, LastHeard):
-            return LastHeard(at=at)
+        if not isinstance(memory, LastSeen):
+            return LastSeen(at=at)
         if memory.at == at:
             return memory
         gaps = memory.gaps_seconds
         if self.learn is not None:
             gaps = (*gaps, (at - memory.at).total_seconds())[-self.learn.gaps :]
-        return LastHeard(at=at, gaps_seconds=gaps)
+        return LastSeen(at=at, gaps_seconds=gaps)
 
-    def allowed(self, assessed: Assessed, memory: LastHeard) -> tuple[timedelta, ...]:
+    def allowed(self, assessed: Assessed, memory: LastSeen) -> tuple[timedelta, ...]:
         """Return how long it may be silent, for each step of the ladder."""
         first = self.ladder[0][0]
         rhythm = first
@@ -62,7 +62,7 @@ class AbsenceRule(CompiledRule):
         self, assessed: Assessed | None, *, at: datetime, prior: Alert | None = None, memory: RuleMemory | None = None
     ) -> Evaluation:
         """Say for how long it has been silent at an instant, and when that becomes too long."""
-        if assessed is None or not isinstance(memory, LastHeard):
+        if assessed is None or not isinstance(memory, LastSeen):
             return CLEAR
         truth = matches(self.where, assessed)
         if truth is not Truth.TRUE:

@@ -21,7 +21,7 @@ from alerts.rules.expressions import Condition, Truth
 from alerts.rules.fact_rule import build_timing, check_facts
 from alerts.rules.fingerprint import RuleError, as_fact, build_condition, build_texts, content_hash, text_values
 from alerts.rules.label_groups import check_group
-from alerts.rules.memory import MAX_HOLDING, Awaited, RuleMemory
+from alerts.rules.memory import MAX_HOLDING, RuleMemory, SequenceState
 from alerts.rules.rule import CLEAR, CompiledRule, card_of
 from alerts.rules.rule_specification import SequenceSpec
 from streams.contracts.assessments import Fact
@@ -63,7 +63,7 @@ class SequenceRule(CompiledRule):
 
     def named(self, known: Assessed | None, memory: RuleMemory | None) -> Assessed | None:
         """Return what answered last or, while it waits, what began the wait."""
-        if not isinstance(memory, Awaited):
+        if not isinstance(memory, SequenceState):
             return None
         found = memory.answer if memory.since is None else memory.first
         return found.assessed if found is not None else None
@@ -73,7 +73,7 @@ class SequenceRule(CompiledRule):
 
         What entities that share a wait say in one instant makes the same memory in any order.
         """
-        before = memory if isinstance(memory, Awaited) else Awaited()
+        before = memory if isinstance(memory, SequenceState) else SequenceState()
         kind, facts = kind_of(assessed), facts_of(assessed)
         after = before
         if kind == self.on and (self.where is None or self.where.evaluate(facts) is Truth.TRUE):
@@ -82,7 +82,9 @@ class SequenceRule(CompiledRule):
             after = _answered_together(after, assessed, at=at) if self.shared else _answered(after, at=at)
         return memory if after == before else after
 
-    def _first_seen(self, before: Awaited, assessed: Assessed, facts: Mapping[str, Any], *, at: datetime) -> Awaited:
+    def _first_seen(
+        self, before: SequenceState, assessed: Assessed, facts: Mapping[str, Any], *, at: datetime
+    ) -> SequenceState:
         truth = self.first.evaluate(facts)
         name = ", ".join(f"{n}={v}" for n, v in sorted(labels_of(assessed).items()) if n not in self.by)
         if truth is Truth.FALSE:
@@ -98,8 +100,8 @@ class SequenceRule(CompiledRule):
         self, assessed: Assessed | None, *, at: datetime, prior: Alert | None = None, memory: RuleMemory | None = None
     ) -> Evaluation:
         """Say whether an answer is overdue at an instant, or when it will be."""
-        if not isinstance(memory, Awaited) or memory.since is None or memory.first is None:
-            answered = memory.answered_at if isinstance(memory, Awaited) else None
+        if not isinstance(memory, SequenceState) or memory.since is None or memory.first is None:
+            answered = memory.answered_at if isinstance(memory, SequenceState) else None
             values: dict[str, Fact] = {"answered_at": answered.isoformat()} if answered is not None else {}
             causes = assessed.causes if assessed is not None else ()
             return Evaluation(verdict=Verdict.CLEAR, values=values, causes=causes) if answered is not None else CLEAR
@@ -123,27 +125,29 @@ class SequenceRule(CompiledRule):
         )  # fmt: skip
 
 
-def _begun(before: Awaited, assessed: Assessed, occasion: str, *, at: datetime) -> Awaited:
+def _begun(before: SequenceState, assessed: Assessed, occasion: str, *, at: datetime) -> SequenceState:
     if before.holds and occasion == before.occasion:
         return before
     if before.since is not None and occasion == before.occasion:
         return msgspec.structs.replace(before, holds=True)
     if before.answered_at == at:
-        return Awaited(occasion=occasion, holds=True, answered_at=at)
-    return Awaited(since=at, first=known_entity(assessed), occasion=occasion, holds=True,
+        return SequenceState(occasion=occasion, holds=True, answered_at=at)
+    return SequenceState(since=at, first=known_entity(assessed), occasion=occasion, holds=True,
                    answered_at=before.answered_at)  # fmt: skip
 
 
-def _answered(before: Awaited, *, at: datetime) -> Awaited:
-    return Awaited(holds=before.holds, occasion=before.occasion, answered_at=at)
+def _answered(before: SequenceState, *, at: datetime) -> SequenceState:
+    return SequenceState(holds=before.holds, occasion=before.occasion, answered_at=at)
 
 
-def _no_longer(before: Awaited, name: str) -> Awaited:
+def _no_longer(before: SequenceState, name: str) -> SequenceState:
     holding = {n: occasion for n, occasion in before.holding.items() if n != name}
     return msgspec.structs.replace(before, holds=False, holding=holding)
 
 
-def _begun_together(before: Awaited, assessed: Assessed, name: str, occasion: str, *, at: datetime) -> Awaited:
+def _begun_together(
+    before: SequenceState, assessed: Assessed, name: str, occasion: str, *, at: datetime
+) -> SequenceState:
     """Of all that begin a wait in one instant the last by content is named; what is awaited already goes on."""
     if before.holding.get(name) == occasion:
         return before
@@ -164,11 +168,11 @@ def _begun_together(before: Awaited, assessed: Assessed, name: str, occasion: st
     )  # fmt: skip
 
 
-def _answered_together(before: Awaited, assessed: Assessed, *, at: datetime) -> Awaited:
+def _answered_together(before: SequenceState, assessed: Assessed, *, at: datetime) -> SequenceState:
     answer = before.answer if before.answered_at == at else None
     if answer is None or _content(assessed) > _content(answer.assessed):
         answer = known_entity(assessed)
-    return Awaited(
+    return SequenceState(
         holds=before.holds, occasion=before.occasion if before.holds else "", holding=before.holding, answered_at=at,
         answer=answer,
     )  # fmt: skip

@@ -15,12 +15,12 @@ from streams.contracts.assessments import ExposureAssessed, MeasureAssessed, Ris
 from streams.contracts.events import Event, Payload
 from streams.contracts.indicators import IndicatorAssessed
 from streams.contracts.topics import home_partition
-from streams.domain.policy.measure_book import MeasureBook
+from streams.domain.policy.measure_book import MeasureRepository
 from streams.runtime.stage_ports import StateStore
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class PartitionContext:
     """The partition a subject works in: its store, the measure book (whole in every partition), and its number.
 
     `at_hand` is for what a subject derived from the store and would derive again, and within a record also for what
@@ -28,7 +28,7 @@ class Place:
     """
 
     store: StateStore
-    book: MeasureBook
+    book: MeasureRepository
     partition: int = 0
     partitions: int = 1
     at_hand: dict[Any, Any] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Place:
         return home_partition(name, partitions=self.partitions) == self.partition
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     """An assessment to send. `name` (at most 80 characters) is unique among the findings of one cause.
 
     `entity`: the `streams.domain.score.evidence.entity_name` of a risk assessment, where the subject has it at hand.
@@ -49,7 +49,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     entity: str | None = None
 
 
-class Wake(msgspec.Struct, frozen=True, kw_only=True):
+class TimerRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Ask to be woken at an instant of event time, under a name of the subject's own.
 
     A name has one instant: a later request replaces it, `at=None` cancels it. An instant that is not after `now` is
@@ -60,35 +60,37 @@ class Wake(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime | None
 
 
-Result: TypeAlias = Iterable[Finding | Wake]
+Result: TypeAlias = Iterable[Assessment | TimerRequest]
 
 
-class Subject(Protocol):
+class Assessor(Protocol):
     """One subject of assessment. Inherit it explicitly: what a subject does not do it need not write."""
 
     name: str
     """Unique; part of the ids of findings made by time, and of the keys of wake-ups."""
     takes: tuple[type[Payload], ...]
-    """Payload types of `signals` it is shown. Several subjects may take one type; they are asked in registry order."""
+    """Payload types of `signals` it is shown. Several assessors may take one type; they are asked in registry order."""
     keeps: tuple[type[msgspec.Struct], ...] = ()
-    """Tagged struct types that it puts into the store; the name of each is unique among all subjects."""
+    """Tagged struct types that it puts into the store; the name of each is unique among all assessors."""
 
-    def take(self, place: Place, event: Event, now: datetime) -> Result:
+    def on_event(self, context: PartitionContext, event: Event, now: datetime) -> Result:
         """Take one event; `now` is its instant, at which it is assessed."""
         return ()
 
-    def follow(self, place: Place, changed: Sequence[MeasureAssessed], now: datetime) -> Result:
+    def on_measures_changed(
+        self, context: PartitionContext, changed: Sequence[MeasureAssessed], now: datetime
+    ) -> Result:
         """Follow the measures whose assessment changed at once, by one event or at one instant; in every partition."""
         return ()
 
-    def hear(self, place: Place, finding: Finding, now: datetime) -> Result:
-        """Hear what another subject found of a material, right after it was sent; only that of subjects before it."""
+    def on_assessment(self, context: PartitionContext, finding: Assessment, now: datetime) -> Result:
+        """Hear what another subject found of a material, right after it was sent; only that of assessors before it."""
         return ()
 
-    def wake(self, place: Place, name: str, at: datetime) -> Result:
+    def on_timer(self, context: PartitionContext, name: str, at: datetime) -> Result:
         """Do what was due at the instant asked for."""
         return ()
 
-    def keep(self, place: Place) -> None:
+    def flush(self, context: PartitionContext) -> None:
         """Put into the store what is only at hand so far; asked of every subject when a record ends."""
         return

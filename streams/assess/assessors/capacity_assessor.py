@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from streams.assess.assessors.assessor import Place, Result, Subject
+from streams.assess.assessors.assessor import Assessor, PartitionContext, Result
 from streams.assess.assessors.dependency_assessor import dependency_in
 from streams.assess.assessors.material_assessments import risk
-from streams.assess.assessors.material_index import enter, page_of
+from streams.assess.assessors.material_index import enter, index_entry_of
 from streams.contracts.capacity import CapacityReported
 from streams.contracts.events import Event
 from streams.domain.observations import digest_of
@@ -23,29 +23,29 @@ from streams.domain.supply.supply_tables import key_of, known_tables
 from streams.runtime.stage_ports import StateStore
 
 
-class Capacity(Subject):
+class Capacity(Assessor):
     """Take reports about plants; send the facts of the plant that a report changed."""
 
     name = "capacity"
     takes = (CapacityReported,)
     keeps = (PlantState,)
 
-    def take(self, place: Place, event: Event, now: datetime) -> Result:
+    def on_event(self, context: PartitionContext, event: Event, now: datetime) -> Result:
         """Enter a report; one that changes no stated field says nothing."""
         report = event.data
         assert isinstance(report, CapacityReported)
         key = plant_key(report)
-        held: PlantState | None = place.store.get(key)
+        held: PlantState | None = context.store.get(key)
         digest = digest_of(source=event.source, event=event.id)
         plant = next_plant(held, report, recorded=event.recorded_at.timestamp(), digest=digest)
         if plant is None:
             return ()
-        place.store.put(key, plant)
+        context.store.put(key, plant)
         if held is None:
-            enter(place.store, report.material, "plants", key)
+            enter(context.store, report.material, "plants", key)
         outside, told_by = None, None
         if plant.number("outage_tonnes_per_year") is not None:
-            outside, told_by = outside_supply(place.store, report.material, report.stage)
+            outside, told_by = outside_supply(context.store, report.material, report.stage)
         facts = plant_facts(plant, outage_facts(plant, outside_tonnes=outside, told_by=told_by))
         return (
             risk(
@@ -58,7 +58,7 @@ class Capacity(Subject):
 def plants_in(store: StateStore, material: str, stage: str) -> list[PlantState]:
     """Return the plants reported for a material at a stage, in order of their key."""
     ending = f"/{stage}".encode()
-    return [store.get(key) for key in page_of(store, material).plants if key.endswith(ending)]
+    return [store.get(key) for key in index_entry_of(store, material).plants if key.endswith(ending)]
 
 
 def outside_supply(store: StateStore, material: str, stage: str) -> tuple[float | None, str | None]:

@@ -10,10 +10,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 
-from streams.assess.assessors.assessor import Finding, Place, Result, Subject, Wake
+from streams.assess.assessors.assessor import Assessment, Assessor, PartitionContext, Result, TimerRequest
 from streams.assess.assessors.capacity_assessor import outside_supply, plants_in
 from streams.assess.assessors.dependency_assessor import HOMES, dependency_in
-from streams.assess.assessors.material_index import enter, page_of
+from streams.assess.assessors.material_index import enter, index_entry_of
 from streams.contracts.assessments import MeasureAssessed, RiskAssessed
 from streams.contracts.capacity import CapacityReported, LicenceDecided, StockReported, SupplyObserved, TradeObserved
 from streams.contracts.events import Event
@@ -49,66 +49,68 @@ class CoverIndex(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     measures: tuple[str, ...] = ()
 
 
-class Cover(Subject):
+class Cover(Assessor):
     """Take stocks and licences; follow measures, plants and consumption; wake when licences end or pend on."""
 
     name = "cover"
     takes = (StockReported, LicenceDecided, CapacityReported, SupplyObserved, TradeObserved)
     keeps = (SiteStock, LicenceState, CoverIndex)
 
-    def take(self, place: Place, event: Event, now: datetime) -> Result:
+    def on_event(self, context: PartitionContext, event: Event, now: datetime) -> Result:
         """Enter a report or a decision, or see what a plant or a figure changes for the sites of its material."""
         if isinstance(event.data, StockReported):
-            return self._stock(place, event, event.data, now)
+            return self._stock(context, event, event.data, now)
         if isinstance(event.data, LicenceDecided):
-            return self._licence(place, event, event.data, now)
-        return _stocks(place.store, event.subject, now, cause=event.id)
+            return self._licence(context, event, event.data, now)
+        return _stocks(context.store, event.subject, now, cause=event.id)
 
-    def _stock(self, place: Place, event: Event, report: StockReported, now: datetime) -> Result:
+    def _stock(self, context: PartitionContext, event: Event, report: StockReported, now: datetime) -> Result:
         key = stock_key(report.material, report.site)
-        held: SiteStock | None = place.store.get(key)
+        held: SiteStock | None = context.store.get(key)
         stock = next_stock(held, event, report)
         if stock is None:
             return
-        place.store.put(key, stock)
+        context.store.put(key, stock)
         if held is None:
-            enter(place.store, report.material, "stocks", key)
-            index = index_of(place.store)
+            enter(context.store, report.material, "stocks", key)
+            index = index_of(context.store)
             if report.material not in index.materials:
                 materials = tuple(sorted((*index.materials, report.material)))
-                place.store.put(INDEX_KEY, msgspec.structs.replace(index, materials=materials))
-        yield from _stocks(place.store, report.material, now, cause=event.id, always=key)
+                context.store.put(INDEX_KEY, msgspec.structs.replace(index, materials=materials))
+        yield from _stocks(context.store, report.material, now, cause=event.id, always=key)
 
-    def _licence(self, place: Place, event: Event, decided: LicenceDecided, now: datetime) -> Result:
+    def _licence(self, context: PartitionContext, event: Event, decided: LicenceDecided, now: datetime) -> Result:
         key = licence_key(decided.material, decided.licence)
-        held: LicenceState | None = place.store.get(key)
-        licence = next_licence(held, event, decided, zone=_zone(place, decided.measure))
+        held: LicenceState | None = context.store.get(key)
+        licence = next_licence(held, event, decided, zone=_zone(context, decided.measure))
         if licence is None:
             return
-        place.store.put(key, licence)
+        context.store.put(key, licence)
         if held is None:
-            enter(place.store, decided.material, "licences", key)
+            enter(context.store, decided.material, "licences", key)
         yield _licence_finding(licence, now, cause=event.id)
         yield from _wakes(licence, now)
-        yield from _stocks(place.store, decided.material, now, cause=event.id)
+        yield from _stocks(context.store, decided.material, now, cause=event.id)
 
-    def follow(self, place: Place, changed: Sequence[MeasureAssessed], now: datetime) -> Result:
+    def on_measures_changed(
+        self, context: PartitionContext, changed: Sequence[MeasureAssessed], now: datetime
+    ) -> Result:
         """Assess the sites whose next legal end or need of a licence a measure changed."""
-        index = index_of(place.store)
+        index = index_of(context.store)
         measures = tuple(sorted({*index.measures, *(each.measure for each in changed)}))
         if measures != index.measures:
-            place.store.put(INDEX_KEY, msgspec.structs.replace(index, measures=measures))
+            context.store.put(INDEX_KEY, msgspec.structs.replace(index, measures=measures))
         for material in index.materials:
             cause = changed[-1].causes[-1] if changed[-1].causes else changed[-1].measure
-            yield from _stocks(place.store, material, now, cause=cause)
+            yield from _stocks(context.store, material, now, cause=cause)
 
-    def wake(self, place: Place, name: str, at: datetime) -> Result:
+    def on_timer(self, context: PartitionContext, name: str, at: datetime) -> Result:
         """Say that a licence ran out, or pends another day."""
         _, material, identifier = name.split("/", 2)
-        licence: LicenceState = place.store.get(licence_key(material, identifier))
+        licence: LicenceState = context.store.get(licence_key(material, identifier))
         yield _licence_finding(licence, at, cause=licence.event)
         yield from _wakes(licence, at)
-        yield from _stocks(place.store, material, at, cause=licence.event)
+        yield from _stocks(context.store, material, at, cause=licence.event)
 
 
 def index_of(store: StateStore) -> CoverIndex:
@@ -117,39 +119,39 @@ def index_of(store: StateStore) -> CoverIndex:
     return index if index is not None else CoverIndex()
 
 
-def _zone(place: Place, measure: str | None) -> str:
-    own = place.book.page(measure).own if measure is not None else ()
+def _zone(context: PartitionContext, measure: str | None) -> str:
+    own = context.book.page(measure).own if measure is not None else ()
     return own[-1].zone if own else DEFAULT_ZONE
 
 
-def _wakes(licence: LicenceState, now: datetime) -> Iterator[Wake]:
+def _wakes(licence: LicenceState, now: datetime) -> Iterator[TimerRequest]:
     """Ask for the end of the licence, and for the next midnight (UTC) while it pends."""
     name = f"{licence.material}/{licence.licence}"
     granted = decision_at(licence, now) == "granted"
-    yield Wake(name=f"end/{name}", at=licence.lapses_at if granted else None)
+    yield TimerRequest(name=f"end/{name}", at=licence.lapses_at if granted else None)
     since, today = applied_on(licence), now.astimezone(UTC).date()
     pends = decision_at(licence, now) in PENDING and since is not None
     if pends and since is not None and (today - since).days < LONGEST_PENDING_DAYS:
         midnight = datetime.combine(today + timedelta(days=1), datetime.min.time(), tzinfo=UTC)
-        yield Wake(name=f"pending/{name}", at=midnight)
+        yield TimerRequest(name=f"pending/{name}", at=midnight)
     else:
-        yield Wake(name=f"pending/{name}", at=None)
+        yield TimerRequest(name=f"pending/{name}", at=None)
 
 
-def _licence_finding(licence: LicenceState, at: datetime, *, cause: str) -> Finding:
+def _licence_finding(licence: LicenceState, at: datetime, *, cause: str) -> Assessment:
     facts, missing = licence_facts(licence, at=at)
     data = RiskAssessed(
         material=licence.material, aspect="licence", at=at, labels=licence_labels(licence), facts=facts,
         missing=missing, synthetic=licence.synthetic, causes=(cause,), sources=(licence.source,),
     )  # fmt: skip
-    return Finding(name="licence", data=data)
+    return Assessment(name="licence", data=data)
 
 
 def _stocks(
     store: StateStore, material: str, now: datetime, *, cause: str, always: bytes | None = None
-) -> Iterator[Finding]:
+) -> Iterator[Assessment]:
     """Assess the sites of a material; send what changed, and the site `always` in any case."""
-    page = page_of(store, material)
+    page = index_entry_of(store, material)
     if not page.stocks:
         return
     today = now.astimezone(UTC).date()
@@ -163,7 +165,7 @@ def _stocks(
         assessed = _assessed(stock, own, controls, independence, now, cause=cause)
         if assessed.facts != stock.sent or key == always:
             store.put(key, msgspec.structs.replace(stock, sent=assessed.facts))
-            yield Finding(name=f"stock/{material}/{number}", data=assessed)
+            yield Assessment(name=f"stock/{material}/{number}", data=assessed)
 
 
 def _is_for(licence: LicenceState, site: str, *, alone: bool) -> bool:
@@ -193,7 +195,7 @@ def independence_in(store: StateStore, material: str, *, today: date) -> Indepen
     The latest of the stages counts; one that is never met leaves it unknown.
     """
     found = []
-    for stage in sorted({key.rsplit(b"/", 1)[1].decode() for key in page_of(store, material).plants}):
+    for stage in sorted({key.rsplit(b"/", 1)[1].decode() for key in index_entry_of(store, material).plants}):
         plants = plants_in(store, material, stage)
         dependency = dependency_in(store, material, stage)
         dominant = dependency.top_country if dependency is not None else None
@@ -223,7 +225,9 @@ def demand_in(store: StateStore, material: str, stage: str, *, dominant: str | N
     if stated:
         return sum(stated)
     prefix = f"trade/{material}/{dominant}/all/year/".encode()
-    flows: list[TradeSeries] = [store.get(key) for key in page_of(store, material).flows if key.startswith(prefix)]
+    flows: list[TradeSeries] = [
+        store.get(key) for key in index_entry_of(store, material).flows if key.startswith(prefix)
+    ]
     exported = max(((f.ring[-1].period, f.ring[-1].recorded, f.ring[-1].value) for f in flows), default=None)
     supply, _ = outside_supply(store, material, stage)
     return None if exported is None or supply is None else supply + exported[2]

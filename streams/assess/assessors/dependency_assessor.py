@@ -9,9 +9,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TypeAlias
 
-from streams.assess.assessors.assessor import Finding, Place, Result, Subject
+from streams.assess.assessors.assessor import Assessment, Assessor, PartitionContext, Result
 from streams.assess.assessors.material_assessments import risk
-from streams.assess.assessors.material_index import enter, page_of
+from streams.assess.assessors.material_index import enter, index_entry_of
 from streams.contracts.assessments import Fact
 from streams.contracts.capacity import SupplyObserved
 from streams.contracts.events import Event
@@ -31,38 +31,38 @@ HOMES = ("US", "EU")
 """Homes that a market of `SupplyObserved` names."""
 
 
-class DependencySubject(Subject):
+class DependencySubject(Assessor):
     """Take production, shares, sourcing and reliance; send the facts of the stage where a figure changed them."""
 
     name = "dependency"
     takes = (SupplyObserved,)
     keeps = (SupplyStream,)
 
-    def take(self, place: Place, event: Event, now: datetime) -> Result:
+    def on_event(self, context: PartitionContext, event: Event, now: datetime) -> Result:
         """Enter a figure; a repeat, a superseded one and one that changes no fact say nothing."""
         observed = event.data
         assert isinstance(observed, SupplyObserved)
         key = stream_key(observed)
-        held: SupplyStream | None = place.store.get(key)
+        held: SupplyStream | None = context.store.get(key)
         stream = next_stream(held, event, observed)
         if stream is None:
             return ()
-        view = view_of(place.store, observed.material, observed.stage)
-        before, ratios = _all_facts(view), _us_ratios(place.store, observed.material)
-        place.store.put(key, stream)
+        view = view_of(context.store, observed.material, observed.stage)
+        before, ratios = _all_facts(view), _us_ratios(context.store, observed.material)
+        context.store.put(key, stream)
         if held is None:
-            enter(place.store, observed.material, "supply", key)
+            enter(context.store, observed.material, "supply", key)
         after = _all_facts(view)
         found = [
             _finding(event, now, observed, home, facts) for home, facts in after.items() if before.get(home) != facts
         ]
-        for stage, ratio in _us_ratios(place.store, observed.material).items():
+        for stage, ratio in _us_ratios(context.store, observed.material).items():
             if ratios.get(stage) != ratio:
                 found.append(_us_finding(event, now, observed, stage, ratio))
         return found
 
 
-def _finding(event: Event, now: datetime, observed: SupplyObserved, home: str | None, facts: Facts) -> Finding:
+def _finding(event: Event, now: datetime, observed: SupplyObserved, home: str | None, facts: Facts) -> Assessment:
     stage = observed.stage
     return risk(
         event, now, provenance=observed.provenance, aspect="supply", labels={"stage": stage}, facts=facts, home=home,
@@ -87,13 +87,13 @@ def _us_ratios(store: StateStore, material: str) -> dict[str, tuple[float, str, 
 
 def _us_finding(
     event: Event, now: datetime, observed: SupplyObserved, stage: str, found: tuple[float, str, str]
-) -> Finding:
+) -> Assessment:
     ratio, period, vintage = found
     said = us_output(
         material=observed.material, stage=stage, ratio=ratio, period=period, vintage=vintage, at=now,
         causes=(event.id,), sources=(observed.provenance.source,), synthetic=observed.provenance.synthetic,
     )  # fmt: skip
-    return Finding(name=f"us-output/{stage}", data=said)
+    return Assessment(name=f"us-output/{stage}", data=said)
 
 
 def _all_facts(view: View) -> dict[str | None, Facts]:
@@ -133,7 +133,7 @@ def _reliance(view: View, home: str, known_at: datetime | None = None) -> Relian
 
 def stages_in(store: StateStore, material: str) -> tuple[str, ...]:
     """Return the stages of which anything is known of a material, in order of name."""
-    return tuple(sorted({key.split(b"/")[2].decode() for key in page_of(store, material).supply}))
+    return tuple(sorted({key.split(b"/")[2].decode() for key in index_entry_of(store, material).supply}))
 
 
 def dependency_in(

@@ -1,6 +1,6 @@
 """The evidence of a partition at hand, by entity; what was heard goes into the store once a record, or when asked for.
 
-A score reads the store, so whoever scores asks for `keep` first.
+A score reads the store, so whoever scores asks for `flush` first.
 """
 
 from datetime import datetime
@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from streams.assess.assessors.assessor import Finding
+from streams.assess.assessors.assessor import Assessment
 from streams.contracts.materials import MATERIALS
 from streams.domain.score.evidence import Evidence, counts, entity_name
-from streams.domain.score.evidence_builder import EvidenceAtHand
+from streams.domain.score.evidence_builder import EvidenceBuilder
 from streams.domain.score.score_parameters import ScoreParameters
 from streams.runtime.stage_ports import StateStore
 
@@ -37,37 +37,37 @@ def scored_material(store: StateStore, material: str) -> ScoredMaterial:
     return known if known is not None else _NOTHING
 
 
-class EvidenceDesk:
-    """Evidence that was heard of since the core was made; `asked`: until when each material waits to be scored."""
+class EvidenceCache:
+    """Evidence by entity; `asked`: the instant at which each material is already due to be scored."""
 
     def __init__(self, store: StateStore, *, parameters: ScoreParameters) -> None:
         self._store = store
         self._parameters = parameters
         self.asked: dict[str, datetime] = {}
-        self._entities: dict[str, EvidenceAtHand] = {}
-        self._heard: dict[str, EvidenceAtHand] = {}
+        self._entities: dict[str, EvidenceBuilder] = {}
+        self._dirty: dict[str, EvidenceBuilder] = {}
 
-    def hear(self, finding: Finding, now: datetime) -> bool:
-        """Take what counts of a finding; tell whether its material must be asked a score for. Groups have none."""
+    def update(self, finding: Assessment, now: datetime) -> bool:
+        """Update the evidence; return whether the material of the assessment must be scored again. Groups have no score."""
         assessed: Any = finding.data
         name = finding.entity or entity_name(assessed.material, assessed.aspect, assessed.home, assessed.labels)
         entity = self._entities.get(name)
         if entity is None:
             if not counts(assessed) or assessed.material not in MATERIALS:
                 return False
-            entity = EvidenceAtHand(self._store.get(_evidence_key(name)), parameters=self._parameters)
+            entity = EvidenceBuilder(self._store.get(_evidence_key(name)), parameters=self._parameters)
             self._entities[name] = entity
-        if not entity.waits:
-            self._heard[name] = entity
+        if not entity.dirty:
+            self._dirty[name] = entity
         due = self.asked.get(assessed.material)
         if due is None or due <= now:
-            return entity.hear(assessed, at=now)
-        entity.hear(assessed, at=now, asked=False)
+            return entity.update(assessed, at=now)
+        entity.update(assessed, at=now, asked=False)
         return False
 
-    def keep(self) -> None:
-        """Put into the store what changed since it was last kept."""
-        for name, entity in self._heard.items():
+    def flush(self) -> None:
+        """Write changed evidence to the store."""
+        for name, entity in self._dirty.items():
             key = _evidence_key(name)
             evidence, before = entity.held, self._store.get(key)
             if evidence is None or evidence is before:
@@ -78,7 +78,7 @@ class EvidenceDesk:
                 known = scored_material(self._store, material)
                 entries = tuple(sorted({*known.evidence, key}))
                 self._store.put(scored_key(material), msgspec.structs.replace(known, evidence=entries))
-        self._heard.clear()
+        self._dirty.clear()
 
 
 def _evidence_key(name: str) -> bytes:

@@ -40,7 +40,7 @@ class ScoreInputs(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     inputs: dict[int, FactorInput] = {}
 
 
-class ScoreMemory:
+class LastScores:
     """The last scores of one material while it is scored anew; `close` when all homes are done."""
 
     def __init__(self, store: StateStore, material: str) -> None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
-from streams.assess.assessors.assessor import Finding
+from streams.assess.assessors.assessor import Assessment
 from streams.contracts.assessments import Fact, RiskAssessed
 from streams.contracts.events import Event
 from streams.contracts.provenance import Provenance
@@ -22,7 +22,7 @@ def risk(
     name: str | None = None,
     home: str | None = None,
     synthetic: bool | None = None,
-) -> Finding:
+) -> Assessment:
     """Return the finding that an event makes of its own material at the instant of the event.
 
     `labels` may be shared by many findings: nobody writes to them. `facts` are the facts and the names of those that
@@ -34,4 +34,4 @@ def risk(
         missing=facts[1], synthetic=provenance.synthetic if synthetic is None else synthetic, causes=(event.id,),
         sources=(provenance.source,),
     )  # fmt: skip
-    return Finding(name=name or aspect, data=data)
+    return Assessment(name=name or aspect, data=data)

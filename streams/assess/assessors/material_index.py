@@ -6,10 +6,10 @@ import msgspec
 
 from streams.runtime.stage_ports import StateStore
 
-Shelf: TypeAlias = Literal["prices", "flows", "plants", "supply", "stocks", "licences"]
+IndexSection: TypeAlias = Literal["prices", "flows", "plants", "supply", "stocks", "licences"]
 
 
-class MaterialPage(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
+class MaterialIndex(msgspec.Struct, frozen=True, kw_only=True, tag="MaterialPage", omit_defaults=True):
     """Store keys about one material, each group in order of the key; written when a new key appears."""
 
     prices: tuple[bytes, ...] = ()
@@ -20,20 +20,20 @@ class MaterialPage(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_def
     licences: tuple[bytes, ...] = ()
 
 
-def page_key(material: str) -> bytes:
+def index_key(material: str) -> bytes:
     """Return the key of a material's page."""
     return b"material/" + material.encode()
 
 
-def page_of(store: StateStore, material: str) -> MaterialPage:
+def index_entry_of(store: StateStore, material: str) -> MaterialIndex:
     """Return the page of a material; an empty one where nothing is known of it."""
-    page: MaterialPage | None = store.get(page_key(material))
-    return page if page is not None else MaterialPage()
+    page: MaterialIndex | None = store.get(index_key(material))
+    return page if page is not None else MaterialIndex()
 
 
-def enter(store: StateStore, material: str, shelf: Shelf, key: bytes) -> None:
+def enter(store: StateStore, material: str, shelf: IndexSection, key: bytes) -> None:
     """Enter a key on the page of a material. Call it when the key is new to the store: it searches the page."""
-    page = page_of(store, material)
+    page = index_entry_of(store, material)
     known: tuple[bytes, ...] = getattr(page, shelf)
     if key not in known:
-        store.put(page_key(material), msgspec.structs.replace(page, **{shelf: tuple(sorted((*known, key)))}))
+        store.put(index_key(material), msgspec.structs.replace(page, **{shelf: tuple(sorted((*known, key)))}))

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from streams.assess.assessors.assessor import Finding, Place, Result, Subject
+from streams.assess.assessors.assessor import Assessment, Assessor, PartitionContext, Result
 from streams.assess.assessors.material_index import enter
-from streams.assess.assessors.price_series_index import Desk, Row, desk_of
+from streams.assess.assessors.price_series_index import PriceSeriesIndex, SeriesEntry, index_of
 from streams.contracts.assessments import RiskAssessed
 from streams.contracts.events import Event
 from streams.contracts.price import PriceQuoted
@@ -17,13 +17,13 @@ from streams.domain.observations import Observation, digest_of
 from streams.domain.prices.conversions import Conversions
 from streams.domain.prices.market_facts import Premiums, thin_of
 from streams.domain.prices.price_comparison import NEAR_DAYS, days_apart
-from streams.domain.prices.price_places import Place as Side
+from streams.domain.prices.price_places import QuotePlace as Side
 from streams.domain.prices.price_series import PriceSeries, price_facts, series_key
 from streams.domain.prices.price_series_builder import first_series
 from streams.reference.loaders import load_conversions
 
 
-class Prices(Subject):
+class Prices(Assessor):
     """Take quotes; send the facts of the series that a quote changed, and of those whose premium it changed."""
 
     name = "prices"
@@ -33,67 +33,69 @@ class Prices(Subject):
     def __init__(self, conversions: Callable[[], Conversions] = load_conversions) -> None:
         self._conversions = conversions
 
-    def take(self, place: Place, event: Event, now: datetime) -> Result:
+    def on_event(self, context: PartitionContext, event: Event, now: datetime) -> Result:
         """Enter a quote into its series; a repeat or a superseded figure says nothing."""
         quote = event.data
         assert isinstance(quote, PriceQuoted)
         digest = digest_of(source=event.source, event=event.id)
         seen = Observation(quote.reference_period, quote.amount, event.recorded_at.timestamp(), digest)
-        desk = desk_of(place, quote.material)
-        row = desk.row_of(quote)
-        if row is None:
-            row = self._begun(place, desk, quote, seen)
-        elif not row.series.take(quote, seen):
+        index = index_of(context, quote.material)
+        entry = index.entry_of(quote)
+        if entry is None:
+            entry = self._begun(context, index, quote, seen)
+        elif not entry.series.take(quote, seen):
             return ()
         else:
-            row.panel.put(row.slot, row.series)
-            if not row.waits:
-                row.waits = True
-                _waiting(place).append(row)
-        compares = row.side is Side.OUTSIDE or (row.side is Side.CHINA and row.beside)
-        premiums = Premiums(row.market, table=self._conversions()) if compares else None
-        found = [self._finding(event, now, row, premiums)]
-        if row.side is Side.CHINA:
-            period = row.series.ring[-1].period
-            for number, other in enumerate(desk.outside_of(row)):
+            entry.panel.put(entry.slot, entry.series)
+            if not entry.dirty:
+                entry.dirty = True
+                _waiting(context).append(entry)
+        compares = entry.side is Side.OUTSIDE or (entry.side is Side.CHINA and entry.beside)
+        premiums = Premiums(entry.market, table=self._conversions()) if compares else None
+        found = [self._finding(event, now, entry, premiums)]
+        if entry.side is Side.CHINA:
+            period = entry.series.ring[-1].period
+            for number, other in enumerate(index.outside_of(entry)):
                 if days_apart(other.series.ring[-1].period, period) <= NEAR_DAYS:
                     found.append(self._finding(event, now, other, premiums, name=f"price/premium/{number}"))
         return found
 
-    def keep(self, place: Place) -> None:
+    def flush(self, context: PartitionContext) -> None:
         """Put the series that changed into the store."""
-        waiting = _waiting(place)
-        for row in waiting:
-            row.keep(place.store)
+        waiting = _waiting(context)
+        for entry in waiting:
+            entry.flush(context.store)
         waiting.clear()
 
-    def _begun(self, place: Place, desk: Desk, quote: PriceQuoted, seen: Observation) -> Row:
+    def _begun(
+        self, context: PartitionContext, index: PriceSeriesIndex, quote: PriceQuoted, seen: Observation
+    ) -> SeriesEntry:
         """Begin a series."""
         key, series = series_key(quote), first_series(quote, seen)
-        place.store.put(key, series)
-        enter(place.store, quote.material, "prices", key)
-        return desk.begin(key, series)
+        context.store.put(key, series)
+        enter(context.store, quote.material, "prices", key)
+        return index.begin(key, series)
 
     def _finding(
-        self, event: Event, now: datetime, row: Row, premiums: Premiums | None, *, name: str = "price"
-    ) -> Finding:
+        self, event: Event, now: datetime, entry: SeriesEntry, premiums: Premiums | None, *, name: str = "price"
+    ) -> Assessment:
         """Assess a series beside the others of its market; what is made up in any of them makes the finding so."""
         quote: Any = event.data
-        series = row.series
-        synthetic = series.synthetic or quote.provenance.synthetic or row.panel.is_synthetic
+        series = entry.series
+        synthetic = series.synthetic or quote.provenance.synthetic or entry.panel.is_synthetic
         premium = None
-        if premiums is not None and row.side is Side.OUTSIDE:
-            premium = premiums.facts(row.place)
+        if premiums is not None and entry.side is Side.OUTSIDE:
+            premium = premiums.facts(entry.place)
             synthetic = synthetic or premiums.are_synthetic
         thin = thin_of(series, premium_ratio=premium["premium_ratio"] if premium is not None else None)
-        facts, missing = price_facts(series, gap=row.panel.gap(row.slot), thin=thin, premium=premium)
+        facts, missing = price_facts(series, gap=entry.panel.gap(entry.slot), thin=thin, premium=premium)
         data = RiskAssessed(
-            material=quote.material, aspect="price", at=now, labels=row.labels, facts=facts,
+            material=quote.material, aspect="price", at=now, labels=entry.labels, facts=facts,
             missing=missing, synthetic=synthetic, causes=(event.id,), sources=(quote.provenance.source,),
         )  # fmt: skip
-        return Finding(name=name, data=data, entity=row.entity)
+        return Assessment(name=name, data=data, entity=entry.entity)
 
 
-def _waiting(place: Place) -> list[Row]:
-    waiting: list[Row] = place.at_hand.setdefault(Row, [])
+def _waiting(context: PartitionContext) -> list[SeriesEntry]:
+    waiting: list[SeriesEntry] = context.at_hand.setdefault(SeriesEntry, [])
     return waiting

@@ -1,124 +1,123 @@
-"""The desk of a material: its price series as a partition has them at hand, beside those they are held against.
+"""The price series of a material in memory, grouped by assessor panel and by market.
 
-Everything here is read off the store once: the state is the series, into which quotes are entered once a record
-(`Row.keep`), so that between two records a desk can be forgotten. What the identities of series decide (labels, who
-else is on the panel, who is in the market) is worked out when a series is new, for its own panel and market. A core is
-made anew whenever its state is rolled back, and its desks with it.
+The index is a cache of the store: it is read once, updated quote by quote, and written back when a record ends
+(`SeriesEntry.flush`). Panels and markets are worked out when a series is added, for its own panel and market only. The
+core is rebuilt whenever its state is rolled back, and the index with it.
 """
 
 from bisect import insort
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
-from streams.assess.assessors.assessor import Place
-from streams.assess.assessors.material_index import page_of
+from streams.assess.assessors.assessor import PartitionContext
+from streams.assess.assessors.material_index import index_entry_of
 from streams.contracts.price import PriceQuoted
 from streams.domain.observations import period_kind
-from streams.domain.prices.assessor_panel import Panel
+from streams.domain.prices.assessor_panel import AssessorPanel
 from streams.domain.prices.market_facts import Market
-from streams.domain.prices.price_places import Place as Side
+from streams.domain.prices.price_places import QuotePlace as Side
 from streams.domain.prices.price_series import PriceIdentity, PriceSeries, series_labels
-from streams.domain.prices.price_series_builder import SeriesAtHand
+from streams.domain.prices.price_series_builder import PriceSeriesBuilder
 from streams.domain.score.evidence import entity_name
 from streams.runtime.stage_ports import StateStore
 
 
-class Row:
-    """One series: where it stands on its panel and in its market, and the labels of its assessments.
+class SeriesEntry:
+    """One series: its slot on the panel, its place in the market, and the labels of its assessments.
 
-    `entity` names it as evidence. `waits`: what its quotes made of it is not in the store yet.
+    `entity` names it as evidence. `dirty`: the series changed since it was written to the store.
     """
 
-    __slots__ = ("beside", "entity", "key", "labels", "market", "panel", "place", "series", "side", "slot", "waits")
+    __slots__ = ("beside", "dirty", "entity", "key", "labels", "market", "panel", "place", "series", "side", "slot")
 
     def __init__(self, key: bytes, series: PriceSeries) -> None:
         self.key = key
-        self.series = SeriesAtHand(series)
+        self.series = PriceSeriesBuilder(series)
         self.side = series.identity.place
         self.labels = series_labels(series.identity)
         self.entity = entity_name(series.identity.material, "price", None, self.labels)
-        self.waits = False
-        self.panel: Panel
+        self.dirty = False
+        self.panel: AssessorPanel
         self.slot = 0
         self.market: Market
-        self.beside: list[Row] = []
+        self.beside: list[SeriesEntry] = []
         self.place = 0
 
-    def keep(self, store: StateStore) -> None:
-        """Put the series into the store."""
+    def flush(self, store: StateStore) -> None:
+        """Write the series to the store."""
         store.put(self.key, self.series.series)
-        self.waits = False
+        self.dirty = False
 
 
-class Desk:
-    """The rows of one material, by what tells its series apart."""
+class PriceSeriesIndex:
+    """The entries of one material, by what tells its series apart."""
 
     def __init__(self, series: Mapping[bytes, PriceSeries]) -> None:
-        rows = [Row(key, each) for key, each in series.items()]
-        self._rows = {_name_of(row.series.identity, row.series.identity.period): row for row in rows}
-        self._panels = _grouped(rows, _panel_of)
-        self._markets = _grouped(rows, _market_of)
+        entries = [SeriesEntry(key, each) for key, each in series.items()]
+        self._entries = {_name_of(entry.series.identity, entry.series.identity.period): entry for entry in entries}
+        self._panels = _grouped(entries, _panel_of)
+        self._markets = _grouped(entries, _market_of)
         for panel in self._panels.values():
-            _seat(panel)
+            _build_panel(panel)
         for market in self._markets.values():
-            _open(market)
+            _build_market(market)
 
-    def begin(self, key: bytes, series: PriceSeries) -> Row:
-        """Enter a new series and work out its panel and its market anew; all others stay as they are at hand."""
-        row = Row(key, series)
-        self._rows[_name_of(series.identity, series.identity.period)] = row
-        panel = self._panels.setdefault(_panel_of(row), [])
-        market = self._markets.setdefault(_market_of(row), [])
-        for rows in (panel, market):
-            insort(rows, row, key=lambda each: each.key)  # the order in which a store gives them
-        _seat(panel)
-        _open(market)
-        return row
+    def begin(self, key: bytes, series: PriceSeries) -> SeriesEntry:
+        """Add a new series and rebuild its panel and its market; all others stay as they are."""
+        entry = SeriesEntry(key, series)
+        self._entries[_name_of(series.identity, series.identity.period)] = entry
+        panel = self._panels.setdefault(_panel_of(entry), [])
+        market = self._markets.setdefault(_market_of(entry), [])
+        for entries in (panel, market):
+            insort(entries, entry, key=lambda each: each.key)  # the order in which a store gives them
+        _build_panel(panel)
+        _build_market(market)
+        return entry
 
-    def row_of(self, quote: PriceQuoted) -> Row | None:
-        """Return the row of the series a quote belongs to; `None` for the first of its series."""
-        return self._rows.get(_name_of(quote, period_kind(quote.reference_period)))
+    def entry_of(self, quote: PriceQuoted) -> SeriesEntry | None:
+        """Return the entry of the series a quote belongs to; `None` for the first of its series."""
+        return self._entries.get(_name_of(quote, period_kind(quote.reference_period)))
 
-    def outside_of(self, row: Row) -> Sequence[Row]:
-        """Return the rows outside China whose premium a Chinese row decides."""
-        return row.beside
-
-
-def _seat(panel: list[Row]) -> None:
-    seated = Panel([row.series for row in panel])
-    for slot, row in enumerate(panel):
-        row.panel, row.slot = seated, slot
+    def outside_of(self, entry: SeriesEntry) -> Sequence[SeriesEntry]:
+        """Return the entries outside China whose premium a Chinese entry decides."""
+        return entry.beside
 
 
-def _open(market: list[Row]) -> None:
-    chinese, outside = ([row for row in market if row.side is side] for side in (Side.CHINA, Side.OUTSIDE))
-    held = Market(chinese=[row.series for row in chinese], outside=[row.series for row in outside])
-    for row in market:
-        row.market, row.beside = held, outside
-    for place, row in (*enumerate(chinese), *enumerate(outside)):
-        row.place = place
+def _build_panel(panel: list[SeriesEntry]) -> None:
+    shared = AssessorPanel([entry.series for entry in panel])
+    for slot, entry in enumerate(panel):
+        entry.panel, entry.slot = shared, slot
 
 
-def _panel_of(row: Row) -> Hashable:
-    return row.key[: -len(row.series.identity.assessor)]
+def _build_market(market: list[SeriesEntry]) -> None:
+    chinese, outside = ([entry for entry in market if entry.side is side] for side in (Side.CHINA, Side.OUTSIDE))
+    held = Market(chinese=[entry.series for entry in chinese], outside=[entry.series for entry in outside])
+    for entry in market:
+        entry.market, entry.beside = held, outside
+    for place, entry in (*enumerate(chinese), *enumerate(outside)):
+        entry.place = place
 
 
-def _market_of(row: Row) -> Hashable:
-    identity = row.series.identity
+def _panel_of(entry: SeriesEntry) -> Hashable:
+    return entry.key[: -len(entry.series.identity.assessor)]
+
+
+def _market_of(entry: SeriesEntry) -> Hashable:
+    identity = entry.series.identity
     return identity.form, identity.content, identity.period
 
 
-def desk_of(place: Place, material: str) -> Desk:
-    """Return the desk of a material; read off the store where it is not at hand."""
-    desk: Desk | None = place.at_hand.get(material)
-    return desk if desk is not None else reread_desk(place, material)
+def index_of(context: PartitionContext, material: str) -> PriceSeriesIndex:
+    """Return the index of a material, from memory or from the store."""
+    index: PriceSeriesIndex | None = context.at_hand.get(material)
+    return index if index is not None else reload_index(context, material)
 
 
-def reread_desk(place: Place, material: str) -> Desk:
-    """Read the desk of a material off the store."""
-    store = place.store
-    desk = Desk({key: store.get(key) for key in page_of(store, material).prices})
-    place.at_hand[material] = desk
-    return desk
+def reload_index(context: PartitionContext, material: str) -> PriceSeriesIndex:
+    """Read the index of a material from the store."""
+    store = context.store
+    index = PriceSeriesIndex({key: store.get(key) for key in index_entry_of(store, material).prices})
+    context.at_hand[material] = index
+    return index
 
 
 def _name_of(of: PriceQuoted | PriceIdentity, period: str) -> Hashable:
@@ -128,8 +127,10 @@ def _name_of(of: PriceQuoted | PriceIdentity, period: str) -> Hashable:
     )  # fmt: skip
 
 
-def _grouped(rows: Iterable[Row], key: Callable[[Row], Hashable]) -> dict[Hashable, list[Row]]:
-    groups: dict[Hashable, list[Row]] = {}
-    for row in rows:
-        groups.setdefault(key(row), []).append(row)
+def _grouped(
+    entries: Iterable[SeriesEntry], key: Callable[[SeriesEntry], Hashable]
+) -> dict[Hashable, list[SeriesEntry]]:
+    groups: dict[Hashable, list[SeriesEntry]] = {}
+    for entry in entries:
+        groups.setdefault(key(entry), []).append(entry)
     return groups

@@ -1,6 +1,6 @@
-"""The subjects of the assess core, in the order in which they are asked about one event."""
+"""The assessors of the assess core, in the order in which they are asked about one event."""
 
-from streams.assess.assessors.assessor import Subject
+from streams.assess.assessors.assessor import Assessor
 from streams.assess.assessors.capacity_assessor import Capacity
 from streams.assess.assessors.cover_assessor import Cover
 from streams.assess.assessors.dependency_assessor import DependencySubject
@@ -9,7 +9,7 @@ from streams.assess.assessors.score_assessor import Scores
 from streams.assess.assessors.standards_assessor import Standards
 from streams.assess.assessors.trade_assessor import Trade
 
-SUBJECTS: tuple[Subject, ...] = (
+ASSESSORS: tuple[Assessor, ...] = (
     Prices(),
     Capacity(),
     Trade(),

@@ -1,4 +1,4 @@
-"""Score: what the other subjects found and the measures on a material become its score, and the exposure of end uses.
+"""Score: what the other assessors found and the measures on a material become its score, and the exposure of end uses.
 
 When a material is scored anew depends on events and event time only:
 - a measure that changes its state, by an event or by time: at once;
@@ -18,18 +18,18 @@ from math import floor
 
 import msgspec
 
-from streams.assess.assessors.assessor import Finding, Place, Result, Subject, Wake
+from streams.assess.assessors.assessor import Assessment, Assessor, PartitionContext, Result, TimerRequest
 from streams.assess.assessors.evidence_cache import (
-    EvidenceDesk,
+    EvidenceCache,
     ScoredMaterial,
     held_evidence,
     scored_key,
     scored_material,
 )
-from streams.assess.assessors.last_scores import LastScore, ScoreInputs, ScoreMemory
+from streams.assess.assessors.last_scores import LastScore, LastScores, ScoreInputs
 from streams.contracts.assessments import ExposureAssessed, Fact, MeasureAssessed, RiskAssessed
 from streams.contracts.materials import MATERIALS
-from streams.domain.score.evidence import Evidence, Told
+from streams.domain.score.evidence import Evidence, StatedFigures
 from streams.domain.score.exposure import ComponentGraph
 from streams.domain.score.factor_policy import act_behind
 from streams.domain.score.material_score import MaterialScores, score_facts, shown_inputs
@@ -73,7 +73,7 @@ def _steps_of(score: Score) -> tuple[int | None, ...]:
     return (step_of(score.score_ratio, steps=SCORE_STEPS), *[step_of(value, steps=OTHER_STEPS) for value in rest])
 
 
-class Scores(Subject):
+class Scores(Assessor):
     """Keep evidence and scores of the materials of a partition."""
 
     name = "score"
@@ -93,43 +93,45 @@ class Scores(Subject):
         """The component graph; read when it is first needed."""
         return self._given[1] or load_component_graph()
 
-    def hear(self, place: Place, finding: Finding, now: datetime) -> Result:
+    def on_assessment(self, context: PartitionContext, finding: Assessment, now: datetime) -> Result:
         """Keep what counts of a finding and ask for the next full minute."""
-        if self._desk(place).hear(finding, now):
+        if self._evidence(context).update(finding, now):
             assert isinstance(finding.data, RiskAssessed)
-            return self._ask_for_minute(place, finding.data.material, now)
+            return self._ask_for_minute(context, finding.data.material, now)
         return ()
 
-    def keep(self, place: Place) -> None:
+    def flush(self, context: PartitionContext) -> None:
         """Put what was heard into the store."""
-        self._desk(place).keep()
+        self._evidence(context).flush()
 
-    def _desk(self, place: Place) -> EvidenceDesk:
-        desk: EvidenceDesk | None = place.at_hand.get(EvidenceDesk)
+    def _evidence(self, context: PartitionContext) -> EvidenceCache:
+        desk: EvidenceCache | None = context.at_hand.get(EvidenceCache)
         if desk is None:
-            desk = place.at_hand[EvidenceDesk] = EvidenceDesk(place.store, parameters=self.parameters)
+            desk = context.at_hand[EvidenceCache] = EvidenceCache(context.store, parameters=self.parameters)
         return desk
 
-    def _ask_for_minute(self, place: Place, material: str, now: datetime) -> Result:
-        key, asked = b"rescore/" + material.encode(), self._desk(place).asked
-        due: RescoreDue | None = place.store.get(key)
+    def _ask_for_minute(self, context: PartitionContext, material: str, now: datetime) -> Result:
+        key, asked = b"rescore/" + material.encode(), self._evidence(context).asked
+        due: RescoreDue | None = context.store.get(key)
         if due is not None and due.at > now:
             asked[material] = due.at
             return ()
         at = asked[material] = now.replace(second=0, microsecond=0) + _MINUTE
-        place.store.put(key, RescoreDue(at=at))
-        return (Wake(name=f"minute/{material}", at=at),)
+        context.store.put(key, RescoreDue(at=at))
+        return (TimerRequest(name=f"minute/{material}", at=at),)
 
-    def follow(self, place: Place, changed: Sequence[MeasureAssessed], now: datetime) -> Result:
+    def on_measures_changed(
+        self, context: PartitionContext, changed: Sequence[MeasureAssessed], now: datetime
+    ) -> Result:
         """Score the materials here that the changed measures name, or named before."""
         touched: set[str] = set()
-        store = place.store
+        store = context.store
         if store.get(_ANY_MEASURE) is None:
             store.put(_ANY_MEASURE, MeasureReach(materials=()))
         for measure in changed:
             key = b"reach/" + measure.measure.encode()
             before: MeasureReach | None = store.get(key)
-            materials = tuple(m for m in measure.materials if m in MATERIALS and place.is_home_of(m))
+            materials = tuple(m for m in measure.materials if m in MATERIALS and context.is_home_of(m))
             if before is None or before.materials != materials:
                 store.put(key, MeasureReach(materials=materials))
             touched |= {*materials, *(before.materials if before else ())}
@@ -140,29 +142,31 @@ class Scores(Subject):
                     store.put(scored_key(material), msgspec.structs.replace(known, measures=entries))
         causes = tuple(dict.fromkeys(cause for each in changed if (cause := act_behind(each)) is not None))
         for material in sorted(touched):
-            yield from self._rescore(place, material, now, causes)
+            yield from self._rescore(context, material, now, causes)
 
-    def wake(self, place: Place, name: str, at: datetime) -> Result:
+    def on_timer(self, context: PartitionContext, name: str, at: datetime) -> Result:
         """Score the material whose minute is full, or for which time has come."""
         kind, _, material = name.partition("/")
         if kind == "minute":
-            place.store.delete(b"rescore/" + material.encode())
-        return self._rescore(place, material, at, ())
+            context.store.delete(b"rescore/" + material.encode())
+        return self._rescore(context, material, at, ())
 
-    def _rescore(self, place: Place, material: str, at: datetime, causes: tuple[str, ...]) -> Iterator[Finding | Wake]:
-        self._desk(place).keep()
-        basis = ScoreBasis(place.store, material, at=at)
+    def _rescore(
+        self, context: PartitionContext, material: str, at: datetime, causes: tuple[str, ...]
+    ) -> Iterator[Assessment | TimerRequest]:
+        self._evidence(context).flush()
+        basis = ScoreBasis(context.store, material, at=at)
         scores = basis.scores(self.parameters)
-        memory = ScoreMemory(place.store, material)
+        memory = LastScores(context.store, material)
         made = [(home, scores.of(home)) for home in self.parameters.homes]
         for home, score in made:
             yield from self._found(memory, home, score, basis, causes)
         memory.close(tuple(self.parameters.homes))
-        yield Wake(name=f"time/{material}", at=scores.next_change_at())
+        yield TimerRequest(name=f"time/{material}", at=scores.next_change_at())
 
     def _found(
-        self, memory: ScoreMemory, home: str, score: Score, basis: "ScoreBasis", causes: tuple[str, ...]
-    ) -> Iterator[Finding]:
+        self, memory: LastScores, home: str, score: Score, basis: "ScoreBasis", causes: tuple[str, ...]
+    ) -> Iterator[Assessment]:
         material, last = basis.material, memory.last(home)
         steps, exposures = _steps_of(score), self._exposures(material, score)
         if last is not None and last.steps == steps and last.exposures == exposures:
@@ -178,7 +182,7 @@ class Scores(Subject):
             material=material, aspect="score", at=at, home=home, facts=facts, missing=missing, causes=causes,
             synthetic=basis.is_synthetic(home), inputs=inputs,
         )  # fmt: skip
-        yield Finding(name=f"score/{material}/{home}", data=data)
+        yield Assessment(name=f"score/{material}/{home}", data=data)
         for reached in self.graph.reach(material):
             if last is None or last.exposures.get(reached.node) != exposures[reached.node]:
                 exposure_ratio = score.score_ratio * reached.exposure_ratio
@@ -187,7 +191,7 @@ class Scores(Subject):
                     end_use=reached.node, at=at, facts=facts, path=reached.path, causes=causes, material=material,
                     home=home, synthetic=data.synthetic,
                 )  # fmt: skip
-                yield Finding(name=f"exposure/{reached.node}/{material}/{home}", data=found)
+                yield Assessment(name=f"exposure/{reached.node}/{material}/{home}", data=found)
         memory.keep(data, score, steps=steps, exposures=exposures)
 
     def _exposures(self, material: str, score: Score) -> dict[str, int]:
@@ -226,7 +230,7 @@ class ScoreBasis:
             seen_any=self.seen_any,
         )  # fmt: skip
 
-    def _told(self, home: str) -> Iterable[Told]:
+    def _told(self, home: str) -> Iterable[StatedFigures]:
         for piece in self.pieces:
             if piece.home in (None, home):
                 for held in piece.figures.values():

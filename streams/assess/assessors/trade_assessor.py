@@ -7,28 +7,28 @@ differ.
 from bisect import bisect_left
 from datetime import datetime
 
-from streams.assess.assessors.assessor import Finding, Place, Result, Subject
+from streams.assess.assessors.assessor import Assessment, Assessor, PartitionContext, Result
 from streams.assess.assessors.material_assessments import risk
-from streams.assess.assessors.material_index import enter, page_of
+from streams.assess.assessors.material_index import enter, index_entry_of
 from streams.contracts.capacity import TradeObserved
 from streams.contracts.events import Event
 from streams.domain.observations import digest_of, observation
 from streams.domain.supply.trade_flows import TradeSeries, flow_prefix, next_flow, trade_facts, trade_key
 
 
-class Trade(Subject):
+class Trade(Assessor):
     """Take trade volumes; send the facts of the flow that a figure changed, and of those it contradicts."""
 
     name = "trade"
     takes = (TradeObserved,)
     keeps = (TradeSeries,)
 
-    def take(self, place: Place, event: Event, now: datetime) -> Result:
+    def on_event(self, context: PartitionContext, event: Event, now: datetime) -> Result:
         """Enter a figure; a repeat or a superseded one says nothing."""
         trade = event.data
         assert isinstance(trade, TradeObserved)
         key = trade_key(trade)
-        held: TradeSeries | None = place.store.get(key)
+        held: TradeSeries | None = context.store.get(key)
         seen = observation(
             period=trade.reference_period, value=trade.tonnes, recorded_at=event.recorded_at,
             digest=digest_of(source=event.source, event=event.id),
@@ -36,10 +36,10 @@ class Trade(Subject):
         flow = next_flow(held, trade, seen)
         if flow is None:
             return
-        place.store.put(key, flow)
+        context.store.put(key, flow)
         if held is None:
-            enter(place.store, trade.material, "flows", key)
-        flows = _reporters(place, trade)
+            enter(context.store, trade.material, "flows", key)
+        flows = _reporters(context, trade)
         yield _finding(event, now, trade, key, flows, name="trade")
         for number, (other_key, other) in enumerate(flows.items()):
             if other_key != key and other.ring[-1].period == trade.reference_period:
@@ -48,7 +48,7 @@ class Trade(Subject):
 
 def _finding(
     event: Event, now: datetime, trade: TradeObserved, key: bytes, flows: dict[bytes, TradeSeries], *, name: str
-) -> Finding:
+) -> Assessment:
     """Assess a flow beside the other reporters; a gap to made-up figures is made up."""
     others = [other for other_key, other in flows.items() if other_key != key]
     synthetic = any(flow.synthetic for flow in flows.values())
@@ -58,11 +58,11 @@ def _finding(
     )  # fmt: skip
 
 
-def _reporters(place: Place, trade: TradeObserved) -> dict[bytes, TradeSeries]:
+def _reporters(context: PartitionContext, trade: TradeObserved) -> dict[bytes, TradeSeries]:
     """Read the flow as each reporter gives it, in order of key."""
-    keys, prefix = page_of(place.store, trade.material).flows, flow_prefix(trade).encode()
+    keys, prefix = index_entry_of(context.store, trade.material).flows, flow_prefix(trade).encode()
     found, at = {}, bisect_left(keys, prefix)
     while at < len(keys) and keys[at].startswith(prefix):
-        found[keys[at]] = place.store.get(keys[at])
+        found[keys[at]] = context.store.get(keys[at])
         at += 1
     return found

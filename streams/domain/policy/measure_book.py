@@ -41,7 +41,7 @@ class ClaimPage(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     events: tuple[Claim, ...] = ()
 
 
-class Shelf(Protocol):
+class KeyValueStore(Protocol):
     """Where pages are kept."""
 
     def get(self, key: bytes) -> Any:
@@ -51,7 +51,7 @@ class Shelf(Protocol):
         """Set the page of a key."""
 
 
-class DictShelf:
+class InMemoryStore:
     """A dictionary as a shelf, for questions about a list of events."""
 
     def __init__(self) -> None:
@@ -84,10 +84,10 @@ def _expanded(names: tuple[str, ...]) -> tuple[str, ...]:
     return expand(names)
 
 
-class MeasureBook:
+class MeasureRepository:
     """Reads and writes the pages of one shelf. `admits` tells which acts and claims count (for "as known at")."""
 
-    def __init__(self, shelf: Shelf, *, admits: Callable[[Act | Claim], bool] = lambda _: True) -> None:
+    def __init__(self, shelf: KeyValueStore, *, admits: Callable[[Act | Claim], bool] = lambda _: True) -> None:
         self._shelf = shelf
         self._admits = admits
 

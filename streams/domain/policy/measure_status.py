@@ -10,7 +10,7 @@ from streams.contracts.assessments import MeasureAssessed
 from streams.contracts.dates import days_left, local_day, noon_of
 from streams.contracts.events import Event
 from streams.domain.policy.acts import Act, Claim
-from streams.domain.policy.measure_book import MEASURE_PREFIX, DictShelf, MeasureBook
+from streams.domain.policy.measure_book import MEASURE_PREFIX, InMemoryStore, MeasureRepository
 
 When = date | datetime
 """A date means the whole local day for "known at", and local noon for "as of"; an instant means itself."""
@@ -32,8 +32,8 @@ class StatusQuestions:
     """A set of events, read once, that can be asked as of and as known at any date."""
 
     def __init__(self, events: Iterable[Event]) -> None:
-        self._shelf = DictShelf()
-        book = MeasureBook(self._shelf)
+        self._shelf = InMemoryStore()
+        book = MeasureRepository(self._shelf)
         for event in events:
             book.record(event)
 
@@ -44,12 +44,12 @@ class StatusQuestions:
 
     def told_at(self, measure: str, *, known_at: When | None = None) -> datetime | None:
         """Return when the newest act that bears on a measure was recorded; `None` where none was known."""
-        book = MeasureBook(self._shelf, admits=lambda fact: _known(fact, known_at))
+        book = MeasureRepository(self._shelf, admits=lambda fact: _known(fact, known_at))
         return max((bearing.act.recorded_at for bearing in book.bearings(measure)), default=None)
 
     def assess(self, measure: str, *, as_of: When, known_at: When | None = None) -> MeasureAssessed | None:
         """Return the state of a measure; `None` where nothing of it was known or had begun."""
-        book = MeasureBook(self._shelf, admits=lambda fact: _known(fact, known_at))
+        book = MeasureRepository(self._shelf, admits=lambda fact: _known(fact, known_at))
         bearings = book.bearings(measure)
         if not bearings:
             return None

@@ -8,7 +8,7 @@ from streams.domain.prices.price_series import Gap, SeriesView, relative_change
 from streams.domain.prices.volatility import ordinal_of
 
 
-class Panel:
+class AssessorPanel:
     """The last quotes of a panel in columns, so that the widest gap is a look at the ends and not at every pair.
 
     Slots are in the order of the series given. All series are of one material, form, basis, grade, currency, unit,

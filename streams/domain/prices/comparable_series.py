@@ -37,7 +37,7 @@ def counterpart(series: SeriesView, period: str) -> Observation:
     return series.ring[-1]
 
 
-class Counterparts:
+class ComparableSeries:
     """The Chinese series of a market, by grade and assessor; places are in the order of the series given.
 
     Of several that compare, the same grade goes before another, then the same assessor, the nearest day, the same

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from streams.contracts.assessments import Fact
-from streams.domain.prices.comparable_series import Counterparts, counterpart
+from streams.domain.prices.comparable_series import ComparableSeries, counterpart
 from streams.domain.prices.conversions import Conversions
 from streams.domain.prices.price_comparison import NEAR_DAYS, Compared, Comparison, Refused, days_apart
-from streams.domain.prices.price_places import Place
+from streams.domain.prices.price_places import QuotePlace
 from streams.domain.prices.price_series import (
     PRICE_LIMIT,
     Gap,
@@ -40,7 +40,7 @@ class Market:
 
     def __init__(self, *, chinese: Sequence[SeriesView], outside: Sequence[SeriesView]) -> None:
         self.outside = list(outside)
-        self.counterparts = Counterparts(chinese)
+        self.counterparts = ComparableSeries(chinese)
 
     def premium_facts(self, place: int, *, table: Conversions) -> dict[str, Fact]:
         """Return the facts of the premium of a series outside China, see `Premiums.facts`."""
@@ -147,7 +147,7 @@ def thin_of(series: SeriesView, *, premium_ratio: Fact, parameters: MarketParame
     full = len(series.ring) == PRICE_LIMIT
     change = relative_change(series.ring[-1].value, old=series.ring[0].value) if full else None
     moved = None if change is None else abs(change) >= parameters.change_ratio
-    if series.identity.place is not Place.OUTSIDE:
+    if series.identity.place is not QuotePlace.OUTSIDE:
         return moved
     dear = premium_ratio >= parameters.premium_ratio if isinstance(premium_ratio, float) else None
     if moved or dear:

@@ -5,7 +5,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 
-class Place(StrEnum):
+class QuotePlace(StrEnum):
     """Side of China's border on which a price is quoted."""
 
     CHINA = "china"
@@ -27,10 +27,10 @@ _NO_PLACE = re.compile(
 
 
 @lru_cache(maxsize=1024)
-def place_of(basis: str) -> Place:
+def place_of(basis: str) -> QuotePlace:
     """Return where a basis is. A bare delivery term ("FOB"), "global" and the like name no place."""
     if _NOT_CHINA.search(basis):
-        return Place.OUTSIDE
+        return QuotePlace.OUTSIDE
     if _CHINA.search(basis):
-        return Place.CHINA
-    return Place.UNNAMED if _NO_PLACE.match(basis) else Place.OUTSIDE
+        return QuotePlace.CHINA
+    return QuotePlace.UNNAMED if _NO_PLACE.match(basis) else QuotePlace.OUTSIDE

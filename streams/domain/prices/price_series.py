@@ -10,7 +10,7 @@ import msgspec
 from streams.contracts.assessments import Fact
 from streams.contracts.price import Currency, PriceQuoted, PriceUnit
 from streams.domain.observations import Observation, Ring, period_kind
-from streams.domain.prices.price_places import Place, place_of
+from streams.domain.prices.price_places import QuotePlace, place_of
 from streams.domain.prices.volatility import Trail
 
 CHANGE_OBSERVATIONS = 30
@@ -34,7 +34,7 @@ class PriceIdentity(msgspec.Struct, frozen=True, array_like=True):
     period: str
 
     @property
-    def place(self) -> Place:
+    def place(self) -> QuotePlace:
         """Where the price is quoted."""
         return place_of(self.basis)
 
@@ -93,7 +93,7 @@ def identity_of(quote: PriceQuoted) -> PriceIdentity:
     )  # fmt: skip
 
 
-def market_prefix(material: str, form: str, content: str, period: str, place: Place) -> str:
+def market_prefix(material: str, form: str, content: str, period: str, place: QuotePlace) -> str:
     """Return what the keys of all series of one form, content, length of period and side of the border start with."""
     return f"price/{material}/{form}/{content}/{period}/{place.value}/"
 

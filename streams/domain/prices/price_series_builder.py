@@ -13,7 +13,7 @@ from streams.contracts.price import PriceQuoted
 from streams.domain.methods.ewma_volatility import annualised, next_variance
 from streams.domain.observations import Observation, Ring, ring_with
 from streams.domain.prices.price_series import PRICE_LIMIT, Earlier, PriceSeries, identity_of
-from streams.domain.prices.volatility import MINIMUM_RETURNS, TrailAtHand, ordinal_of, trading_days_between
+from streams.domain.prices.volatility import MINIMUM_RETURNS, RollingMedian, ordinal_of, trading_days_between
 
 
 def first_series(quote: PriceQuoted, seen: Observation) -> PriceSeries:
@@ -24,7 +24,7 @@ def first_series(quote: PriceQuoted, seen: Observation) -> PriceSeries:
     )  # fmt: skip
 
 
-class SeriesAtHand:
+class PriceSeriesBuilder:
     """One series. What left the ring last is kept as it was, with its variance and the highest value up to it.
 
     For `volatility_ratio` and `volatility_median_ratio` see `streams.domain.prices.price_series.Quoted`.
@@ -46,7 +46,7 @@ class SeriesAtHand:
         self.peak, self.synthetic = series.peak, series.synthetic
         self.volume_share_ratio = series.volume_share_ratio
         self._variances = deque(series.variances, PRICE_LIMIT)
-        self._trail = TrailAtHand(series.trail)
+        self._trail = RollingMedian(series.trail)
         earlier = series.earlier
         self._left: Observation | Earlier | None = earlier
         self._left_variance, self._left_peak = (earlier.variance, earlier.peak) if earlier else (0.0, 0.0)
@@ -128,7 +128,7 @@ def _corrected(prior: PriceSeries, quote: PriceQuoted, seen: Observation) -> Pri
         peak = max(earlier.peak, first.value) if earlier else first.value
         earlier = Earlier(first.period, first.value, prior.variances[0], count, peak)
     is_newest = ring[-1] is seen
-    trail = TrailAtHand(prior.trail)
+    trail = RollingMedian(prior.trail)
     variances = _walked(earlier, ring, trail) if prior.identity.period == "day" else (0.0,) * len(ring)
     peak = max(each.value for each in ring)
     return PriceSeries(
@@ -139,7 +139,7 @@ def _corrected(prior: PriceSeries, quote: PriceQuoted, seen: Observation) -> Pri
     )  # fmt: skip
 
 
-def _walked(earlier: Earlier | None, ring: Ring, trail: TrailAtHand) -> tuple[float, ...]:
+def _walked(earlier: Earlier | None, ring: Ring, trail: RollingMedian) -> tuple[float, ...]:
     """Walk the recursion along a ring that a late or corrected figure changed in the middle."""
     days = [ordinal_of(seen.period) for seen in ring]
     trail.cut(days[0])

@@ -56,7 +56,7 @@ class Trail(msgspec.Struct, frozen=True, array_like=True):
     volatilities: bytes = b""
 
 
-class TrailAtHand:
+class RollingMedian:
     """A trail that grows: beside the figures day by day the same in order of size, so that a median costs a look."""
 
     __slots__ = ("_days", "_ordered", "_volatilities")

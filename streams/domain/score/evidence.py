@@ -20,7 +20,7 @@ from streams.domain.score.scales import Scale, step_edges
 from streams.domain.score.score_parameters import Factor, ScoreParameters
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class StatedFigures(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """Where figures come from: recorded at, reference period, edition, source, and the id of the event."""
 
     at: datetime
@@ -31,12 +31,12 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     synthetic: bool = False
 
 
-class Figure(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class EvidenceFigure(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A figure known as `low`..`high` (`high` `None`: exact), in the unit that its name says."""
 
     low: float
     high: float | None = None
-    told: Told
+    told: StatedFigures
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
@@ -46,7 +46,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_default
     of: str
     home: str | None = None
     period_kind: str | None = None
-    figures: dict[str, Figure] = {}
+    figures: dict[str, EvidenceFigure] = {}
     unknown: tuple[str, ...] = ()
 
 
@@ -73,7 +73,7 @@ _FACTOR: Mapping[str, Factor] = MappingProxyType(
         **dict.fromkeys(_DIRECT["stock"], Factor.THIN_COVER),
     }
 )  # fmt: skip
-"""Figure to the factor it enters."""
+"""EvidenceFigure to the factor it enters."""
 
 _SHOWS_STRESS_ONLY = frozenset({"slip_months_count", "actual_to_nameplate_ratio"})
 """Figures of one plant: late or idle is stress, on time says nothing about the supply as a whole."""
@@ -169,10 +169,10 @@ def period_of(facts: Mapping[str, Fact]) -> str | None:
     return period if isinstance(period, str) else None
 
 
-def told_by(assessed: RiskAssessed) -> Told:
+def told_by(assessed: RiskAssessed) -> StatedFigures:
     """Return where the figures of an assessment come from."""
     facts = assessed.facts
-    return Told(
+    return StatedFigures(
         at=assessed.at, period=period_of(facts), vintage=_text(facts.get("vintage")),
         source=assessed.sources[-1] if assessed.sources else None,
         event=assessed.causes[-1] if assessed.causes else None, synthetic=assessed.synthetic,
@@ -190,7 +190,7 @@ def next_evidence(held: Evidence | None, assessed: RiskAssessed) -> Evidence | N
             unknown = (*unknown, name)
         elif (prior := figures.get(name)) is None or _answers(told, prior.told):
             low, high = reading if isinstance(reading, tuple) else (reading, None)
-            figures[name] = Figure(low=low, high=high, told=told)
+            figures[name] = EvidenceFigure(low=low, high=high, told=told)
             changed = changed or prior != figures[name]
     if held is not None:
         if not changed and unknown == held.unknown:
@@ -205,7 +205,7 @@ def next_evidence(held: Evidence | None, assessed: RiskAssessed) -> Evidence | N
     )  # fmt: skip
 
 
-def _answers(told: Told, prior: Told) -> bool:
+def _answers(told: StatedFigures, prior: StatedFigures) -> bool:
     """Tell whether a figure answers an earlier one: of a later reference period, or of the same and not older."""
     if told.period == prior.period:
         return told.at >= prior.at
@@ -219,7 +219,7 @@ def moves_score(held: Evidence | None, new: Evidence, *, parameters: ScoreParame
     """
     if held is None or len(held.figures) != len(new.figures):
         return True
-    prior: Told | None = None
+    prior: StatedFigures | None = None
     for name, figure_ in new.figures.items():
         before = held.figures[name]
         if figure_ is before:
@@ -236,7 +236,7 @@ def moves_score(held: Evidence | None, new: Evidence, *, parameters: ScoreParame
     return False
 
 
-def _step(scale: Scale, held: Figure) -> tuple[int, int]:
+def _step(scale: Scale, held: EvidenceFigure) -> tuple[int, int]:
     edges = step_edges(scale, STRESS_STEPS)
     low = bisect_right(edges, held.low)
     return low, low if held.high is None else bisect_right(edges, held.high)

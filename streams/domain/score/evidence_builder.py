@@ -1,8 +1,8 @@
-"""The evidence of one entity at hand: the newest assessment counts for all it tells, and is entered when asked for.
+"""The evidence of one entity as a mutable accumulator: the newest assessment is kept aside and merged when read.
 
-Nearly every assessment knows what the one before knew, of a later day. Then every figure it knows is a new one, and
-whether one left its step is decided between the two: what is held needs no looking at. Everything else (a first
-assessment, a figure that comes or goes, a late one) is entered at once. Both ways give what `next_evidence` and
+Nearly every assessment states the same figures as the one before, for a later day. Then all its figures replace the
+earlier ones, and comparing the two assessments tells whether a figure left its step. Any other assessment (the first,
+one with a figure more or less, a late one) is merged at once. Both paths give what `next_evidence` and
 `moves_score` give assessment by assessment (`tests/property/test_evidence_at_hand.py`).
 """
 
@@ -28,16 +28,16 @@ from streams.domain.score.score_parameters import ScoreParameters
 _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 
-class EvidenceAtHand:
-    """The evidence of one entity. `waits`: something was heard that is not in `held` yet; asking for it enters it."""
+class EvidenceBuilder:
+    """The evidence of one entity. `dirty`: the newest assessment is not in `held` yet; reading `held` merges it."""
 
     __slots__ = (
         "_at", "_edges", "_held", "_newest", "_parameters", "_period", "_readings", "_rhythm", "_synthetic", "_types",
-        "_vintage", "waits",
+        "_vintage", "dirty",
     )  # fmt: skip
 
     def __init__(self, held: Evidence | None, *, parameters: ScoreParameters) -> None:
-        self.waits = False
+        self.dirty = False
         self._held = held
         self._parameters = parameters
         self._newest: RiskAssessed | None = None  # told every figure that it knows; the rest is read off it
@@ -52,17 +52,17 @@ class EvidenceAtHand:
 
     @property
     def held(self) -> Evidence | None:
-        """The evidence with all that was heard; `None` where nothing counted."""
-        if self.waits:
+        """The evidence with every assessment merged; `None` where none counted."""
+        if self.dirty:
             assert self._newest is not None
             self._held = next_evidence(self._held, self._newest) or self._held
-            self.waits = False
+            self.dirty = False
         return self._held
 
-    def hear(self, assessed: RiskAssessed, *, at: datetime, asked: bool = True) -> bool:
-        """Take an assessment of the entity; tell whether it can move a score, as `moves_score` does.
+    def update(self, assessed: RiskAssessed, *, at: datetime, asked: bool = True) -> bool:
+        """Add an assessment; return whether it can move a score, as `moves_score` does.
 
-        Where nobody asks (`asked` false), since the score will be looked at anyhow, the answer means nothing.
+        With `asked` false the score is recomputed anyway, and the result means nothing.
         """
         newest, facts, told_at = self._newest, assessed.facts, assessed.at
         period, readings = period_of(facts), read_figures(assessed)
@@ -82,7 +82,7 @@ class EvidenceAtHand:
         )
         self._newest, self._readings, self._period, self._at = assessed, readings, period, told_at
         self._synthetic = assessed.synthetic
-        self.waits = True
+        self.dirty = True
         return moves
 
     def _steps_of(self, readings: tuple[Reading, ...]) -> list[int]:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from streams.contracts.records import LinkedRecord, decode_signal, encode
-from streams.runtime.marks import Marks
+from streams.runtime.marks import ProgressMetadata
 from streams.runtime.origins import admit_segments
 from streams.runtime.stage_ports import Admitted, InMemoryStateStore, Outcome, PartitionCore, StateStore
 
@@ -90,12 +90,12 @@ def linked(core: PartitionCore, admitted: Sequence[Admitted]) -> list[LinkedReco
 
 def replay_signals(values: Sequence[bytes], admitted_at: Any) -> list[Admitted]:
     """Return what the assess core is handed of a `signals` partition, repeats dropped."""
-    marks = Marks()
+    marks = ProgressMetadata()
     admitted = []
     for offset, value in enumerate(values):
         record = decode_signal(value)
         segments, origins = admit_segments(marks.origins, record.segments)
-        marks = Marks(origins=origins)
+        marks = ProgressMetadata(origins=origins)
         if segments or record.ticks:
             admitted.append(Admitted(position=offset, recorded_at=admitted_at, segments=segments, ticks=record.ticks))
     return admitted

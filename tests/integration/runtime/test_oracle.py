@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from streams.contracts.records import LinkedRecord, Place, Segment, SignalRecord, decode_linked, encode
+from streams.contracts.records import LinkedRecord, OutputPosition, Segment, SignalRecord, decode_linked, encode
 from streams.runtime import changelog_groups as groups
 from streams.runtime.partition_state import PartitionState
 from tests.integration.runtime.oracle_core import expected
@@ -129,7 +129,7 @@ def drive(bootstrap: str, topic: str, fleet: Fleet) -> None:
 def deduplicated(partition: list[tuple[int, Any, Any]]) -> list[bytes]:
     """Return the linked records a reader would take, parts of one origin joined, as bytes; a hole fails the test."""
     taken: list[LinkedRecord] = []
-    last: Place | None = None
+    last: OutputPosition | None = None
     for _, _, value in partition:
         record = decode_linked(value)
         if last is not None and record.place <= last:

@@ -7,7 +7,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.engine.evaluation_cache import calm_around, reads_of
+from alerts.engine.evaluation_cache import dependencies_of, verdict_around
 from alerts.lifecycle.evaluation import Alert
 from alerts.rules.kinds.threshold import ThresholdRule
 from alerts.rules.loader import shipped_rules
@@ -71,7 +71,7 @@ def test_a_core_that_remembers_what_is_calm_says_what_one_says_that_remembers_no
 
 def facts_near(rule: ThresholdRule) -> st.SearchStrategy[dict[str, Any]]:
     """Draw the facts a rule reads: its own limits, what lies beside them, and values of no expected type."""
-    found = reads_of(rule)
+    found = dependencies_of(rule)
     assert found is not None
     reads = found.firing
     odd = st.sampled_from([None, True, False, 0, 1, "x", "", float("nan"), float("inf")])
@@ -84,10 +84,10 @@ def facts_near(rule: ThresholdRule) -> st.SearchStrategy[dict[str, Any]]:
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.data(), st.sampled_from([r for r in THRESHOLDS if reads_of(r) is not None]))
+@given(st.data(), st.sampled_from([r for r in THRESHOLDS if dependencies_of(r) is not None]))
 def test_within_the_calm_around_an_assessment_a_rule_says_the_same(data: st.DataObject, rule: ThresholdRule) -> None:
     """Verdict, level and occasion are all that decides whether an alert moves."""
-    reads = reads_of(rule)
+    reads = dependencies_of(rule)
     assert reads is not None
     first, second = (
         RiskAssessed(material="dysprosium", aspect="price", at=T0, facts=data.draw(facts_near(rule))) for _ in range(2)
@@ -102,31 +102,31 @@ def test_within_the_calm_around_an_assessment_a_rule_says_the_same(data: st.Data
     for prior in (None, *priors):
         one, other = (rule.evaluate(assessed, at=T0, prior=prior) for assessed in (first, second))
         assert one.next_at is None
-        if calm_around(reads.behind(one, prior=prior), first).holds(second):
+        if verdict_around(reads.dependencies(one, prior=prior), first).contains(second):
             assert (one.verdict, one.level, one.occasion) == (other.verdict, other.level, other.occasion)
 
 
 def test_a_number_that_moves_between_two_limits_is_calm_and_one_that_reaches_a_limit_is_not() -> None:
     """The property above would hold of a calm that never holds."""
     (ladder,) = (rule for rule in RULES.rules if rule.id == "ladder")
-    reads = reads_of(ladder)
+    reads = dependencies_of(ladder)
     assert reads is not None
     assert reads.outside.limits == {}
     assert reads.idle.limits == {"last_amount": (100.0, 200.0)}
     assert reads.firing.limits == {"last_amount": (80.0, 90.0, 100.0, 200.0)}
-    assert calm_around(reads.idle, price(T0, 95.0)).holds(price(T0, 70.0))
-    assert not calm_around(reads.firing, price(T0, 95.0)).holds(price(T0, 70.0))
-    calm = calm_around(reads.firing, price(T0, 150.0))
-    assert calm.holds(price(T0, 101.0))
-    assert not calm.holds(price(T0, 100.0))
-    assert not calm.holds(price(T0, 200.0))
-    assert not calm.holds(price(T0, None))
-    assert not calm.holds(price(T0, 150.0, synthetic=True))
+    assert verdict_around(reads.idle, price(T0, 95.0)).contains(price(T0, 70.0))
+    assert not verdict_around(reads.firing, price(T0, 95.0)).contains(price(T0, 70.0))
+    calm = verdict_around(reads.firing, price(T0, 150.0))
+    assert calm.contains(price(T0, 101.0))
+    assert not calm.contains(price(T0, 100.0))
+    assert not calm.contains(price(T0, 200.0))
+    assert not calm.contains(price(T0, None))
+    assert not calm.contains(price(T0, 150.0, synthetic=True))
 
 
 def test_what_an_expression_does_more_with_than_compare_counts_as_it_is() -> None:
     """Only a fact that stands alone beside a number, as a whole term, is known by the interval it is in."""
-    reads = {rule.id: reads_of(rule) for rule in RULES.rules}
+    reads = {rule.id: dependencies_of(rule) for rule in RULES.rules}
     when, flipped = reads["when"], reads["flipped"]
     assert when is not None
     assert when.firing.limits == {}
