@@ -1,8 +1,8 @@
 """Evaluation cache: the range of facts within which the last evaluation of a rule still holds.
 
-A threshold rule compares facts with constants. Between two neighbouring constants every comparison has the same result,
-and so have the verdict, the level and, if nothing else that the rule reads has changed, the occasion. An evaluation that
-changed nothing is therefore skipped until a fact leaves its interval or the alert itself changes.
+A threshold rule compares facts with constants. Between two neighbouring constants every comparison has the same
+result, and so have the verdict, the level and, if nothing else that the rule reads has changed, the occasion. An
+evaluation that changed nothing is therefore skipped until a fact leaves its interval or the alert itself changes.
 """
 
 import re
@@ -29,7 +29,7 @@ _COMPARISON = re.compile(r"\s*(?:<=|>=|<|>|==|!=)\s*(-?\d+(?:\.\d+)?(?:[eE][+-]?
 
 
 class Dependencies(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """What a rule reads: facts that are only compared with constants (sorted), and facts whose value matters as it is."""
+    """What a rule reads: facts only compared with constants (sorted), and facts whose value matters as it is."""
 
     limits: Mapping[str, tuple[float, ...]]
     values: frozenset[str]
@@ -109,7 +109,7 @@ def merged_dependencies(parts: Iterable[Dependencies]) -> Dependencies:
 
 
 class CachedVerdict(msgspec.Struct, frozen=True, eq=False):
-    """The facts within which an evaluation holds: open intervals, facts that stay unknown, values that stay equal."""
+    """Where an evaluation holds: open intervals, facts that stay unknown, values that stay equal."""
 
     bounds: tuple[tuple[str, float, float], ...]
     unknown: tuple[str, ...]

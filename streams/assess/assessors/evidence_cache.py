@@ -48,7 +48,7 @@ class EvidenceCache:
         self._dirty: dict[str, EvidenceBuilder] = {}
 
     def update(self, finding: Assessment, now: datetime) -> bool:
-        """Update the evidence; return whether the material of the assessment must be scored again. Groups have no score."""
+        """Update the evidence; return whether the material must be scored again. Groups have no score."""
         assessed: Any = finding.data
         name = finding.entity or entity_name(assessed.material, assessed.aspect, assessed.home, assessed.labels)
         entity = self._entities.get(name)
