@@ -1,11 +1,12 @@
-"""Judging the alerts of one partition: what rules say of what is known, and what becomes of their alerts.
+"""The alert engine: evaluates the rules in force over one partition and keeps their alerts.
 
-An alert is told at once, in the order of the log. Each is judged at the instant of what happened to it, after its own
-timers due by then: the watermark may lag behind. A judge belongs to one set of rules; heap, groups and counts are
-rebuilt from the state when it is made.
+An assessment passes the stages of `AlertEngine.evaluate` and `AlertEngine.apply` in order: match, evaluate, transition,
+limit, record, emit. Alerts are emitted at once, in the order of the log, each at the event time of what changed it; its
+own timers due by then run first, since the watermark may lag behind. An engine belongs to one set of rules: timers,
+composite groups and limits are rebuilt from the store when it is made.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -16,58 +17,200 @@ from alerts.engine.alert_limiter import (
     as_published,
     judge_limit,
     over_limit_alert,
-    severity_rank,
     worst_first,
 )
-from alerts.engine.change_events import build_alert_changed
-from alerts.engine.composite_evaluation import BY_TIME, Composites, Step
+from alerts.engine.change_events import AlertEvents, build_alert_changed
+from alerts.engine.composite_evaluation import BY_TIME, CompositeEvaluation, Composites, Step
 from alerts.engine.engine_metrics import EngineMetrics
+from alerts.engine.evaluation_cache import EvaluationCache
+from alerts.engine.last_assessments import LastAssessments
+from alerts.engine.rule_evaluator import RuleEvaluator, may_change
 from alerts.engine.rule_matcher import MatchedRules, RuleMatch, RuleMatcher
-from alerts.engine.rules_state import alert_key, memory_key
+from alerts.engine.rules_state import alert_key
 from alerts.engine.stalled_inputs import INPUT_STALLED_RULE, StalledInputs
 from alerts.engine.timer_queue import TimerQueue
-from alerts.lifecycle.advance import FIRING_STATES, next_alert
+from alerts.lifecycle.advance import next_alert
 from alerts.lifecycle.alert_transitions import Reason
 from alerts.lifecycle.evaluation import Alert, Evaluation, Verdict
 from alerts.rules.entities import Assessed, KnownEntity, SourceAssessed
-from alerts.rules.memory import RuleMemory
 from alerts.rules.rule import changes_nothing
 from alerts.rules.ruleset import Rule, Rules
-from streams.contracts.alert import AlertChanged, AlertState
-from streams.contracts.assessments import MeasureAssessed
+from streams.contracts.alert import AlertState
+from streams.contracts.assessments import MeasureAssessed, RiskAssessed
 from streams.runtime.stage_ports import StateStore
 
-_STALE = Evaluation(verdict=Verdict.STALE)
-_FAILED = Evaluation(verdict=Verdict.ERROR)
 _HELD = Evaluation(verdict=Verdict.HOLD)
 
 
 class AlertEngine:
-    """The rules in force over one partition.
-
-    `known` gives the last assessment of an entity by its kind and labels, `say` tells a change.
-    """
+    """The rules in force over one partition. `cached` false evaluates every rule on every assessment."""
 
     def __init__(
-        self, *, partition: int, rules: Rules, store: StateStore, counts: EngineMetrics,
-        known: Callable[[str, dict[str, str]], Assessed | None], say: Callable[[AlertChanged], None],
+        self, *, partition: int, rules: Rules, store: StateStore, metrics: EngineMetrics,
+        last_assessments: LastAssessments, events: AlertEvents, cached: bool = True,
     ) -> None:  # fmt: skip
         self.rules = rules
-        self.due = TimerQueue()
         self.matcher = RuleMatcher(rules)
+        self._cache = EvaluationCache(enabled=cached)
+        self._evaluator = RuleEvaluator(store, last_assessments, metrics)
+        self._timers = TimerQueue()
         self._store = store
-        self._counts = counts
-        self._known = known
-        self._say = say
+        self._metrics = metrics
+        self._last = last_assessments
+        self._events = events
         self._partition = partition
         found = [value for _, value in store.items() if isinstance(value, Alert)]
         self._stalled_inputs = StalledInputs(found)
         alerts = [alert for alert in found if alert.rule in rules.by_id]
         for alert in alerts:
-            if alert.due_at is not None:
-                self.due.schedule(alert.fingerprint, alert.due_at)
-        self.limits = AlertLimiter(alerts)
-        self.composites = Composites(rules=rules, store=store, alerts=alerts, apply=self._apply_to_composite)
+            self._schedule(alert)
+        self._limiter = AlertLimiter(alerts)
+        self._composites = Composites(rules=rules, store=store, alerts=alerts)
+
+    # ---- an assessment
+
+    def evaluate(self, matched: MatchedRules, assessed: Assessed, *, at: datetime, step: Step) -> None:
+        """Evaluate the rules that match the entity of an assessment, at its instant."""
+        if isinstance(assessed, RiskAssessed) and self._cache.covers(matched, assessed):
+            self._last.put(matched.known_key, assessed)
+            return
+        self._run_timers_of(matched, at)
+        self._last.put(matched.known_key, assessed)
+        if not matched.matches:
+            return
+        since, count = self._metrics.stopwatch(), 0
+        for match in matched.matches:
+            if isinstance(assessed, RiskAssessed) and self._cache.skips(match, assessed):
+                continue
+            if isinstance(assessed, SourceAssessed):
+                self._evaluator.observe(match, assessed, at=at)
+                self._evaluate_shared(match, at=at, step=step)
+                continue
+            count += 1
+            self._evaluate_match(match, assessed, at=at, step=step)
+        if isinstance(assessed, RiskAssessed):
+            self._cache.merge(matched, assessed)
+        self.publish_within_limits(at)
+        self._metrics.evaluated(count, since=since)
+
+    def _evaluate_match(self, match: RuleMatch, assessed: Assessed, *, at: datetime, step: Step) -> None:
+        rule = match.rule
+        prior: Alert | None = self._store.get(match.alert_key)
+        moment = _not_before(prior, at)
+        memory = self._evaluator.observe(match, assessed, at=at) if rule.keeps_memory else None
+        evaluation = self._evaluator.evaluate(rule, assessed, at=moment, prior=prior, memory=memory)
+        if rule.shared:
+            if may_change(rule, prior, evaluation):
+                self._evaluate_shared(match, at=at, step=step)
+            return
+        stays = self._apply_to_match(match, prior, evaluation, at=moment, step=step, assessed=assessed)
+        self._cache.remember(match, assessed, evaluation, prior=prior, stays=stays)
+
+    def _evaluate_shared(self, match: RuleMatch, *, at: datetime, step: Step) -> None:
+        """Evaluate an alert that several entities share, on all that is known of them."""
+        rule = match.rule
+        prior: Alert | None = self._store.get(match.alert_key)
+        at = _not_before(prior, at)
+        memory = self._evaluator.memory(rule, match.fingerprint)
+        assessed = self._evaluator.subject_of(rule, match.labels, memory)
+        evaluation = self._evaluator.evaluate(rule, assessed, at=at, prior=prior, memory=memory)
+        self._apply_to_match(match, prior, evaluation, at=at, step=step, assessed=assessed)
+
+    def _apply_to_match(
+        self, match: RuleMatch, prior: Alert | None, evaluation: Evaluation, *, at: datetime, step: Step,
+        assessed: Assessed | None,
+    ) -> bool:  # fmt: skip
+        """Apply an evaluation where it can change the alert; return whether the alert stays as it is from now on."""
+        rule = match.rule
+        ages = rule.timing.max_age is not None
+        if prior is None:
+            if evaluation.verdict is Verdict.UNKNOWN and evaluation.level is None:
+                return True  # what was never known is not lost: no_data is for facts that were there and went
+            quiet = evaluation.verdict is Verdict.CLEAR and evaluation.next_at is None and not ages
+            if quiet and (isinstance(assessed, MeasureAssessed) or rule.reads_time):
+                return True
+            prior = Alert(fingerprint=match.fingerprint, rule=rule.id, labels=match.labels)
+            if quiet:
+                self.put(prior)
+                return False
+        elif not ages and changes_nothing(prior, evaluation):
+            return True  # by far the most assessments
+        if ages:
+            prior = msgspec.structs.replace(prior, seen_at=at)
+            self.put(prior)
+        return self.apply(rule, prior, evaluation, at=at, step=step, assessed=assessed)
+
+    # ---- an alert
+
+    def apply(
+        self, rule: Rule, prior: Alert, evaluation: Evaluation, *, at: datetime, step: Step, assessed: Assessed | None
+    ) -> bool:
+        """Apply an evaluation to an alert: transition, limit, record, emit.
+
+        Return whether the alert stays as it is, at this instant and any later one.
+        """
+        advance = next_alert(prior, evaluation, rule.timing, at=at)
+        alert = advance.next
+        if alert == prior and not advance.changed:
+            return alert.due_at is None and alert.waiting_since is None
+        if alert != prior:
+            alert = msgspec.structs.replace(alert, at=at, nth=prior.nth + 1 if prior.at == at else 0)
+            alert = self._limiter.limited(rule, prior, alert)
+            self._record(rule, prior, alert, at=at, step=step)
+        self._emit(rule, prior, alert, evaluation, changed=advance.changed, reason=advance.reason, at=at,
+                   assessed=assessed)  # fmt: skip
+        return False
+
+    def _record(self, rule: Rule, prior: Alert, alert: Alert, *, at: datetime, step: Step) -> None:
+        self.put(alert)
+        self._schedule(alert)  # also where it stays: it may be the instant that was just taken off the queue
+        if alert.state is not prior.state:
+            self._metrics.moved(rule.id, alert.state)
+            self._composites.note(prior, alert, at=at, step=step)
+
+    def _emit(
+        self, rule: Rule, prior: Alert, alert: Alert, evaluation: Evaluation, *, changed: bool, reason: Reason,
+        at: datetime, assessed: Assessed | None,
+    ) -> None:  # fmt: skip
+        """Emit a change as others see it: a suppressed alert keeps the state that was published last."""
+        if alert.suppressed_from is not None:
+            if prior.suppressed_from is None and prior.state is not AlertState.OK:
+                shown = msgspec.structs.replace(alert, state=AlertState.OK)  # else others would wait for it for ever
+                self.emit(rule, prior, shown, evaluation, reason=Reason.OVER_LIMIT, at=at)
+            return
+        if not changed:
+            return
+        published = as_published(prior) if prior.suppressed_from is not None else prior
+        if prior.suppressed_from is not None and published.state is alert.state:
+            return
+        self.emit(rule, published, alert, evaluation, reason=reason, at=at, assessed=assessed)
+
+    def emit(
+        self, rule: Rule, prior: Alert, alert: Alert, evaluation: Evaluation, *, reason: Reason, at: datetime,
+        assessed: Assessed | None = None,
+    ) -> None:  # fmt: skip
+        """Emit the change of an alert from what others know of it."""
+        self._events.emit(build_alert_changed(rule, prior, alert, evaluation, reason=reason, at=at, assessed=assessed))
+        if rule.texts.faults.count:
+            self._metrics.errors[rule.id] += rule.texts.faults.take()
+
+    def put(self, alert: Alert) -> None:
+        """Store an alert and drop its cached verdict."""
+        self._store.put(alert_key(alert.fingerprint), alert)
+        self._cache.invalidate(alert.fingerprint)
+
+    def _schedule(self, alert: Alert) -> None:
+        if alert.due_at is not None:
+            self._timers.schedule(alert.fingerprint, alert.due_at)
+
+    def acknowledged(self, prior: Alert, alert: Alert, *, at: datetime) -> None:
+        """Record an acknowledgement, or its withdrawal: a repeat that fell due meanwhile is emitted now, once."""
+        self.put(alert)
+        self._schedule(alert)
+        if alert.acknowledged_by is None and self.rules.by_id[prior.rule].reads_time:
+            self._on_timer(alert, at)
+
+    # ---- time
 
     def run_until(self, to: datetime) -> None:
         """Let time pass up to an instant: timers and composites in order of their instants, timers first."""
@@ -75,304 +218,138 @@ class AlertEngine:
             pass
 
     def run_next(self, to: datetime) -> bool:
-        """Run the timer or decide the composites that come next, if by an instant; tell whether there was anything."""
-        due_at, changed_at = self.due.first_at(), self.composites.first_at()
+        """Run the timer or evaluate the composites that come next, if by an instant; return whether there was any."""
+        due_at, changed_at = self._timers.first_at(), self._composites.first_at()
         if due_at is not None and due_at <= to and (changed_at is None or due_at <= changed_at):
-            self._came_due(*self.due.pop())
+            self._run_timer(*self._timers.pop())
             return True
         if changed_at is not None and changed_at <= to:
-            self.composites.decide_first()
+            self._apply_composites(self._composites.evaluate_first())
             return True
         return False
 
-    def _came_due(self, at: datetime, fingerprint: str) -> None:
+    def _run_timer(self, at: datetime, fingerprint: str) -> None:
         alert: Alert | None = self._store.get(alert_key(fingerprint))
         if alert is None or alert.due_at is None or alert.rule not in self.rules.by_id:
             return
         if alert.due_at > at:
-            self.due.schedule(fingerprint, alert.due_at)
+            self._schedule(alert)
         else:
-            self.time_passed(alert, _not_before(alert, at))
+            self._on_timer(alert, _not_before(alert, at))
 
-    def catch_up(self, matched: MatchedRules, *, at: datetime) -> None:
-        """Run the timers of an entity's alerts that are due by an instant, before what happens at it is known."""
-        due_at = self.due.first_at()
+    def _run_timers_of(self, matched: MatchedRules, at: datetime) -> None:
+        """Run the timers of an entity's alerts that are due by an instant, before what is assessed at it is known."""
+        due_at = self._timers.first_at()
         if due_at is None or due_at > at:
             return
         for match in matched.matches:
-            if match.cached is None:
-                alert: Alert | None = self._store.get(match.alert_key)
-                if alert is not None:
-                    self.catch_up_alert(alert, at)
+            alert: Alert | None = self._store.get(match.alert_key)
+            if alert is not None and alert.due_at is not None:
+                self.run_timers_of_alert(alert, at)
 
-    def catch_up_alert(self, alert: Alert, at: datetime) -> Alert:
+    def run_timers_of_alert(self, alert: Alert, at: datetime) -> Alert:
         """Run the timers of an alert that are due by an instant; return it as it then stands."""
         while alert.due_at is not None and alert.due_at <= at:
             due_at = alert.due_at
-            self.time_passed(alert, _not_before(alert, due_at))
+            self._on_timer(alert, _not_before(alert, due_at))
             after: Alert | None = self._store.get(alert_key(alert.fingerprint))
             if after is None or after.due_at == due_at:
                 return after or alert
             alert = after
         return alert
 
-    def time_passed(self, alert: Alert, at: datetime) -> None:
+    def _on_timer(self, alert: Alert, at: datetime) -> None:
         """Evaluate an alert at an instant at which nothing but time has moved."""
         rule = self.rules.by_id[alert.rule]
-        age = rule.timing.max_age
-        assessed: Assessed | None = None
-        if rule.reads_time:
-            memory = self._memory(rule, alert.fingerprint)
-            assessed = self._named(rule, alert.labels, memory)
-            evaluation = self._evaluation(rule, assessed, at=at, prior=alert, memory=memory)
-        else:
-            evaluation = alert.evaluation or Evaluation(verdict=Verdict.CLEAR)
-            if age is not None and alert.seen_at is not None and at - alert.seen_at >= age:
-                known = self._known(rule.on, alert.labels)
-                evaluation = rule.stale(known, at=at) if known is not None else _STALE
-        self._apply(rule, alert, evaluation, at=at, step=BY_TIME, assessed=assessed)
-        self.decide_limits(at)
+        evaluation, assessed = self._evaluator.evaluate_by_time(rule, alert, at=at)
+        self.apply(rule, alert, evaluation, at=at, step=BY_TIME, assessed=assessed)
+        self.publish_within_limits(at)
 
-    def put(self, alert: Alert) -> None:
-        """Keep an alert; what was known of when it stays as it is holds no more."""
-        self._store.put(alert_key(alert.fingerprint), alert)
-        self.matcher.invalidate(alert.fingerprint)
+    # ---- composites, limits, stalled inputs
 
-    def meet(self, matched: MatchedRules, assessed: Assessed, *, at: datetime, step: Step) -> None:
-        """Evaluate the rules of an entity that may change something. `catch_up` goes before."""
-        if not matched.matches:
-            return
-        since, count = self._counts.stopwatch(), 0
-        for match in matched.matches:
-            rule = match.rule
-            if match.cached is not None and match.cached.contains(assessed):  # type: ignore[arg-type]
-                continue
-            if isinstance(assessed, SourceAssessed):
-                self._judge_source(match, assessed, at=at, step=step)
-                continue
-            count += 1
-            prior: Alert | None = self._store.get(match.alert_key)
-            moment = _not_before(prior, at)
-            memory: RuleMemory | None = None
-            if rule.keeps_memory:
-                before = self._store.get(match.memory_key)
-                memory = self._observed(rule, before, assessed, at=at)
-                if memory is not None and memory is not before:
-                    self._store.put(match.memory_key, memory)
-            evaluation = self._evaluation(rule, assessed, at=moment, prior=prior, memory=memory)
-            if rule.shared:
-                if _may_change(rule, prior, evaluation):
-                    self._judge_shared(rule, match.labels, match.fingerprint, at=at, step=step)
-                continue
-            stays = self._judged(
-                rule, match.labels, match.fingerprint, prior, evaluation, at=moment, step=step, assessed=assessed
-            )
-            match.note(assessed, evaluation, prior=prior, stays=stays)
-        self.decide_limits(at)
-        self._counts.evaluated(count, since=since)
+    def _apply_composites(self, evaluations: Iterable[CompositeEvaluation]) -> None:
+        for each in evaluations:
+            self.apply(each.rule, each.prior, each.evaluation, at=each.at, step=each.step, assessed=None)
+            self.publish_within_limits(each.at)
 
-    def _memory(self, rule: Rule, fingerprint: str) -> RuleMemory | None:
-        memory: RuleMemory | None = self._store.get(memory_key(rule.id, fingerprint)) if rule.keeps_memory else None
-        return memory
+    def evaluate_queued_composites(self) -> None:
+        """Evaluate the composites whose members changed, wherever the watermark stands: before the rules change."""
+        self._apply_composites(self._composites.evaluate_all())
+        self._composites.flush()
 
-    def _named(self, rule: Rule, labels: dict[str, str], memory: RuleMemory | None) -> Assessed | None:
-        known = self._known(rule.on, labels)
-        return rule.named(known, memory) if rule.shared else known
+    def flush(self) -> None:
+        """Write what is kept for later to the store; called when a record ends."""
+        self._composites.flush()
 
-    def _judge_source(self, match: RuleMatch, assessed: SourceAssessed, *, at: datetime, step: Step) -> None:
-        """AlertEngine what a source says by a rule over sources; several series may speak for its alert."""
-        rule = match.rule
-        if rule.keeps_memory:
-            memory = self._observed(rule, self._memory(rule, match.fingerprint), assessed, at=at)
-            if memory is not None:
-                self._store.put(match.memory_key, memory)
-        self._judge_shared(rule, match.labels, match.fingerprint, at=at, step=step)
-
-    def _judge_shared(
-        self, rule: Rule, labels: dict[str, str], fingerprint: str, *, at: datetime, step: Step
-    ) -> None:  # fmt: skip
-        """AlertEngine an alert that several entities share, on all that is known of them."""
-        prior: Alert | None = self._store.get(alert_key(fingerprint))
-        at = _not_before(prior, at)
-        memory = self._memory(rule, fingerprint)
-        assessed = self._named(rule, labels, memory)
-        now = self._evaluation(rule, assessed, at=at, prior=prior, memory=memory)
-        self._judged(rule, labels, fingerprint, prior, now, at=at, step=step, assessed=assessed)
-
-    def _evaluation(
-        self, rule: Rule, assessed: Assessed | None, *, at: datetime, prior: Alert | None, memory: RuleMemory | None
-    ) -> Evaluation:
-        try:
-            evaluation = rule.evaluate(assessed, at=at, prior=prior, memory=memory)
-        except Exception:  # noqa: BLE001 - whatever a rule stumbles over, no record is refused for it
-            evaluation = _FAILED  # figures of a size nobody thought of; a firing alert goes on firing
-        if evaluation.verdict is Verdict.ERROR:
-            self._counts.errors[rule.id] += 1
-        if rule.texts.faults.count:
-            self._counts.errors[rule.id] += rule.texts.faults.take()
-        return evaluation
-
-    def _observed(
-        self, rule: Rule, before: RuleMemory | None, assessed: Assessed, *, at: datetime
-    ) -> RuleMemory | None:  # fmt: skip
-        try:
-            return rule.observe(before, assessed, at=at)
-        except Exception:  # noqa: BLE001 - as for an evaluation
-            self._counts.errors[rule.id] += 1
-            return before
-
-    def _judged(
-        self, rule: Rule, labels: dict[str, str], fingerprint: str, prior: Alert | None, now: Evaluation, *,
-        at: datetime, step: Step, assessed: Assessed | None,
-    ) -> bool:  # fmt: skip
-        """Apply an evaluation to an alert; tell whether it stays as it is, at this instant and any later one."""
-        ages = rule.timing.max_age is not None
-        if prior is None:
-            if now.verdict is Verdict.UNKNOWN and now.level is None:
-                return True  # what was never known is not lost: no_data is for facts that were there and went
-            quiet = now.verdict is Verdict.CLEAR and now.next_at is None and not ages
-            if quiet and (isinstance(assessed, MeasureAssessed) or rule.reads_time):
-                return True
-            prior = Alert(fingerprint=fingerprint, rule=rule.id, labels=labels)
-            if quiet:
-                self.put(prior)
-                return False
-        elif not ages and changes_nothing(prior, now):
-            return True  # by far the most assessments
-        if ages:
-            prior = msgspec.structs.replace(prior, seen_at=at)
-            self.put(prior)
-        return self._apply(rule, prior, now, at=at, step=step, assessed=assessed)
-
-    def _apply_to_composite(
-        self, rule: Rule, prior: Alert, now: Evaluation, *, at: datetime, step: Step, assessed: Assessed | None
-    ) -> bool:
-        stays = self._apply(rule, prior, now, at=at, step=step, assessed=assessed)
-        self.decide_limits(at)
-        return stays
-
-    def _apply(
-        self, rule: Rule, prior: Alert, now: Evaluation, *, at: datetime, step: Step, assessed: Assessed | None
-    ) -> bool:
-        """Apply an evaluation; tell whether the alert stays as it is, at this instant and any later one."""
-        advance = next_alert(prior, now, rule.timing, at=at)
-        alert = advance.next
-        if alert != prior:
-            alert = msgspec.structs.replace(alert, at=at, nth=prior.nth + 1 if prior.at == at else 0)
-            if (alert.state in FIRING_STATES) != (prior.state in FIRING_STATES):
-                alert = self.limits.applied(rule, prior, alert)
-            elif alert.suppressed_from is not None and severity_rank(alert) != severity_rank(prior):
-                self.limits.changed.add(rule.id)  # what is said of a limit is as severe as the worst it holds back
-            self.put(alert)
-            if alert.due_at is not None:  # also where it stays: it may be the instant that was just taken off the heap
-                self.due.schedule(prior.fingerprint, alert.due_at)
-            if alert.state is not prior.state:
-                self._counts.moved(rule.id, alert.state)
-                self.composites.note(prior, alert, at=at, step=step)
-        elif not advance.changed:
-            return alert.due_at is None and alert.waiting_since is None
-        if alert.suppressed_from is not None and prior.suppressed_from is None and prior.state is not AlertState.OK:
-            shown = msgspec.structs.replace(alert, state=AlertState.OK)  # else others would wait for it for ever
-            self.send(rule, prior, shown, now, reason=Reason.OVER_LIMIT, at=at, assessed=None)
-        if not advance.changed or alert.suppressed_from is not None:
-            return False
-        told = prior
-        if prior.suppressed_from is not None:  # it was held back: others know another state than the one it left
-            told = as_published(prior)
-            if told.state is alert.state:
-                return False
-        self.send(rule, told, alert, now, reason=advance.reason, at=at, assessed=assessed)
-        return False
-
-    def judge_inputs(self, stalled: Sequence[str], *, at: datetime) -> None:
-        """Tell of inputs that time goes on without, and of their return."""
-        for blank, now in self._stalled_inputs.changes(stalled):
-            prior: Alert = self._store.get(alert_key(blank.fingerprint)) or blank
-            self._apply(INPUT_STALLED_RULE, prior, now, at=_not_before(prior, at), step=BY_TIME, assessed=None)
-
-    def decide_limits(self, at: datetime) -> None:
-        """Tell held alerts for which there is room now, and say how many are held, of rules where that changed."""
-        while self.limits.changed:
-            name = min(self.limits.changed)
-            self.limits.changed.discard(name)
+    def publish_within_limits(self, at: datetime) -> None:
+        """Publish suppressed alerts for which there is room now, and say how many are left, of rules that changed."""
+        while self._limiter.changed:
+            name = min(self._limiter.changed)
+            self._limiter.changed.discard(name)
             rule = self.rules.by_id.get(name)
-            if rule is not None:  # what is told of limits and inputs has none
-                self._decide_limit(rule, at=at)
+            if rule is not None:  # the alerts about limits and inputs have none
+                self._publish_within_limit(rule, at=at)
 
-    def _decide_limit(self, rule: Rule, *, at: datetime) -> None:
-        waiting = (self._store.get(alert_key(fingerprint)) for fingerprint in self.limits.held(rule.id))
-        held = worst_first(alert for alert in waiting if alert is not None)
-        room = max(self.limits.room(rule), 0)
+    def _publish_within_limit(self, rule: Rule, *, at: datetime) -> None:
+        stored = (self._store.get(alert_key(fingerprint)) for fingerprint in self._limiter.held(rule.id))
+        held = worst_first(alert for alert in stored if alert is not None)
+        room = max(self._limiter.room(rule), 0)
         for alert in held[:room]:
-            told = msgspec.structs.replace(alert, suppressed_from=None)
-            self.put(told)
-            self.limits.note(told)
-            moment = _not_before(alert, at)
-            self.send(
-                rule, as_published(alert), told, alert.evaluation or _HELD, reason=Reason.WITHIN_LIMIT, at=moment,
-                assessed=None,
-            )  # fmt: skip
+            published = msgspec.structs.replace(alert, suppressed_from=None)
+            self.put(published)
+            self._limiter.note(published)
+            self.emit(rule, as_published(alert), published, alert.evaluation or _HELD, reason=Reason.WITHIN_LIMIT,
+                      at=_not_before(alert, at))  # fmt: skip
         blank = over_limit_alert(rule.id, partition=self._partition)
         prior: Alert | None = self._store.get(alert_key(blank.fingerprint))
         if held[room:] or prior is not None:
-            now = judge_limit(rule, firing_count=self.limits.count(rule.id), held=held[room:])
+            evaluation = judge_limit(rule, firing_count=self._limiter.count(rule.id), held=held[room:])
             moment = _not_before(prior, at)
-            self._apply(OVER_LIMIT_RULE, prior or blank, now, at=moment, step=BY_TIME, assessed=None)
+            self.apply(OVER_LIMIT_RULE, prior or blank, evaluation, at=moment, step=BY_TIME, assessed=None)
 
-    def reconsider(self, touched: set[str], fresh: set[str], *, at: datetime, step: Step) -> set[str]:
-        """Evaluate rules that are new or changed on what is known of every entity; return whose alerts these are."""
+    def evaluate_inputs(self, stalled: Sequence[str], *, at: datetime) -> None:
+        """Alert about inputs that time goes on without, and about their return."""
+        for blank, evaluation in self._stalled_inputs.changes(stalled):
+            prior: Alert = self._store.get(alert_key(blank.fingerprint)) or blank
+            moment = _not_before(prior, at)
+            self.apply(INPUT_STALLED_RULE, prior, evaluation, at=moment, step=BY_TIME, assessed=None)
+
+    # ---- another rule set
+
+    def reevaluate(self, touched: set[str], fresh: set[str], *, at: datetime, step: Step) -> set[str]:
+        """Evaluate new and changed rules on the last assessment of every entity; return the alerts they match."""
         known = [(key, value.assessed) for key, value in self._store.items() if isinstance(value, KnownEntity)]
-        met: set[str] = set()
+        matched: set[str] = set()
         shared: dict[str, RuleMatch] = {}
         for _, assessed in sorted(known, key=lambda entry: (entry[1].at, entry[0])):
             for match in self.matcher.of(assessed).matches:
                 rule = match.rule
                 if rule.id not in touched:
                     continue
-                met.add(match.fingerprint)
+                matched.add(match.fingerprint)
                 prior: Alert | None = self._store.get(match.alert_key)
-                memory = self._store.get(match.memory_key) if rule.keeps_memory else None
+                memory = self._evaluator.memory(rule, match.fingerprint)
                 if rule.keeps_memory and rule.id in fresh:
-                    memory = self._observed(rule, memory, assessed, at=assessed.at)
-                    if memory is not None:
-                        self._store.put(match.memory_key, memory)
+                    memory = self._evaluator.observe(match, assessed, at=assessed.at)
                 age = rule.timing.resolve_after
                 if prior is None and age is not None and at - assessed.at >= age:
                     continue  # news of before the rule that is old news by now
                 if rule.shared:
                     shared[match.fingerprint] = match
                     continue
-                now = self._evaluation(rule, assessed, at=at, prior=prior, memory=memory)
-                moment = _not_before(prior, at)
-                self._judged(rule, match.labels, match.fingerprint, prior, now, at=moment, step=step, assessed=assessed)
-        for fingerprint, match in sorted(shared.items()):
-            self._judge_shared(match.rule, match.labels, fingerprint, at=at, step=step)
-        return met
+                evaluation = self._evaluator.evaluate(rule, assessed, at=at, prior=prior, memory=memory)
+                self._apply_to_match(match, prior, evaluation, at=_not_before(prior, at), step=step, assessed=assessed)
+        for _, match in sorted(shared.items()):
+            self._evaluate_shared(match, at=at, step=step)
+        return matched
 
-    def send(
-        self, rule: Rule, prior: Alert, alert: Alert, now: Evaluation, *, reason: Reason, at: datetime,
-        assessed: Assessed | None,
-    ) -> None:  # fmt: skip
-        """Say that an alert changed."""
-        changed = build_alert_changed(rule, prior, alert, now, reason=reason, at=at, assessed=assessed)
-        if rule.texts.faults.count:
-            self._counts.errors[rule.id] += rule.texts.faults.take()
-        self._say(changed)
+    def reevaluate_above(self, rules: set[str], alerts: Iterable[Alert], *, at: datetime, step: Step) -> None:
+        """Evaluate composites and limits of rules whose definition, or whose members, changed."""
+        self._limiter.reconsider(rules)
+        self._apply_composites(self._composites.reevaluate(rules, alerts, at=at, step=step))
+        self.publish_within_limits(at)
 
 
 def _not_before(alert: Alert | None, at: datetime) -> datetime:
-    """Return an instant, not before that of the last change of an alert: what is told of it is in order."""
+    """Return an instant, not before that of the last change of an alert: its changes are emitted in order of time."""
     return at if alert is None or alert.at is None or alert.at <= at else alert.at
-
-
-def _may_change(rule: Rule, prior: Alert | None, now: Evaluation) -> bool:
-    """Tell whether judging a shared alert by an evaluation can change anything.
-
-    What it is judged on in the end differs by the assessment that is named, which cannot change that.
-    """
-    ages = rule.timing.max_age is not None
-    if prior is not None:
-        return ages or not changes_nothing(prior, now)
-    if now.verdict is Verdict.UNKNOWN and now.level is None:
-        return False
-    return ages or now.verdict is not Verdict.CLEAR or now.next_at is not None or not rule.reads_time

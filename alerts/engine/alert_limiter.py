@@ -53,10 +53,11 @@ class AlertLimiter:
         if alert.state in FIRING_STATES:
             (told if alert.suppressed_from is None else held).add(alert.fingerprint)
 
-    def applied(self, rule: Rule, prior: Alert, alert: Alert) -> Alert:
-        """Return an alert that began or ceased to fire; `suppressed_from` is ok where the rule is at its limit.
+    def limited(self, rule: Rule, prior: Alert, alert: Alert) -> Alert:
+        """Return an alert that changed, suppressed where it begins to fire and its rule is at its limit.
 
-        A rule for which something is to be decided again stands in `changed` afterwards.
+        A rule for which something is to be decided again stands in `changed` afterwards: there is room, or what is
+        said of the limit is no longer as severe as the worst suppressed alert.
         """
         firing, fired = alert.state in FIRING_STATES, prior.state in FIRING_STATES
         if firing and not fired and self.room(rule) <= 0:
@@ -66,7 +67,10 @@ class AlertLimiter:
             alert = msgspec.structs.replace(alert, suppressed_from=None)
             if self._held[rule.id]:
                 self.changed.add(rule.id)
-        self.note(alert)
+        elif alert.suppressed_from is not None and severity_rank(alert) != severity_rank(prior):
+            self.changed.add(rule.id)
+        if firing is not fired:
+            self.note(alert)
         return alert
 
     def reconsider(self, rules: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""What is said of a change: texts, values and causes of the evaluation, or of the last one that had them.
+"""The alert changes on the log: texts, values and causes of the evaluation, or of the last one that had them.
 
 Ids are made of the alert, its occasion, step, repeat, event time and causes, and of how many changes of that instant
 came before: never of offsets or the wall clock, so any partitioning gives the same ids.
@@ -62,9 +62,24 @@ def build_alert_changed(
     )  # fmt: skip
 
 
-def encode_change(changed: AlertChanged) -> bytes:
-    """Encode a change for the alerts log."""
-    return encode_said(changed, event_id=changed.alert, source=SOURCE, at=changed.at)
+class AlertEvents:
+    """The output of the engine for one record: alert changes, and events that are passed on as they came."""
+
+    def __init__(self) -> None:
+        self.outputs: list[bytes] = []
+
+    def emit(self, changed: AlertChanged) -> None:
+        """Add the change of an alert."""
+        self.outputs.append(encode_said(changed, event_id=changed.alert, source=SOURCE, at=changed.at))
+
+    def forward(self, raw: bytes) -> None:
+        """Add an event as it came."""
+        self.outputs.append(bytes(raw))
+
+    def take(self) -> list[bytes]:
+        """Return the outputs and begin anew."""
+        outputs, self.outputs = self.outputs, []
+        return outputs
 
 
 def _over(  # the things that decide the words

@@ -1,19 +1,18 @@
-"""Deciding composite rules: once for each event or instant that changed a member, in order of time.
+"""Composite rules: evaluated once for each event or instant that changed a member, in order of event time.
 
-What happens to members is queued with its instant. A change is decided on when the watermark has passed it: by then all
-that the inputs say of that instant has come, so the order in which the inputs were read does not matter. The queue is
-in the state, so that a restart decides the same.
+Changes of members are queued with their instant and evaluated when the watermark has passed it: by then every input
+has been read up to that instant, so the order in which the inputs were read does not matter. The queue is part of the
+state, so a restart evaluates the same.
 """
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple
 
 from alerts.engine.composite_members import CompositeGroups, as_member, truth_class
 from alerts.engine.rules_state import CHANGES_KEY, MemberChange, MemberChanges, alert_key
 from alerts.lifecycle.evaluation import Alert, Evaluation, Verdict
-from alerts.rules.entities import Assessed
 from alerts.rules.kinds.composite import CompositeRule
 from alerts.rules.ruleset import Rules
 from streams.runtime.stage_ports import StateStore
@@ -24,22 +23,26 @@ BY_TIME: Step = (0, 0)
 _Queued = tuple[datetime, Step, int, MemberChange]
 
 
-class Apply(Protocol):
-    """Applies an evaluation to an alert, stores it and says what changed."""
+class CompositeEvaluation(NamedTuple):
+    """What a composite rule says of one of its groups, to be applied to the alert `prior`."""
 
-    def __call__(
-        self, rule: CompositeRule, prior: Alert, now: Evaluation, *, at: datetime, step: Step, assessed: Assessed | None
-    ) -> bool:
-        """Apply; tell whether the alert stays as it is."""
+    rule: CompositeRule
+    prior: Alert
+    evaluation: Evaluation
+    at: datetime
+    step: Step
 
 
 class Composites:
-    """The composite rules over one partition: what happened to their members, and which of it is decided."""
+    """The composite rules of one partition: a queue of member changes, and the groups as they were evaluated last.
 
-    def __init__(self, *, rules: Rules, store: StateStore, alerts: Iterable[Alert], apply: Apply) -> None:
+    Evaluations are given one by one, and each must be applied before the next is asked for: what it changes may be a
+    member of a composite above.
+    """
+
+    def __init__(self, *, rules: Rules, store: StateStore, alerts: Iterable[Alert]) -> None:
         self._rules = rules
         self._store = store
-        self._apply = apply
         self._queue: list[_Queued] = []
         self._count = 0
         self._is_stored = True
@@ -62,22 +65,24 @@ class Composites:
         self._is_stored = False
 
     def first_at(self) -> datetime | None:
-        """Return the instant of the earliest change that is not decided on, `None` for none."""
+        """Return the instant of the earliest change that is not evaluated yet, `None` for none."""
         return self._queue[0][0] if self._queue else None
 
-    def decide_first(self) -> None:
-        """Decide on the changes of the earliest event or instant: composites before those above them."""
+    def evaluate_first(self) -> Iterator[CompositeEvaluation]:
+        """Evaluate the changes of the earliest event or instant: composites before those above them."""
         at, step = self._queue[0][:2]
         self._is_stored = False
-        self._decide({}, at=at, step=step)
+        yield from self._evaluate({}, at=at, step=step)
 
-    def decide_all(self) -> None:
-        """Decide on all that is queued, wherever the watermark stands: before the rules change."""
+    def evaluate_all(self) -> Iterator[CompositeEvaluation]:
+        """Evaluate all that is queued, wherever the watermark stands: before the rules change."""
         while self._queue:
-            self.decide_first()
+            yield from self.evaluate_first()
 
-    def reconsider(self, rules: Iterable[str], alerts: Iterable[Alert], *, at: datetime, step: Step) -> None:
-        """Decide composites of some rules again, whose definition changed."""
+    def reevaluate(
+        self, rules: Iterable[str], alerts: Iterable[Alert], *, at: datetime, step: Step
+    ) -> Iterator[CompositeEvaluation]:
+        """Evaluate composites of some rules again, whose definition changed."""
         touched = set(rules)
         groups: dict[str, tuple[CompositeRule, dict[str, str]]] = {}
         for alert in alerts:
@@ -87,11 +92,11 @@ class Composites:
             for composite, labels, group in self._groups.of(alert):
                 if composite.id in touched:
                     groups[group] = (composite, labels)
-        self._decide(groups, at=at, step=step)
+        yield from self._evaluate(groups, at=at, step=step)
 
-    def _decide(
+    def _evaluate(
         self, groups: dict[str, tuple[CompositeRule, dict[str, str]]], *, at: datetime, step: Step
-    ) -> None:  # fmt: skip
+    ) -> Iterator[CompositeEvaluation]:
         while True:
             while self._queue and self._queue[0][:2] == (at, step):  # also what a composite below just queued
                 change = heapq.heappop(self._queue)[3]
@@ -100,23 +105,18 @@ class Composites:
             if not groups:
                 return
             group = min(groups, key=lambda name: (self._rules.depths.get(groups[name][0].id, 0), name))
-            composite, labels = groups.pop(group)
-            self._decide_group(composite, labels, group, at=at, step=step)
+            rule, labels = groups.pop(group)
+            prior: Alert | None = self._store.get(alert_key(group))
+            evaluation = rule.judge(self._groups.members(group), labels=labels, prior=prior)
+            if prior is None:
+                if evaluation.verdict is not Verdict.MET:
+                    continue
+                prior = Alert(fingerprint=group, rule=rule.id, labels=labels)
+            moment = at if prior.at is None or prior.at <= at else prior.at
+            yield CompositeEvaluation(rule, prior, evaluation, moment, step)
 
-    def _decide_group(
-        self, rule: CompositeRule, labels: dict[str, str], group: str, *, at: datetime, step: Step
-    ) -> None:  # fmt: skip
-        prior: Alert | None = self._store.get(alert_key(group))
-        now = rule.judge(self._groups.members(group), labels=labels, prior=prior)
-        if prior is None:
-            if now.verdict is not Verdict.MET:
-                return
-            prior = Alert(fingerprint=group, rule=rule.id, labels=labels)
-        moment = at if prior.at is None or prior.at <= at else prior.at
-        self._apply(rule, prior, now, at=moment, step=step, assessed=None)
-
-    def keep(self) -> None:
-        """Put the queue into the state, where it changed."""
+    def flush(self) -> None:
+        """Write the queue to the store if it changed."""
         if self._is_stored:
             return
         self._is_stored = True

@@ -13,13 +13,16 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from alerts.lifecycle.evaluation import Alert, Evaluation
+from alerts.engine.rule_matcher import MatchedRules, RuleMatch
+from alerts.lifecycle.evaluation import Alert, Evaluation, Verdict
+from alerts.rules.entities import Assessed
 from alerts.rules.expressions import Condition, blank_strings
 from alerts.rules.kinds.threshold import ThresholdRule
 from alerts.rules.rule import OUTSIDE, fires
 from alerts.rules.rule_kinds import Rule
 from streams.contracts.assessments import RiskAssessed
 
+_REMEMBERED_ENTITIES = 100_000
 _ABSENT: Any = object()
 _LABELLED = frozenset({"material", "home"})
 """Names that are part of what the entity is, whatever its facts say."""
@@ -159,3 +162,74 @@ def verdict_around(reads: Dependencies, assessed: RiskAssessed) -> CachedVerdict
         else:  # a fact of the name of a label hides it, also one that is unknown
             same.append((name, facts.get(name, _ABSENT)))
     return CachedVerdict(tuple(bounds), tuple(unknown), tuple(same), assessed.synthetic)
+
+
+class EvaluationCache:
+    """Skips evaluations that cannot change their alert. Switched off (`enabled` false) it skips none.
+
+    Verdicts are cached by alert, and merged by entity, so that most assessments cost one look-up.
+    """
+
+    def __init__(self, *, enabled: bool = True) -> None:
+        self._enabled = enabled
+        self._reads: dict[int, RuleDependencies | None] = {}
+        self._merged: dict[tuple[Dependencies | None, ...], Dependencies] = {}
+        self._of_alert: dict[str, tuple[CachedVerdict, Dependencies]] = {}
+        self._of_entity: dict[bytes, CachedVerdict] = {}
+        self._entity_of: dict[str, bytes] = {}
+
+    def covers(self, matched: MatchedRules, assessed: RiskAssessed) -> bool:
+        """Tell whether an assessment changes no alert of its entity."""
+        cached = self._of_entity.get(matched.known_key)
+        return cached is not None and cached.contains(assessed)
+
+    def skips(self, match: RuleMatch, assessed: RiskAssessed) -> bool:
+        """Tell whether an assessment does not change the alert of one rule."""
+        cached = self._of_alert.get(match.fingerprint)
+        return cached is not None and cached[0].contains(assessed)
+
+    def remember(
+        self, match: RuleMatch, assessed: Assessed, evaluation: Evaluation, *, prior: Alert | None, stays: bool
+    ) -> None:
+        """Cache an evaluation that left the alert `prior` as it was (`stays`), now and at any later instant."""
+        rule = match.rule
+        if id(rule) not in self._reads:
+            self._reads[id(rule)] = dependencies_of(rule) if self._enabled else None
+        reads = self._reads[id(rule)]
+        cacheable = stays and evaluation.verdict is not Verdict.ERROR and isinstance(assessed, RiskAssessed)
+        if reads is None or not cacheable:
+            self._of_alert.pop(match.fingerprint, None)
+            return
+        dependencies = reads.dependencies(evaluation, prior=prior)
+        assert isinstance(assessed, RiskAssessed)
+        self._of_alert[match.fingerprint] = (verdict_around(dependencies, assessed), dependencies)
+
+    def merge(self, matched: MatchedRules, assessed: RiskAssessed) -> None:
+        """Merge the cached verdicts of all rules of an entity; without one for each of them there is none to merge."""
+        if not self._enabled:
+            return
+        found = [self._of_alert.get(match.fingerprint) for match in matched.matches]
+        if None in found:
+            self._of_entity.pop(matched.known_key, None)
+            return
+        read = tuple([each[1] for each in found if each is not None])
+        merged = self._merged.get(read)
+        if merged is None:
+            merged = self._merged[read] = merged_dependencies(each for each in read if each is not None)
+        if len(self._of_entity) >= _REMEMBERED_ENTITIES:
+            self._clear()
+        for match in matched.matches:
+            self._entity_of[match.fingerprint] = matched.known_key
+        self._of_entity[matched.known_key] = verdict_around(merged, assessed)
+
+    def invalidate(self, fingerprint: str) -> None:
+        """Drop the cached verdict of an alert that changed."""
+        self._of_alert.pop(fingerprint, None)
+        entity = self._entity_of.get(fingerprint)
+        if entity is not None:
+            self._of_entity.pop(entity, None)
+
+    def _clear(self) -> None:
+        self._of_alert.clear()
+        self._of_entity.clear()
+        self._entity_of.clear()

@@ -1,8 +1,8 @@
 """The rules core: assessments of one partition in, alert changes out, ticks and directives forwarded.
 
-An alert is told at once, in the order of the log. Time is cadence-invariant, as in assess: when the watermark moves to
-X, every deadline and timer due at d <= X is handled first, in order of (d, fingerprint), and what it sends carries d.
-Composites are decided as the watermark passes what happened to their members. A replay has no watermark: there the
+It decodes, moves time and hands each assessment to the alert engine. Time is cadence-invariant, as in assess: when the
+watermark moves to X, every timer due at d <= X runs first, in order of (d, fingerprint), and what it emits carries d.
+Composites are evaluated as the watermark passes the changes of their members. A replay has no watermark: there the
 events are the time.
 """
 
@@ -14,36 +14,22 @@ from typing import Any
 import msgspec
 
 from alerts.engine.alert_engine import AlertEngine
-from alerts.engine.change_events import SOURCE, encode_change
+from alerts.engine.change_events import SOURCE, AlertEvents
 from alerts.engine.composite_evaluation import BY_TIME, Step
 from alerts.engine.composite_members import forget_groups
 from alerts.engine.engine_metrics import EngineMetrics
+from alerts.engine.last_assessments import LastAssessments
 from alerts.engine.rule_matcher import MatchedRules
-from alerts.engine.rule_set_change import (
-    ClosedAlert,
-    close_alert,
-    close_alerts,
-    read_rule_set,
-    reschedule_alerts,
-)
+from alerts.engine.rule_set_change import ClosedAlert, close_alert, close_alerts, read_rule_set, reschedule_alerts
 from alerts.engine.rule_set_in_force import keep_refusal, rule_set_in_force, store_rule_set
-from alerts.engine.rules_state import (
-    CLOCK_KEY,
-    STATE_TYPES,
-    RulesClock,
-    alert_key,
-    decode_state,
-    encode_state,
-    known_key,
-)
+from alerts.engine.rules_state import CLOCK_KEY, STATE_TYPES, RulesClock, alert_key, decode_state, encode_state
 from alerts.engine.stalled_inputs import HOME_PARTITION
 from alerts.lifecycle.advance import acknowledge
 from alerts.lifecycle.alert_transitions import Reason
 from alerts.lifecycle.evaluation import Alert
 from alerts.rules.edits import edits_between
-from alerts.rules.entities import Assessed, KnownEntity, heard_from, known_entity
+from alerts.rules.entities import Assessed, heard_from
 from alerts.rules.ruleset import Rules
-from streams.contracts.alert import AlertChanged
 from streams.contracts.assessments import ExposureAssessed, MeasureAssessed, RiskAssessed
 from streams.contracts.codec import decode_event, read_envelope, risk_assessed_in
 from streams.contracts.directive import DirectiveGiven
@@ -61,32 +47,34 @@ __all__ = ["CLOCK_KEY", "SOURCE", "STATE_TYPES", "RulesCore", "decode_state", "e
 
 
 class RulesCore:
-    """Evaluate the rules for one partition. Heap, groups and counts are rebuilt from the state here."""
+    """Evaluate the rules for one partition. What the engine derives from the state is rebuilt here.
+
+    `cached` false evaluates every rule on every assessment; the outcome is the same.
+    """
 
     def __init__(
-        self, *, partition: int, rules: Rules, store: StateStore, counts: EngineMetrics | None = None
+        self, *, partition: int, rules: Rules, store: StateStore, counts: EngineMetrics | None = None,
+        cached: bool = True,
     ) -> None:  # fmt: skip
         self.partition = partition
         self.counts = counts or EngineMetrics()
         self._store = store
-        self._outputs: list[bytes] = []
+        self._cached = cached
+        self._events = AlertEvents()
+        self._last = LastAssessments(store)
         clock: RulesClock | None = store.get(CLOCK_KEY)
         self._now = clock.now if clock else None
         self._initial = rules
         self._watermark: datetime | None = None
         self._step: Step = BY_TIME
-        self._seen: dict[bytes, Assessed | tuple[str, RiskAssessed]] = {}
         self._put_in_force(rule_set_in_force(store.get, rules).rules)
 
     def _put_in_force(self, rules: Rules) -> None:
-        self._engine = self._engine_with(rules)
-        self._hears_sources = bool(rules.on("source"))
-
-    def _engine_with(self, rules: Rules) -> AlertEngine:
-        return AlertEngine(
-            partition=self.partition, rules=rules, store=self._store, counts=self.counts, known=self._known,
-            say=self._say,
+        self._engine = AlertEngine(
+            partition=self.partition, rules=rules, store=self._store, metrics=self.counts,
+            last_assessments=self._last, events=self._events, cached=self._cached,
         )  # fmt: skip
+        self._hears_sources = bool(rules.on("source"))
 
     def process(self, admitted: Admitted) -> Outcome:
         """Take one record of `assessments`; deterministic in the state and the record."""
@@ -94,7 +82,7 @@ class RulesCore:
 
     def steps(self, admitted: Admitted) -> Steps:
         """Take one record event by event, then what fell due timer by timer: that of an hour may be due at once."""
-        self._outputs = []
+        self._events.take()
         self._watermark = admitted.now
         dead: list[DeadLetter] = []
         before, items = self._now, admitted.items
@@ -123,12 +111,12 @@ class RulesCore:
                 yield
             self._now = admitted.now if self._now is None else max(self._now, admitted.now)
             if self.partition == HOME_PARTITION:
-                self._engine.judge_inputs(admitted.stalled, at=admitted.now)
-        self._engine.composites.keep()
-        self._keep_seen()
+                self._engine.evaluate_inputs(admitted.stalled, at=admitted.now)
+        self._engine.flush()
+        self._last.flush()
         if self._now is not None and self._now != before:
             self._store.put(CLOCK_KEY, RulesClock(now=self._now))
-        return Outcome(outputs=self._outputs, dead_letters=dead)
+        return Outcome(outputs=self._events.take(), dead_letters=dead)
 
     def _take(self, event: Event, raw: Any) -> None:
         data = event.data
@@ -141,7 +129,7 @@ class RulesCore:
                 self._advance(data.at)
             case Tick():
                 self._advance(event.occurred_at)
-                self._outputs.append(bytes(raw))
+                self._events.forward(raw)
             case DirectiveGiven():
                 at = self._advance(event.recorded_at)
                 match data.kind:
@@ -149,7 +137,7 @@ class RulesCore:
                         self._acknowledge(data, at=at)
                     case "rule_set":
                         self._change_rules(data, at=at)
-                self._outputs.append(bytes(raw))
+                self._events.forward(raw)
             case _:
                 raise DecodeError(
                     reason=RejectReason.WRONG_TOPIC, field="/type", detail=f"{event.type} is no assessment"
@@ -173,55 +161,30 @@ class RulesCore:
         self._now = to
         return to
 
-    def _keep_seen(self) -> None:
-        """Put the last assessments of entities into the state, once a record or when one is needed."""
-        for key, seen in self._seen.items():
-            assessed = heard_from(*seen) if isinstance(seen, tuple) else seen
-            self._store.put(key, known_entity(assessed))
-        self._seen.clear()
-
-    def _known(self, kind: str, labels: dict[str, str]) -> Assessed | None:
-        key = known_key(kind, labels)
-        if (seen := self._seen.get(key)) is not None:
-            return heard_from(*seen) if isinstance(seen, tuple) else seen
-        known: KnownEntity | None = self._store.get(key)
-        return known.assessed if known is not None else None
-
     def _risk_assessed(self, assessed: RiskAssessed) -> None:
         """Take an assessment of a material: by far the most of what comes."""
         at = self._advance(assessed.at)
-        matched = self._engine.matcher.of_risk(assessed)
-        if matched.cached is None or not matched.cached.contains(assessed):
-            self._meet(matched, assessed, at=at)
-            self._engine.matcher.merge_verdicts(matched, assessed)
-        else:
-            self._seen[matched.known_key] = assessed
+        engine = self._engine
+        matched = engine.matcher.of_risk(assessed)
+        engine.evaluate(matched, assessed, at=at, step=self._step)
         if self._hears_sources:
             for source in assessed.sources:
-                self._heard(self._engine.matcher.of_source(matched, source, assessed), source, assessed, at=at)
+                self._source_assessed(engine.matcher.of_source(matched, source, assessed), source, assessed, at=at)
 
-    def _heard(self, heard: MatchedRules, source: str, assessed: RiskAssessed, *, at: datetime) -> None:
-        """Note that a source was heard of; what is late does not make it be heard of earlier."""
-        key = heard.known_key
-        seen = self._seen.get(key)
-        if seen is None and (known := self._store.get(key)) is not None:
-            seen = known.assessed
-        before: Any = seen[1] if isinstance(seen, tuple) else seen
-        if before is not None and before.at > assessed.at:
+    def _source_assessed(
+        self, matched: MatchedRules, source: str, assessed: RiskAssessed, *, at: datetime
+    ) -> None:  # fmt: skip
+        """Take the assessment of a source; a late one does not make it be heard of earlier."""
+        newest_at = self._last.newest_at(matched.known_key)
+        if newest_at is not None and newest_at > assessed.at:
             return
-        if heard.matches:
-            self._meet(heard, heard_from(source, assessed), at=at)
+        if matched.matches:
+            self._engine.evaluate(matched, heard_from(source, assessed), at=at, step=self._step)
         else:
-            self._seen[key] = (source, assessed)
+            self._last.put(matched.known_key, (source, assessed))
 
     def _assessed(self, assessed: Assessed, at: datetime) -> None:
-        self._meet(self._engine.matcher.of(assessed), assessed, at=at)
-
-    def _meet(self, matched: MatchedRules, assessed: Assessed, *, at: datetime) -> None:
-        """Run the timers of an entity up to an instant, then judge what it is assessed to be at that instant."""
-        self._engine.catch_up(matched, at=at)
-        self._seen[matched.known_key] = assessed
-        self._engine.meet(matched, assessed, at=at, step=self._step)
+        self._engine.evaluate(self._engine.matcher.of(assessed), assessed, at=at, step=self._step)
 
     def _acknowledge(self, directive: DirectiveGiven, *, at: datetime) -> None:
         fingerprint = directive.acknowledgement.fingerprint if directive.acknowledgement else directive.target
@@ -229,16 +192,12 @@ class RulesCore:
         rule = self._engine.rules.by_id.get(prior.rule) if prior is not None else None
         if prior is None or rule is None:
             return
-        prior = self._engine.catch_up_alert(prior, at)
+        prior = self._engine.run_timers_of_alert(prior, at)
         by = None if directive.withdrawn or directive.acknowledgement is None else directive.acknowledgement.by
         alert = acknowledge(prior, rule.timing, by=by, at=at)
         if alert == prior:
             return
-        self._engine.put(alert)
-        if alert.due_at is not None:
-            self._engine.due.schedule(fingerprint, alert.due_at)
-        if by is None and rule.reads_time:
-            self._engine.time_passed(alert, at)  # a repeat that fell due meanwhile is told now, once
+        self._engine.acknowledged(prior, alert, at=at)
 
     def _change_rules(self, directive: DirectiveGiven, *, at: datetime) -> None:
         """Put another rule set in force, here and now; alerts of rules that are gone or begin anew are closed."""
@@ -247,32 +206,28 @@ class RulesCore:
         except DecodeError as error:
             keep_refusal(self._store, directive, reason=error.detail, at=at)
             raise
-        self._engine.composites.decide_all()
-        self._engine.composites.keep()
+        self._engine.evaluate_queued_composites()
         edits = list(edits_between(self._engine.rules, rules))
-        self._keep_seen()
+        self._last.flush()
         self._closed(close_alerts(self._store, self._engine.rules, edits, partition=self.partition), at=at)
         store_rule_set(self._store, directive, at=at)
         reschedule_alerts(self._store, rules, edits, at=at)
         self._put_in_force(rules)
         touched = {edit.rule for edit in edits if edit.what != "removed"}
         fresh = {edit.rule for edit in edits if edit.what == "added" or edit.anew}
-        met = self._engine.reconsider(touched, fresh, at=at, step=self._step)
-        self._engine.composites.decide_all()
-        self._engine.composites.keep()
+        matched = self._engine.reevaluate(touched, fresh, at=at, step=self._step)
+        self._engine.evaluate_queued_composites()
         changed = {name for name in touched if rules.by_id[name].reads}
         ended = (
             close_alert(self._store, rules.by_id[alert.rule], alert, reason=Reason.RULE_CHANGED)
             for alert in self._alerts()
-            if alert.rule in changed and alert.fingerprint not in met
+            if alert.rule in changed and alert.fingerprint not in matched
         )
         self._closed(ended, at=at)
         forget_groups(self._store)
         self._put_in_force(rules)
         above = {composite.id for name in touched for composite in rules.over(name)}
-        self._engine.limits.reconsider(touched | above)
-        self._engine.composites.reconsider(touched | above, self._alerts(), at=at, step=self._step)
-        self._engine.decide_limits(at)
+        self._engine.reevaluate_above(touched | above, self._alerts(), at=at, step=self._step)
 
     def _alerts(self) -> list[Alert]:
         return [value for _, value in sorted(self._store.items()) if isinstance(value, Alert)]
@@ -281,10 +236,7 @@ class RulesCore:
         for end in closed:
             if end is not None:
                 self.counts.moved(end.rule.id, end.alert.state)
-                self._engine.send(end.rule, end.told, end.alert, end.last, reason=end.reason, at=at, assessed=None)
-
-    def _say(self, changed: AlertChanged) -> None:
-        self._outputs.append(encode_change(changed))
+                self._engine.emit(end.rule, end.told, end.alert, end.last, reason=end.reason, at=at)
 
 
 def _refused(raw: msgspec.Raw, error: DecodeError, *, index: int) -> DeadLetter:

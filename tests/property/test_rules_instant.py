@@ -173,6 +173,19 @@ def test_a_kill_anywhere_within_an_instant_says_the_same(drawn: tuple[Log, Rules
 
 @settings(max_examples=150, deadline=None)
 @given(DRAWN)
+def test_the_evaluation_cache_changes_nothing(drawn: tuple[Log, Rules]) -> None:
+    """A skipped evaluation is one that would have left its alert as it is, for every kind of rule."""
+    log, rules = drawn
+    cached, evaluated = RuleRoad(rules), RuleRoad(rules, cached=False)
+    for item in [*(item for instant in log for item in instant), T0 + timedelta(days=9)]:
+        cached.take(item)
+        evaluated.take(item)
+    assert cached.outputs == evaluated.outputs
+    assert state_of(cached) == state_of(evaluated)
+
+
+@settings(max_examples=150, deadline=None)
+@given(DRAWN)
 def test_one_record_says_what_many_say(drawn: tuple[Log, Rules]) -> None:
     """How the log was cut into records leaves no trace; every event is decided on by itself."""
     log, rules = drawn

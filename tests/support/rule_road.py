@@ -111,10 +111,10 @@ def as_item(data: Payload | datetime, *, at: datetime | None = None) -> msgspec.
 class RuleRoad:
     """A rules core fed by hand; `restart` makes a new one from the encoded state, as a recovery does."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, *, cached: bool = True) -> None:
         self.rules = rules
         self.store = InMemoryStateStore()
-        self.core = RulesCore(partition=0, rules=rules, store=self.store)
+        self.core = RulesCore(partition=0, rules=rules, store=self.store, cached=cached)
         self.outputs: list[bytes] = []
         self.position = -1
 
