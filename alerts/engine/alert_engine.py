@@ -33,7 +33,7 @@ from alerts.lifecycle.advance import next_alert
 from alerts.lifecycle.alert_transitions import Reason
 from alerts.lifecycle.evaluation import Alert, Evaluation, Verdict
 from alerts.rules.entities import Assessed, KnownEntity, SourceAssessed
-from alerts.rules.rule import changes_nothing
+from alerts.rules.rule import is_noop
 from alerts.rules.ruleset import Rule, Rules
 from streams.contracts.alert import AlertState
 from streams.contracts.assessments import MeasureAssessed, RiskAssessed
@@ -133,7 +133,7 @@ class AlertEngine:
             if quiet:
                 self.put(prior)
                 return False
-        elif not ages and changes_nothing(prior, evaluation):
+        elif not ages and is_noop(prior, evaluation):
             return True  # by far the most assessments
         if ages:
             prior = msgspec.structs.replace(prior, seen_at=at)

@@ -16,7 +16,7 @@ from alerts.rules.fingerprint import text_values
 from alerts.rules.ruleset import Rule
 from streams.contracts.alert import AlertChanged, AlertState
 from streams.contracts.assessments import Fact
-from streams.contracts.codec import encode_said
+from streams.contracts.codec import encode_payload
 
 SOURCE = "monazite/rules"
 _CLOSED = {
@@ -70,7 +70,7 @@ class AlertEvents:
 
     def emit(self, changed: AlertChanged) -> None:
         """Add the change of an alert."""
-        self.outputs.append(encode_said(changed, event_id=changed.alert, source=SOURCE, at=changed.at))
+        self.outputs.append(encode_payload(changed, event_id=changed.alert, source=SOURCE, at=changed.at))
 
     def forward(self, raw: bytes) -> None:
         """Add an event as it came."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from alerts.engine.composite_members import CompositeGroups, as_member, truth_class
+from alerts.engine.composite_members import CompositeGroups, as_member, truth_of
 from alerts.engine.rules_state import CHANGES_KEY, MemberChange, MemberChanges, alert_key
 from alerts.lifecycle.evaluation import Alert, Evaluation, Verdict
 from alerts.rules.kinds.composite import CompositeRule
@@ -59,7 +59,7 @@ class Composites:
 
     def note(self, prior: Alert, alert: Alert, *, at: datetime, step: Step) -> None:
         """Queue an alert that became true, false or unknown at an instant, where a composite reads it."""
-        if truth_class(prior.state) == truth_class(alert.state) or not self._rules.over(alert.rule):
+        if truth_of(prior.state) == truth_of(alert.state) or not self._rules.over(alert.rule):
             return
         self._push(MemberChange(at=at, step=step, alert=as_member(alert)))
         self._is_stored = False

@@ -17,7 +17,7 @@ Group = tuple[CompositeRule, dict[str, str], str]
 """A composite, the labels of one of its groups, and the fingerprint of the alert about it."""
 
 
-def truth_class(state: AlertState) -> int:
+def truth_of(state: AlertState) -> int:
     """Return what a state means to a composite: 1 true, 0 false, -1 unknown."""
     if state in FIRING_STATES:
         return 1
@@ -57,7 +57,7 @@ class CompositeGroups:
         """Take note of how an alert stands; give the groups that this changes."""
         for composite, labels, group in self.of(member):
             members = self._groups.setdefault(group, {})
-            if truth_class(member.state) != 0:
+            if truth_of(member.state) != 0:
                 members[member.fingerprint] = member
             else:
                 members.pop(member.fingerprint, None)
@@ -67,7 +67,7 @@ class CompositeGroups:
     def complete(self, alerts: Iterable[Alert]) -> None:
         """Enter alerts that their groups do not know of, as where a composite is new."""
         for alert in alerts:
-            if truth_class(alert.state) != 0:
+            if truth_of(alert.state) != 0:
                 missing = [g for _, _, g in self.of(alert) if alert.fingerprint not in self._groups.get(g, {})]
                 if missing:
                     list(self.apply(as_member(alert)))

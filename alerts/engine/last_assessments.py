@@ -3,7 +3,7 @@
 from typing import Any
 
 from alerts.engine.rules_state import known_key
-from alerts.rules.entities import Assessed, KnownEntity, heard_from, known_entity
+from alerts.rules.entities import Assessed, KnownEntity, assessment_of_source, known_entity
 from streams.contracts.assessments import RiskAssessed
 from streams.runtime.stage_ports import StateStore
 
@@ -26,7 +26,7 @@ class LastAssessments:
         """Return the last assessment of an entity by its kind and labels; `None` for one never assessed."""
         key = known_key(kind, labels)
         if (pending := self._pending.get(key)) is not None:
-            return heard_from(*pending) if isinstance(pending, tuple) else pending
+            return assessment_of_source(*pending) if isinstance(pending, tuple) else pending
         known: KnownEntity | None = self._store.get(key)
         return known.assessed if known is not None else None
 
@@ -41,6 +41,6 @@ class LastAssessments:
     def flush(self) -> None:
         """Write the assessments of the running record to the store."""
         for key, pending in self._pending.items():
-            assessed = heard_from(*pending) if isinstance(pending, tuple) else pending
+            assessed = assessment_of_source(*pending) if isinstance(pending, tuple) else pending
             self._store.put(key, known_entity(assessed))
         self._pending.clear()

@@ -9,7 +9,7 @@ from alerts.engine.rules_state import memory_key
 from alerts.lifecycle.evaluation import Alert, Evaluation, Verdict
 from alerts.rules.entities import Assessed
 from alerts.rules.memory import RuleMemory
-from alerts.rules.rule import changes_nothing
+from alerts.rules.rule import is_noop
 from alerts.rules.ruleset import Rule
 from streams.runtime.stage_ports import StateStore
 
@@ -85,7 +85,7 @@ def may_change(rule: Rule, prior: Alert | None, evaluation: Evaluation) -> bool:
     """
     ages = rule.timing.max_age is not None
     if prior is not None:
-        return ages or not changes_nothing(prior, evaluation)
+        return ages or not is_noop(prior, evaluation)
     if evaluation.verdict is Verdict.UNKNOWN and evaluation.level is None:
         return False
     return ages or evaluation.verdict is not Verdict.CLEAR or evaluation.next_at is not None or not rule.reads_time

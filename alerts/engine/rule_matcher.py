@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from alerts.engine.rules_state import alert_key, known_key, memory_key
-from alerts.rules.entities import Assessed, SourceAssessed, heard_from, kind_of, labels_of
+from alerts.rules.entities import Assessed, SourceAssessed, assessment_of_source, kind_of, labels_of
 from alerts.rules.fingerprint import fingerprint_of
 from alerts.rules.ruleset import Rule, Rules
 from streams.contracts.assessments import RiskAssessed
@@ -60,7 +60,7 @@ class RuleMatcher:
         """Return the rules that match a source of an entity."""
         found = matched.of_sources.get(source)
         if found is None:
-            found = matched.of_sources[source] = self.of(heard_from(source, assessed))
+            found = matched.of_sources[source] = self.of(assessment_of_source(source, assessed))
         return found
 
     def _match(self, key: tuple[Any, ...], assessed: Assessed) -> MatchedRules:
@@ -69,7 +69,7 @@ class RuleMatcher:
         labels, kind = labels_of(assessed), kind_of(assessed)
         matches = [
             _match_of(rule, named)
-            for rule in self._rules.meeting(kind, labels)
+            for rule in self._rules.matching(kind, labels)
             if (named := rule.identity(labels)) is not None
         ]
         matched = self._matched[key] = MatchedRules(known_key(kind, labels), tuple(matches))

@@ -12,7 +12,7 @@ import msgspec
 from alerts.engine.alert_limiter import OVER_LIMIT_RULE, as_published, over_limit_alert
 from alerts.engine.rules_state import alert_key, memory_key
 from alerts.engine.stalled_inputs import INPUT_STALLED_RULE
-from alerts.lifecycle.advance import retimed
+from alerts.lifecycle.advance import rescheduled
 from alerts.lifecycle.alert_transitions import Reason
 from alerts.lifecycle.evaluation import Alert, Evaluation, Verdict
 from alerts.rules.edits import RuleEdit
@@ -102,6 +102,6 @@ def reschedule_alerts(store: StateStore, rules: Rules, edits: list[RuleEdit], *,
     changed = {edit.rule for edit in edits if edit.what == "changed" and not edit.anew}
     for key, value in store.items():
         if isinstance(value, Alert) and value.rule in changed:
-            alert = retimed(value, rules.by_id[value.rule].timing, at=at)
+            alert = rescheduled(value, rules.by_id[value.rule].timing, at=at)
             if alert != value:
                 store.put(key, alert)

@@ -28,7 +28,7 @@ from alerts.lifecycle.advance import acknowledge
 from alerts.lifecycle.alert_transitions import Reason
 from alerts.lifecycle.evaluation import Alert
 from alerts.rules.edits import edits_between
-from alerts.rules.entities import Assessed, heard_from
+from alerts.rules.entities import Assessed, assessment_of_source
 from alerts.rules.ruleset import Rules
 from streams.contracts.assessments import ExposureAssessed, MeasureAssessed, RiskAssessed
 from streams.contracts.codec import decode_event, read_envelope, risk_assessed_in
@@ -179,7 +179,7 @@ class RulesCore:
         if newest_at is not None and newest_at > assessed.at:
             return
         if matched.matches:
-            self._engine.evaluate(matched, heard_from(source, assessed), at=at, step=self._step)
+            self._engine.evaluate(matched, assessment_of_source(source, assessed), at=at, step=self._step)
         else:
             self._last.put(matched.known_key, (source, assessed))
 

@@ -208,7 +208,7 @@ def _told(alert: Alert, now: Evaluation, *, starts: bool, at: datetime) -> Alert
     )
 
 
-def retimed(alert: Alert, timing: Timing, *, at: datetime) -> Alert:
+def rescheduled(alert: Alert, timing: Timing, *, at: datetime) -> Alert:
     """Count the timers of an alert anew after its rule's waits changed; what would be over already is due now."""
     if alert.state in SETTLED or alert.evaluation is None:
         return alert

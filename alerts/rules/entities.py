@@ -126,7 +126,7 @@ def is_synthetic(assessed: Assessed) -> bool:
     return not isinstance(assessed, MeasureAssessed) and assessed.synthetic
 
 
-def heard_from(source: str, assessed: RiskAssessed) -> SourceAssessed:
+def assessment_of_source(source: str, assessed: RiskAssessed) -> SourceAssessed:
     """Say that a source was heard of in an assessment."""
     return SourceAssessed(
         source=source, aspect=assessed.aspect, material=assessed.material, at=assessed.at,
@@ -137,4 +137,4 @@ def heard_from(source: str, assessed: RiskAssessed) -> SourceAssessed:
 def sources_in(assessed: RiskAssessed) -> Iterator[SourceAssessed]:
     """Say which sources an assessment is heard from."""
     for source in assessed.sources:
-        yield heard_from(source, assessed)
+        yield assessment_of_source(source, assessed)

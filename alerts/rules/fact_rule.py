@@ -11,7 +11,7 @@ from alerts.rules.entities import Assessed, facts_of, is_synthetic, materials_of
 from alerts.rules.expressions import Condition, Truth
 from alerts.rules.facts import CATALOGUE
 from alerts.rules.fingerprint import RuleError, as_fact, build_condition, build_texts, content_hash, text_values
-from alerts.rules.rule import CLEAR, HOLD, OF_TRUTH, OUTSIDE, STALE, CompiledRule, card_of, fires, goes_on
+from alerts.rules.rule import CLEAR, HOLD, OF_TRUTH, OUTSIDE, STALE, CompiledRule, common_fields, fires, is_unchanged
 from alerts.rules.rule_specification import (
     AbsenceSpec,
     ChangeSpec,
@@ -71,7 +71,7 @@ class FactRule(CompiledRule):
         Where `prior` fires at that level for that occasion already nothing is told, so no words are made.
         """
         occasion = self.occasion_of(facts)
-        if prior is not None and goes_on(prior, level, occasion):
+        if prior is not None and is_unchanged(prior, level, occasion):
             return Evaluation(verdict=verdict, level=level, occasion=occasion)
         extra: dict[str, Any] = {
             **(values or {}),
@@ -146,7 +146,7 @@ def check_facts(names: tuple[str, ...], *, on: str, field: str) -> tuple[str, ..
 
 def fact_card(spec: ThresholdSpec | ChangeSpec, *, more: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return the fields that kinds over facts take from the specification; texts may name `more`. Raise `RuleError`."""
-    return card_of(
+    return common_fields(
         spec, hash=content_hash(spec), on=spec.on,
         where=build_condition(spec.where, on=spec.on, field="where"),
         resolve_when=build_condition(spec.resolve_when, on=spec.on, field="resolve_when"),

@@ -89,7 +89,7 @@ class LabelIndex:
             for value in dict.fromkeys(demands.values[name]):
                 self._by_label.setdefault(name, {}).setdefault(value, []).append(place)
 
-    def meeting(self, labels: Mapping[str, str]) -> tuple[Rule, ...]:
+    def matching(self, labels: Mapping[str, str]) -> tuple[Rule, ...]:
         """Return the rules that an entity with these key labels can meet, in file order.
 
         A rule whose `where` is decided by the labels alone comes without it: it need not be evaluated.

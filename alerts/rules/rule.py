@@ -30,7 +30,7 @@ def fires(prior: Alert | None) -> bool:
     return prior is not None and prior.state in FIRING_STATES
 
 
-def goes_on(prior: Alert, level: Level | None, occasion: str) -> bool:
+def is_unchanged(prior: Alert, level: Level | None, occasion: str) -> bool:
     """Tell whether an alert that is met at a level, for an occasion, stays exactly as it is."""
     return (
         prior.state is AlertState.FIRING
@@ -42,7 +42,7 @@ def goes_on(prior: Alert, level: Level | None, occasion: str) -> bool:
     )
 
 
-def changes_nothing(prior: Alert, now: Evaluation) -> bool:
+def is_noop(prior: Alert, now: Evaluation) -> bool:
     """Tell whether an evaluation leaves an alert as it is.
 
     What is ok and due at an instant is looked at then anyhow; that it is due later now is found out there.
@@ -53,7 +53,7 @@ def changes_nothing(prior: Alert, now: Evaluation) -> bool:
             prior.due_at is not None and now.next_at is not None and prior.due_at < now.next_at
         )
     if verdict is Verdict.MET:
-        return now.next_at is None and not now.repeat and goes_on(prior, now.level, now.occasion)
+        return now.next_at is None and not now.repeat and is_unchanged(prior, now.level, now.occasion)
     return verdict is Verdict.HOLD and (
         state is AlertState.FIRING
         and prior.waiting_since is None
@@ -122,6 +122,6 @@ class CompiledRule:
         return STALE
 
 
-def card_of(spec: AnyRuleSpec, **fields: Any) -> dict[str, Any]:
+def common_fields(spec: AnyRuleSpec, **fields: Any) -> dict[str, Any]:
     """Return the fields that all kinds take from the specification; `fields` are added."""
     return {"id": spec.id, "labels": dict(spec.labels), "limit": spec.limit, "spec": spec, **fields}

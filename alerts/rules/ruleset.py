@@ -56,10 +56,10 @@ class Rules:
         """Return the rules that read an entity kind, in file order."""
         return self._on.get(entity, ())
 
-    def meeting(self, entity: str, labels: Mapping[str, str]) -> tuple[Rule, ...]:
+    def matching(self, entity: str, labels: Mapping[str, str]) -> tuple[Rule, ...]:
         """Return the rules that an entity of a kind with these key labels can meet, in file order."""
         index = self._index.get(entity)
-        return index.meeting(labels) if index is not None else ()
+        return index.matching(labels) if index is not None else ()
 
     def over(self, rule: str) -> tuple[CompositeRule, ...]:
         """Return the composites that read a rule."""

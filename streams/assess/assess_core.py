@@ -34,7 +34,7 @@ from streams.assess.assessors.registry import ASSESSORS
 from streams.assess.identity_window import EVENTS_KNOWN, Identity, IdentityWindow
 from streams.contracts.assessments import MeasureAssessed, RiskAssessed
 from streams.contracts.capacity import CapacityReported, LicenceDecided, StockReported, SupplyObserved, TradeObserved
-from streams.contracts.codec import decode_event, encode_event, encode_said
+from streams.contracts.codec import decode_event, encode_event, encode_payload
 from streams.contracts.directive import DirectiveGiven
 from streams.contracts.events import Event, Payload, Tick
 from streams.contracts.instants import instant_of
@@ -272,7 +272,7 @@ class AssessCore:
             heapq.heappush(self._due, (at, _MEASURES, measure))
 
     def _send(self, event_id: str, data: Payload, *, at: datetime) -> None:
-        self._outputs.append(encode_said(data, event_id=event_id, source=SOURCE, at=at))
+        self._outputs.append(encode_payload(data, event_id=event_id, source=SOURCE, at=at))
         for indicator in indicators_of(data):
             whole = f"{event_id}/{indicator.indicator}"
             self._send(_short(whole, identity=whole), indicator, at=at)

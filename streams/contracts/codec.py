@@ -261,7 +261,7 @@ def encode_event(event: Event) -> bytes:
     )  # fmt: skip
 
 
-def encode_said(data: Payload, *, event_id: str, source: str, at: datetime) -> bytes:
+def encode_payload(data: Payload, *, event_id: str, source: str, at: datetime) -> bytes:
     """Encode what a stage says at an instant, the same bytes as of an event that occurs and is recorded then."""
     return _encode(
         _Outgoing(

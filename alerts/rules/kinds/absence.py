@@ -18,7 +18,7 @@ from alerts.rules.expressions import Truth
 from alerts.rules.fact_rule import build_timing
 from alerts.rules.fingerprint import RuleError, build_condition, build_texts, content_hash, matches, text_values
 from alerts.rules.memory import LastSeen, RuleMemory
-from alerts.rules.rule import CLEAR, OF_TRUTH, CompiledRule, card_of, fires
+from alerts.rules.rule import CLEAR, OF_TRUTH, CompiledRule, common_fields, fires
 from alerts.rules.rule_specification import AbsenceSpec, LearnSpec, SilenceSpec
 from streams.contracts.assessments import Fact
 
@@ -109,7 +109,7 @@ def build_absence(spec: AbsenceSpec) -> AbsenceRule:
     if not all(rhythms.values()):
         raise RuleError(field="rhythms", detail="has a rhythm of no time: write for instance 35d")
     return AbsenceRule(
-        **card_of(spec, hash=content_hash(spec), on=spec.on, timing=build_timing(spec),
+        **common_fields(spec, hash=content_hash(spec), on=spec.on, timing=build_timing(spec),
                   where=build_condition(spec.where, on=spec.on, field="where"),
                   texts=build_texts(spec.annotations, on=spec.on, more=TEXT_NAMES)),
         ladder=tuple(

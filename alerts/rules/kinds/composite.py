@@ -14,7 +14,7 @@ from alerts.lifecycle.evaluation import Alert, Evaluation, Level, Verdict
 from alerts.rules.fact_rule import build_timing
 from alerts.rules.fingerprint import RuleError, build_texts, content_hash, labels_in_words
 from alerts.rules.label_groups import check_group
-from alerts.rules.rule import CLEAR, UNKNOWN, CompiledRule, card_of, fires
+from alerts.rules.rule import CLEAR, UNKNOWN, CompiledRule, common_fields, fires
 from alerts.rules.rule_specification import CompositeSpec
 from streams.contracts.alert import AlertState
 from streams.contracts.assessments import Fact
@@ -98,7 +98,7 @@ def build_composite(spec: CompositeSpec) -> CompositeRule:
     if spec.id in spec.of:
         raise RuleError(field="of", detail="names the rule itself: remove it")
     return CompositeRule(
-        **card_of(spec, hash=content_hash(spec), on=ENTITY, timing=build_timing(spec),
+        **common_fields(spec, hash=content_hash(spec), on=ENTITY, timing=build_timing(spec),
                   texts=build_texts(spec.annotations, on=None, more=(*TEXT_NAMES, *spec.by))),
         of=spec.of, by=spec.by,
         ladder=tuple(

@@ -25,7 +25,7 @@ from alerts.rules.fingerprint import (
     text_values,
 )
 from alerts.rules.memory import RuleMemory
-from alerts.rules.rule import CLEAR, OF_TRUTH, CompiledRule, card_of, fires
+from alerts.rules.rule import CLEAR, OF_TRUTH, CompiledRule, common_fields, fires
 from alerts.rules.rule_specification import DeadlineSpec
 from streams.contracts.assessments import Fact, MeasureAssessed
 from streams.contracts.calendars import calendar_of
@@ -187,7 +187,7 @@ def build_deadline(spec: DeadlineSpec) -> DeadlineRule:
         if passed.repeat is not None and passed.repeat < timedelta(hours=1):
             raise RuleError(field="passed.repeat", detail="is under an hour: write 1d, or at least 1h")
     return DeadlineRule(
-        **card_of(spec, hash=content_hash(spec), on=spec.on, timing=Timing(),
+        **common_fields(spec, hash=content_hash(spec), on=spec.on, timing=Timing(),
                   where=build_condition(spec.where, on=spec.on, field="where"),
                   texts=build_texts(spec.annotations, on=spec.on)),
         date_name=spec.date, ladder=ladder, passed=passed,

@@ -22,7 +22,7 @@ from alerts.rules.fact_rule import build_timing, check_facts
 from alerts.rules.fingerprint import RuleError, as_fact, build_condition, build_texts, content_hash, text_values
 from alerts.rules.label_groups import check_group
 from alerts.rules.memory import MAX_HOLDING, RuleMemory, SequenceState
-from alerts.rules.rule import CLEAR, CompiledRule, card_of
+from alerts.rules.rule import CLEAR, CompiledRule, common_fields
 from alerts.rules.rule_specification import SequenceSpec
 from streams.contracts.assessments import Fact
 
@@ -195,7 +195,7 @@ def build_sequence(spec: SequenceSpec) -> SequenceRule:
     then = build_condition(spec.then, on=then_on, field="then")
     assert first is not None and then is not None
     return SequenceRule(
-        **card_of(spec, hash=content_hash(spec), on=spec.on, timing=build_timing(spec),
+        **common_fields(spec, hash=content_hash(spec), on=spec.on, timing=build_timing(spec),
                   where=build_condition(spec.where, on=spec.on, field="where"),
                   texts=build_texts(spec.annotations, on=spec.on, more=TEXT_NAMES)),
         first=first, then=then, then_on=then_on, by=spec.by, within=within, within_text=spec.within,

@@ -169,7 +169,7 @@ def period_of(facts: Mapping[str, Fact]) -> str | None:
     return period if isinstance(period, str) else None
 
 
-def told_by(assessed: RiskAssessed) -> StatedFigures:
+def stated_by(assessed: RiskAssessed) -> StatedFigures:
     """Return where the figures of an assessment come from."""
     facts = assessed.facts
     return StatedFigures(
@@ -181,7 +181,7 @@ def told_by(assessed: RiskAssessed) -> StatedFigures:
 
 def next_evidence(held: Evidence | None, assessed: RiskAssessed) -> Evidence | None:
     """Return the evidence with an assessment; `None` where it changes nothing that counts."""
-    labels, told = assessed.labels, told_by(assessed)
+    labels, told = assessed.labels, stated_by(assessed)
     figures = {} if held is None else held.figures.copy()
     unknown: tuple[str, ...] = ()
     changed = False

@@ -20,7 +20,7 @@ from streams.domain.score.evidence import (
     period_of,
     read_figures,
     rhythm_of,
-    told_by,
+    stated_by,
 )
 from streams.domain.score.scales import step_edges
 from streams.domain.score.score_parameters import ScoreParameters
@@ -95,7 +95,7 @@ class EvidenceBuilder:
         if evidence is None:
             return False
         self._held = evidence
-        told, names, readings = told_by(assessed), figure_names(assessed), read_figures(assessed)
+        told, names, readings = stated_by(assessed), figure_names(assessed), read_figures(assessed)
         known = {name: reading for name, reading in zip(names, readings, strict=True) if reading is not None}
         exact = all(isinstance(reading, float) for reading in known.values())
         if known and exact and told.period is not None and all(evidence.figures[n].told == told for n in known):
