@@ -9,9 +9,10 @@ import msgspec
 
 from alerts.delivery.ledger import DeliveryRequest, read_request
 from streams.contracts.alert import DeliveryChanged
-from streams.contracts.codec import decode_event
+from streams.contracts.events import Event
 from streams.contracts.reasons import DecodeError, RejectReason
-from streams.runtime.stage_ports import Admitted, DeadLetter, Outcome, StateStore
+from streams.runtime.event_items import take_events
+from streams.runtime.stage_ports import Admitted, Outcome, StateStore
 
 _PREFIX = b"delivery/"
 MAX_CLOSED = 1_000
@@ -81,24 +82,15 @@ class DeliverCore:
 
     def process(self, admitted: Admitted) -> Outcome:
         """Take entries of the ledger; an entry not newer than what is known of its delivery changes nothing."""
-        dead: list[DeadLetter] = []
-        for index, raw in enumerate(admitted.items):
-            try:
-                event = decode_event(raw)
-                if not isinstance(event.data, DeliveryChanged):
-                    raise DecodeError(
-                        reason=RejectReason.WRONG_TOPIC, field="/type", detail=f"{event.type} is no delivery"
-                    )
-                self._fold(event.data)
-            except (DecodeError, msgspec.ValidationError) as error:
-                refused = error if isinstance(error, DecodeError) else None
-                dead.append(
-                    DeadLetter(
-                        value=bytes(raw), reason=(refused.reason if refused else RejectReason.WRONG_TYPE).value,
-                        field=refused.field if refused else "/data/payload", detail=str(error)[:200], index=index,
-                    )
-                )  # fmt: skip
-        return Outcome(dead_letters=dead)
+        return Outcome(dead_letters=take_events(admitted.items, self._take))
+
+    def _take(self, event: Event) -> None:
+        if not isinstance(event.data, DeliveryChanged):
+            raise DecodeError(reason=RejectReason.WRONG_TOPIC, field="/type", detail=f"{event.type} is no delivery")
+        try:
+            self._fold(event.data)
+        except msgspec.ValidationError as error:
+            raise DecodeError(reason=RejectReason.WRONG_TYPE, field="/data/payload", detail=str(error)[:200]) from error
 
     def open_deliveries(self, *, due_at: datetime | None = None) -> Sequence[OpenDelivery]:
         """Return the open deliveries, soonest first; with `due_at` only those whose next attempt is due by then.

@@ -11,8 +11,6 @@ from datetime import datetime
 from itertools import repeat
 from typing import Any
 
-import msgspec
-
 from alerts.engine.alert_engine import AlertEngine
 from alerts.engine.change_events import SOURCE, AlertEvents
 from alerts.engine.composite_evaluation import BY_TIME, Step
@@ -36,6 +34,7 @@ from streams.contracts.directive import DirectiveGiven
 from streams.contracts.events import Event, Tick
 from streams.contracts.indicators import IndicatorAssessed
 from streams.contracts.reasons import DecodeError, RejectReason
+from streams.runtime.event_items import refused_item
 from streams.runtime.stage_ports import Admitted, DeadLetter, Outcome, StateStore, Steps, outcome_of
 
 _EVENTS_IN_STEP = 16
@@ -100,7 +99,7 @@ class RulesCore:
                     else:
                         self._take(decode_event(raw, envelope=envelope), raw)
                 except DecodeError as error:
-                    dead.append(_refused(raw, error, index=index))
+                    dead.append(refused_item(raw, error, index=index))
             index += 1
             if self._watermark is None and self._now is not None:
                 self._engine.run_until(self._now)
@@ -237,7 +236,3 @@ class RulesCore:
             if end is not None:
                 self.counts.moved(end.rule.id, end.alert.state)
                 self._engine.emit(end.rule, end.told, end.alert, end.last, reason=end.reason, at=at)
-
-
-def _refused(raw: msgspec.Raw, error: DecodeError, *, index: int) -> DeadLetter:
-    return DeadLetter(value=bytes(raw), reason=error.reason.value, field=error.field, detail=error.detail, index=index)

@@ -12,11 +12,11 @@ import msgspec
 from alerts.delivery.ledger import encode_entry, request_delivery
 from alerts.notify.decision import DeliveryReason, NotificationState, decide_delivery, is_silenced
 from streams.contracts.alert import AlertChanged, AlertState
-from streams.contracts.codec import decode_event
 from streams.contracts.directive import DirectiveGiven, Silence, Subscription
-from streams.contracts.events import Tick
+from streams.contracts.events import Event, Tick
 from streams.contracts.reasons import DecodeError, RejectReason
-from streams.runtime.stage_ports import Admitted, DeadLetter, Outcome, StateStore
+from streams.runtime.event_items import take_events
+from streams.runtime.stage_ports import Admitted, Outcome, StateStore
 
 DEFAULT_TARGET = "structured-log"
 DEFAULT_SUBSCRIPTION = Subscription(channel="log")
@@ -71,28 +71,19 @@ class NotifyCore:
     def process(self, admitted: Admitted) -> Outcome:
         """Take one record of `alerts`; deterministic in the state and the record."""
         self._outputs = []
-        dead: list[DeadLetter] = []
-        for index, raw in enumerate(admitted.items):
-            try:
-                event = decode_event(raw)
-                match event.data:
-                    case AlertChanged():
-                        self._changed(event.data)
-                    case DirectiveGiven():
-                        self._directed(event.data)
-                    case Tick():
-                        continue
-                    case _:
-                        raise DecodeError(
-                            reason=RejectReason.WRONG_TOPIC, field="/type", detail=f"{event.type} is no alert"
-                        )
-            except DecodeError as error:
-                dead.append(
-                    DeadLetter(
-                        value=bytes(raw), reason=error.reason.value, field=error.field, detail=error.detail, index=index
-                    )
-                )
+        dead = take_events(admitted.items, self._take)
         return Outcome(outputs=self._outputs, dead_letters=dead)
+
+    def _take(self, event: Event) -> None:
+        match event.data:
+            case AlertChanged():
+                self._changed(event.data)
+            case DirectiveGiven():
+                self._directed(event.data)
+            case Tick():
+                pass
+            case _:
+                raise DecodeError(reason=RejectReason.WRONG_TOPIC, field="/type", detail=f"{event.type} is no alert")
 
     def subscriptions(self) -> dict[str, Subscription]:
         """Return the subscriptions in force, the default one included."""

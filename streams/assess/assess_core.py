@@ -43,6 +43,7 @@ from streams.contracts.price import PriceQuoted
 from streams.contracts.reasons import DecodeError, RejectReason
 from streams.domain.article_claims import indicators_of
 from streams.domain.policy.measure_book import MEASURE_PREFIX, MeasureRepository
+from streams.runtime.event_items import refused_item
 from streams.runtime.stage_ports import Admitted, DeadLetter, Outcome, StateStore, Steps, outcome_of
 
 __all__ = ["STATE_TYPES", "AssessCore", "decode_state", "encode_state"]
@@ -146,12 +147,7 @@ class AssessCore:
                         conflicts += 1
                         raise _conflict(event)
                 except DecodeError as error:
-                    dead.append(
-                        DeadLetter(
-                            value=bytes(raw), reason=error.reason.value, field=error.field, detail=error.detail,
-                            index=index,
-                        )
-                    )  # fmt: skip
+                    dead.append(refused_item(raw, error, index=index))
                 self._end_step()
                 yield
         for at in admitted.ticks:
