@@ -70,6 +70,7 @@ def restore(
     state.completed_at = offset
     if whole:
         state.log_offset = offset
+    state.from_start &= whole  # the group after it may go on from one that was never completed
     if not whole or progress.position <= state.progress:
         state.heal.update(k for _, k, v in staged if _position_of(v) != state.positions.get(k))
         return []

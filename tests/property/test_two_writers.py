@@ -28,7 +28,7 @@ CHANGELOG = "changelog"
 OWNED = {TP(CHANGELOG, 0)}
 
 
-class Died(BaseException):
+class Died(Exception):
     """A worker ended itself."""
 
 
@@ -110,11 +110,14 @@ class Worker:
             table = SimpleNamespace(name="stage", changelog_topic_name=CHANGELOG)
             self.store = PartitionStore(app, table, SPEC, (), Path("copies"))
         self.generation += 1
-        self.run(self.store.on_rebalance(OWNED, set(), OWNED, generation_id=self.generation))
-        self.store.apply_changelog_batch(self.log.since(self.store.persisted_offset(TP(CHANGELOG, 0))))
-        self.store.mark_ready()
+        self.run(self._read(self.store))
         if self.state.position < 0:
             self.state.position = self.state.progress = -1
+
+    async def _read(self, store: PartitionStore) -> None:
+        await store.on_rebalance(OWNED, set(), OWNED, generation_id=self.generation)
+        store.apply_changelog_batch(self.log.since(store.persisted_offset(TP(CHANGELOG, 0))))
+        store.mark_ready()
 
     def die(self) -> None:
         """End: what was not sent never will be."""
