@@ -168,7 +168,7 @@ async def until(condition: Callable[[], bool], what: str) -> None:
 
 
 async def test_good_events_reach_their_partitions_in_order(broker: Broker, prefix: str, watched: Watched) -> None:
-    """A material's events keep their order, and policy stands in every partition (docs/architecture.md 5)."""
+    """A material's events keep their order, and policy stands in every partition (docs/architecture.md 5.2)."""
     send(broker.bootstrap, topic_name(PRICE, prefix=prefix), [encode_event(quote(n)) for n in range(300)])
     send(broker.bootstrap, topic_name(PRICE, prefix=prefix), [encode_batch(quote(n) for n in range(300, 800))])
     send(broker.bootstrap, topic_name(POLICY, prefix=prefix), [encode_event(claim(1))], partition=1)

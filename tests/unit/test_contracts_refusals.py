@@ -253,7 +253,7 @@ def test_broken_data_of_a_binary_event_are_refused() -> None:
 
 
 def test_a_tombstone_in_binary_mode_is_refused() -> None:
-    """An event without data says nothing (docs/architecture.md 5)."""
+    """An event without data says nothing (docs/architecture.md 5.9)."""
     with pytest.raises(DecodeError) as caught:
         split_record(None, [("ce_specversion", b"1.0")])
     assert caught.value.reason is RejectReason.TOMBSTONE
@@ -290,7 +290,7 @@ def test_a_record_within_the_limit_is_not_too_large() -> None:
 
 @pytest.mark.parametrize("payload", EXAMPLES, ids=lambda payload: type(payload).__name__)
 def test_a_number_that_is_none_is_refused_wherever_one_is_wanted(payload: Payload) -> None:
-    """NaN and infinity are refused at the edge, in every type (docs/architecture.md 6)."""
+    """NaN and infinity are refused at the edge, in every type (docs/architecture.md 6.7)."""
     raw = encode_event(example_event(payload))
     whole = msgspec.json.decode(raw)
     for name, value in whole["data"].items():

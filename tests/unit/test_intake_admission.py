@@ -33,7 +33,7 @@ def test_a_price_goes_to_the_partition_of_its_material() -> None:
 
 @pytest.mark.parametrize(("event", "topic"), [(POLICY, "m.policy.v1"), (DIRECTIVE, "m.directives.v1")])
 def test_policy_and_directives_go_everywhere(event: object, topic: str) -> None:
-    """Every partition keeps the whole measure book (docs/architecture.md 5)."""
+    """Every partition keeps the whole measure book (docs/architecture.md 5.2)."""
     admission = admit(record(encode_event(event), topic=topic), rules=RULES)  # type: ignore[arg-type]
     assert sorted(admission.segments) == [0, 1, 2, 3]
     assert {bytes(segment.events[0]) for segment in admission.segments.values()} == {encode_event(event)}  # type: ignore[arg-type]
