@@ -131,7 +131,7 @@ def test_the_claimed_end_raises_a_conflict_at_once() -> None:
 
 
 def test_april_and_may_2025_fire_on_the_month_and_february_2026_does_not() -> None:
-    """docs/domain.md 10: the clearest signal, and the noise it must not take for one."""
+    """docs/domain.md 10 and 11: the clearest signal, and the noise it must not take for one."""
     drops = [c for c in log() if c.rule == "export-volume-drop" and c.to_state == "firing"]
     assert [c.occasion for c in drops] == ["reference_period 2025-04", "reference_period 2025-05"]
 
