@@ -9,6 +9,7 @@ import io
 import re
 import subprocess
 import tokenize
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -283,6 +284,19 @@ def test_no_line_cites_a_document_that_is_not_there() -> None:
         found += [f"{at(whole, m)} {m[0]}" for m in _DOCUMENT.finditer(whole[2]) if m[1] not in {*there, NOT_THERE}]
     assert looked_at > 500
     assert found == []
+
+
+def test_the_layers_in_the_architecture_are_those_that_are_enforced() -> None:
+    """A picture of layers that the linter does not hold would be believed."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    held = {c["containers"][0]: c["layers"] for c in contracts if c["type"] == "layers" and "containers" in c}
+    text = (ROOT / "docs/architecture.md").read_text()
+    drawn = {
+        name: " ".join(layers.split()).split(" > ")
+        for name, layers in re.findall(r"^    ([\w.]+): ([^:]+?)(?=\n    \w|\n\n)", text, re.MULTILINE)
+    }
+    assert len(held) > 2
+    assert drawn == held
 
 
 def test_every_document_is_in_the_index() -> None:
