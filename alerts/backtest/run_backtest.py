@@ -68,7 +68,7 @@ def backtest(
     """Give the alert log of recorded events up to and including `until`, in order of (at, rule, fingerprint).
 
     `tick` puts ticks between the events; time is cadence-invariant, so none but the last changes the log. `watch` is
-    shown what assess says. Raises `RoadError` for an event that the road would refuse.
+    shown what assess says. Raises `PipelineError` for an event that the road would refuse.
     """
     known = sorted((e for e in events if e.recorded_at <= until), key=in_order)
     yield from _ordered(_run(known, until=until, road=PurePipeline(rules, watch=watch), tick=tick, progress=progress))

@@ -70,7 +70,7 @@ def what_if(
     """Return what hypothetical events would change, as the JSON of `what-if`.
 
     States, scores and exposures are compared as of a day, for `homes` (`None`: all); alerts up to `until` (`None`: the
-    instant asked about), both as opened and closed on the way and as they stand at the end. Raises `RoadError` or
+    instant asked about), both as opened and closed on the way and as they stand at the end. Raises `PipelineError` or
     `RiskQuestionError` for an event that the road would refuse.
     """
     until = until or instant_of(as_of)

@@ -24,7 +24,7 @@ class DeliveryRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 
 
 def alert_row(alert: AlertChanged) -> dict[str, Any]:
-    """Return the public row of a change: `at, rule, labels, from, to, severity, summary, values` (DESIGN section 4)."""
+    """Return the public row: `at, rule, labels, from, to, severity, summary, values` (docs/surface.md 2)."""
     return {
         "at": alert.at,
         "rule": alert.rule,

@@ -2,7 +2,7 @@
 
 CEL lets `a == "x" || nope` pass although `nope` does not exist (`||` swallows the error of the other side), ends the
 process on a chain of 15,000 terms, and runs nested comprehensions for as long as they like with the interpreter held
-(RUNTIME.md section 5, measured). What is refused here can do none of that.
+(measured: docs/engine-traps.md 25 and 26). What is refused here can do none of that.
 """
 
 import re

@@ -49,7 +49,7 @@ class Recording:
         watch: "Watcher | None" = None,
         applied: bool = True,
     ) -> list[AlertChanged]:
-        """Return what rules say about it, in order of (at, rule, fingerprint). Raise `RoadError`.
+        """Return what rules say about it, in order of (at, rule, fingerprint). Raise `PipelineError`.
 
         Sets of rules that were applied on the way take the place of `rules`, unless `applied` is false.
         """

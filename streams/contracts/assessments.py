@@ -13,7 +13,7 @@ Fact = float | str | bool | None
 
 
 class LegalState(StrEnum):
-    """Legal states of a measure (DOMAIN section 2.2)."""
+    """Legal states of a measure (docs/domain.md 4)."""
 
     UNKNOWN = "unknown"
     ANNOUNCED = "announced"

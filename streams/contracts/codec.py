@@ -1,6 +1,6 @@
 """CloudEvents 1.0 on Kafka and HTTP: structured and binary mode, and our batch record. Decoded by hand.
 
-The CloudEvents SDK invents missing ids and passes broken JSON (RUNTIME section 6), so the hot path decodes with
+The CloudEvents SDK invents missing ids and passes broken JSON (docs/engine-traps.md 28), so the hot path decodes with
 msgspec and refuses with a reason. Every failure is a `DecodeError`; no other exception leaves this module.
 """
 

@@ -1,4 +1,4 @@
-"""Price events: a quote with its full basis, because a price means nothing without it (DOMAIN section 4)."""
+"""Price events: a quote with its full basis, because a price means nothing without it (docs/domain.md 9)."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""The nine claims of the article (DOMAIN section 1), and what one assessment says about one of them.
+"""The nine claims of the article (docs/domain.md 2), and what one assessment says about one of them.
 
 An indicator is read off an assessment and keeps nothing, so it is as live as the assessment: each new one is a new word
 on its claim. A claim without data says so. Thresholds are those of the claim itself ("over 90%", "under 5%").
@@ -33,10 +33,10 @@ PROCESSING_SHARE = 0.9
 US_OUTPUT_RATIO = 0.05
 HALF_OF_NAMEPLATE = 0.5
 SLIP_MONTHS = 6.0
-"""DOMAIN section 5: capacity alerts at under 50% of nameplate and a slip of over 6 months."""
+"""docs/domain.md 11: capacity alerts at under 50% of nameplate and a slip of over 6 months."""
 PREMIUM_RATIO = 0.5
 PREMIUM_VOLUME_SHARE = 0.05
-"""DOMAIN section 5: a premium counts from +50% with at least 5% of volume."""
+"""docs/domain.md 11: a premium counts from +50% with at least 5% of volume."""
 END_USES = frozenset(
     {
         "smartphones", "electric-vehicle-batteries", "electric-vehicle-motors", "missile-guidance",

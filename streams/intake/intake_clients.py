@@ -66,7 +66,7 @@ async def run_intake(
 
 
 async def _start(start: Callable[[], "asyncio.Future[None]"], *, settings: IntakeSettings) -> None:
-    """Start a client; a fresh broker answers NOT_COORDINATOR for about a second (FAUST section 7.4)."""
+    """Start a client; a fresh broker answers NOT_COORDINATOR for about a second (docs/engine-traps.md 22)."""
     async with asyncio.timeout(settings.start_timeout.total_seconds()):
         while True:
             try:

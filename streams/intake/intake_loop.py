@@ -1,7 +1,7 @@
 """The intake worker: read input topics, admit, write `signals` and dead letters, then commit; and state the time.
 
 A plain aiokafka loop instead of a Faust agent: it keeps no state, and `getmany` costs 2 microseconds of client time a
-record where the engine costs 64 (measured, RUNTIME.md).
+record where the engine costs 64 (docs/engine-traps.md 13).
 
 Intake is the only writer of time. What it reads is held until no other input that is behind can have anything earlier;
 with what goes on, and alone when nothing does, it states up to which instant its inputs were read.

@@ -12,8 +12,8 @@ class IntakeSettings:
     """How an intake worker reads and writes.
 
     `partitions` is the partition count of `signals`; another count on the broker is refused at start. The session and
-    heartbeat defaults suit Kafka; the embedded broker wants 2 s and 0.5 s (RUNTIME section 3). Offsets are committed at
-    most every `commit_interval`: what is read again after a crash is skipped downstream by its position.
+    heartbeat defaults suit Kafka; the embedded broker wants 2 s and 0.5 s (docs/runtime.md 13). Offsets are committed
+    at most every `commit_interval`: what is read again after a crash is skipped downstream by its position.
     `gather_interval` is the least time from one batch to the next: a record of `signals` costs about 1 ms of CPU at
     every stage behind, so under load records are gathered; an event that comes alone waits for nothing.
     `tick_seconds`: a partition of `signals` to which nothing else was written for so long gets a bare statement of how

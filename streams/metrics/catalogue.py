@@ -201,7 +201,7 @@ BUILD = Metric(name=PREFIX + "build_info", kind="info", unit="info", labels=("ve
     meaning="Version of the program and the process that runs it; always 1.")  # fmt: skip
 
 PLANNED: tuple[Metric, ...] = ()
-"""Metrics of the design that nothing exports yet; no dashboard and no rule may use them."""
+"""Metrics that are named already and that nothing exports yet; no dashboard and no rule may use them."""
 
 LIVE = (
     MEASURE_STATE, MEASURE_STATE_RANK, MEASURE_END, MEASURE_CLAIMED_END, OPEN_ALERTS, OPEN_MATERIAL_ALERTS, LAST_EVENT,

@@ -20,7 +20,7 @@ from streams.reference.loaders import load_table
 _PERIOD = re.compile(r"\d{4}(-(\d{2}|H[12]|Q[1-4]))?")
 _LAST_MONTH = MappingProxyType({"H1": 6, "H2": 12, "Q1": 3, "Q2": 6, "Q3": 9, "Q4": 12})
 PUBLISHED_DAY = 20
-"""China's customs publish the figures of a month on about the 20th of the next (DOMAIN section 4: three weeks)."""
+"""China's customs publish the figures of a month on about the 20th of the next (docs/domain.md 10: three weeks)."""
 
 _PUBLICATION_NOTE = "Published about three weeks after the period; the 20th of the next month is used."
 

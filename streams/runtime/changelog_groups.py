@@ -1,10 +1,10 @@
 """Groups: how a checkpoint stands in the changelog, and how a state is restored from whole groups only.
 
-A group is every dirty key as `8-byte position + value`, then the progress record, last. Measured (RUNTIME.md 1,
-controls): skipping by a position per key without groups diverges as soon as one update reads another key, because
-of the last record some keys are restored and some are not. The position in front of each value makes repeats and
-late writers harmless: it never lets an older value over a newer one. The count of keys in the progress record makes
-a group that stands in two pieces, with another writer's between them, one that was never completed.
+A group is every dirty key as `8-byte position + value`, then the progress record, last. Measured
+(docs/engine-traps.md 8): skipping by a position per key without groups diverges as soon as one update reads another
+key, because of the last record some keys are restored and some are not. The position in front of each value makes
+repeats and late writers harmless: it never lets an older value over a newer one. The count of keys in the progress
+record makes a group that stands in two pieces, with another writer's between them, one that was never completed.
 """
 
 import struct
@@ -167,7 +167,7 @@ def decide_fence(state: PartitionState, *, first_offset: int, last_offset: int, 
     """Compare the offsets of a group just written with the last one read or written.
 
     The changelog of a partition has one writer and no transactions. After the first own group a gap means that
-    somebody else writes (RUNTIME.md 2.6: 12 exits, all next to a stalled worker, none false). Before the first own
+    somebody else writes (docs/runtime.md 4: 12 exits, all next to a stalled worker, none false). Before the first own
     group it may be a tail that recovery did not read (the embedded broker reports too low an end): then every key
     is put again with the next group. Offsets that go back are those of another log under the same name.
     """

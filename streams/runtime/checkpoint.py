@@ -1,8 +1,8 @@
 """When a group is closed.
 
-A group per record costs about 0.9 ms of CPU and two round trips for a single event (RUNTIME.md 2.4); a checkpoint
-over many records writes each dirty key once, which is what makes Quix and cached Kafka Streams fast (FAUST.md 7.3).
-The price is work done again after a crash: at most what the limits below allow.
+A group per record costs about 0.9 ms of CPU and two round trips for a single event (docs/engine-traps.md 14); a
+checkpoint over many records writes each dirty key once, which is what makes Quix and cached Kafka Streams fast. The
+price is work done again after a crash: at most what the limits below allow.
 """
 
 from dataclasses import dataclass

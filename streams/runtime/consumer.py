@@ -1,8 +1,9 @@
 """The source continues at the position of the state, never at the committed offset.
 
-Measured (RUNTIME.md 1): with early commits 12 of 20 partitions had a commit ahead of their state, worst 858 records;
-after kill -9 the commit is behind. `perform_seek` is the one place all three callers go through, and Faust also
-calls it from `getmany` in the middle of recovery (111 times in the runs): hence the flag `recovering`.
+Measured (docs/engine-traps.md 4): with early commits 12 of 20 partitions had a commit ahead of their state, in another
+run the worst was 858 records ahead; after kill -9 the commit is behind. `perform_seek` is the one place all three
+callers go through, and Faust also calls it from `getmany` in the middle of recovery (111 times in the runs): hence the
+flag `recovering`.
 """
 
 from collections.abc import Mapping

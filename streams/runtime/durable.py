@@ -1,10 +1,10 @@
 """The local copy of a partition's state: a checkpoint on disk against long changelog reads.
 
 It is written after the broker has the whole group, in one write batch, so it is always exactly the state after
-`progress`. Recovery reads about 14,000 changelog records a second (RUNTIME.md 2.1); with a local copy only what came
-since. It is kept apart by cluster: a broker that forgot everything (the embedded one, at every stop) must not meet a
-state that remembers. And by app: the same stage under another topic prefix has another changelog, so its offsets and
-its state are of no use there (seen: a worker that met the copy of another prefix ended itself).
+`progress`. Recovery reads about 14,000 changelog records a second (docs/engine-traps.md 15); with a local copy only
+what came since. It is kept apart by cluster: a broker that forgot everything (the embedded one, at every stop) must
+not meet a state that remembers. And by app: the same stage under another topic prefix has another changelog, so its
+offsets and its state are of no use there (seen: a worker that met the copy of another prefix ended itself).
 
 The changelog is the truth and the copy only saves time, so nothing that is wrong with a copy stops a worker: a damaged
 one is set aside (`local_copies.py`), one that cannot be written is given up, and the state comes from the changelog.

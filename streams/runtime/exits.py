@@ -1,6 +1,6 @@
 """The loud end of a worker: one line on file descriptor 2, then exit code 70.
 
-Measured: an exception in a Faust agent commits the failing event and goes on (FAUST.md 0, row 3), even under the
+Measured: an exception in a Faust agent commits the failing event and goes on (docs/engine-traps.md 1), even under the
 crashing supervisor; and the engine redirects `sys.stderr` into its log. So whatever must stop the worker leaves
 here, without unwinding, without another commit. A supervisor starts the process again and recovery does the rest.
 """

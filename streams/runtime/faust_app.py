@@ -110,7 +110,7 @@ def require_topics(app: SafeApp) -> None:
 
 
 def engine_options(settings: RuntimeSettings) -> dict[str, Any]:
-    """Return the Faust settings of RUNTIME.md 3; the comments there say what each was measured against."""
+    """Return the Faust settings of docs/runtime.md 13; the comments there say what each was measured against."""
     session = settings.session
     return {
         "broker": f"kafka://{settings.bootstrap}",

@@ -1,6 +1,6 @@
 """Whether a worker is ready: the broker answers, partitions are assigned, recovered, and moving where there is work.
 
-A Faust worker can be up with a dead agent (FAUST.md 5.4): lag without progress must fail.
+A Faust worker can be up with a dead agent (docs/engine-traps.md 11): lag without progress must fail.
 """
 
 from dataclasses import dataclass

@@ -3,7 +3,7 @@
 An output record carries its place, the offset `o` in `signals` it comes from with a part number `n`, and the place of
 the output before it. Its own offset is useless as identity: after a crash outputs are written again and shift the
 offsets. With the last place in the reader's progress record no other store and no look-up of ids is needed
-(RUNTIME.md 2.5; holes seen: 0).
+(docs/runtime.md 3; holes seen: 0).
 """
 
 from enum import StrEnum

@@ -1,7 +1,7 @@
 """Segments admitted before, by the last offset of each origin partition.
 
 Intake commits after its writes, so a crash makes it write again what it had written; and two intake groups, by
-mistake, write everything twice (measured: 21,072 double admissions skipped, result exact, RUNTIME.md 1, run 12).
+mistake, write everything twice (measured: 21,072 double admissions skipped, result exact, docs/runtime.md 3).
 It works because intake keeps the order per origin partition and splits a record deterministically.
 """
 

@@ -1,8 +1,7 @@
 """The end of recovery without the race that drops records, and a start from what the store really holds.
 
-Measured: stock Faust resumes the source *before* it seeks; 3 of 7 restarts on Kafka 4.1 lost records (RUNTIME.md 1,
-controls), with two brokers and an agent that awaits 8 of 8 (FAUST.md 7.1). Handed in by the supported setting
-`App(TableManager=...)`.
+Measured: stock Faust resumes the source *before* it seeks; 3 of 7 restarts on Kafka 4.1 lost records, with two brokers
+and an agent that awaits 8 of 8 (docs/engine-traps.md 2). Handed in by the supported setting `App(TableManager=...)`.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The settings of a worker, one frozen struct, with the values RUNTIME.md 3 proved."""
+"""The settings of a worker, one frozen struct, with the values of docs/runtime.md 13."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

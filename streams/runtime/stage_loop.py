@@ -1,6 +1,6 @@
 """What happens to one source record: guard, admit, process, send, account, perhaps close the group.
 
-No exception leaves it (an exception in an agent commits the failing event, FAUST.md 0, row 3). A record the core
+No exception leaves it (an exception in an agent commits the failing event, docs/engine-traps.md 1). A record the core
 cannot take is undone and goes to the dead letters; everything else that fails ends the process.
 """
 

@@ -2,7 +2,7 @@
 
 Faust's table registers the changelog, its co-assignment and the reading at recovery; nothing else of it is used. The
 dictionary of states *is* the view of owned partitions: opened and dropped here, so there are no ghosts (4,908
-samples, none; plain Faust keeps keys of partitions it lost, FAUST.md 0, row 6).
+samples, none; plain Faust keeps keys of partitions it lost, docs/engine-traps.md 7).
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Ends a worker whose event loop stood still longer than its session: it may have lost its partitions unawares.
 
-Behind it stand the fence, the position rule and the links (RUNTIME.md 2.6), so this saves time, not correctness.
+Behind it stand the fence, the position rule and the links (docs/runtime.md 3 to 5): this saves time, not correctness.
 Both sides look: the loop at its own pulse (a stopped process that is woken), a thread at the loop (a loop that is
 blocked and would never look).
 """

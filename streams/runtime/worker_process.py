@@ -1,7 +1,7 @@
 """Runs an app as this process: uvloop, log levels that do not cost, a clean stop on SIGTERM, no web server.
 
 Measured: `-l warn` is slower than `-l info`, because Faust then puts the root logger to DEBUG for its spinner
-(FAUST.md 0, row 10). So the engine runs at info and the loud loggers are put to WARNING.
+(docs/engine-traps.md 12). So the engine runs at info and the loud loggers are put to WARNING.
 """
 
 import asyncio

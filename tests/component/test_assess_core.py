@@ -97,7 +97,7 @@ def states(measure: str) -> list[tuple[str, str]]:
 
 
 def test_the_worked_examples_hold_on_the_log() -> None:
-    """DOMAIN section 2.4, as instants in UTC on the log of assessments."""
+    """docs/domain.md 6, as instants in UTC on the log of assessments."""
     assert states("CN-2025-18") == [("2025-04-04", "in_force")]
     assert ("2025-10-09", "announced") in states("CN-2025-57")
     assert ("2025-11-07", "suspended") in states("CN-2025-57")
@@ -171,7 +171,7 @@ def test_ids_are_unique_and_bounded() -> None:
 
 
 def test_an_extension_changes_the_measure_at_once_and_moves_the_lapse() -> None:
-    """The event of the issue: a suspension extended to a new date."""
+    """The event that everybody waits for: a suspension extended to a new date."""
     store = InMemoryStateStore()
     it = core(store)
     imposed = act("i", measure="M-1", action="impose", effective_at=on(0))

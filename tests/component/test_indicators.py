@@ -82,7 +82,7 @@ def test_us_output_is_asked_as_known_on_a_day() -> None:
 
 
 def test_the_only_western_heavy_circuit_makes_a_fifth_of_its_nameplate() -> None:
-    """62 t of Dy and Tb in a year (DOMAIN section 1)."""
+    """62 t of Dy and Tb in a year (docs/domain.md 2)."""
     plant = about(ask("--as-of", "2026-10-08")["no-progress"], "kuantan-hre-circuit/dysprosium-terbium")
     assert plant["verdict"] == "holds"
     assert {figure["name"]: figure["value"] for figure in plant["figures"]}["actual_tonnes"] == 62

@@ -117,7 +117,7 @@ def test_a_chinese_quote_assesses_the_premium_outside_again() -> None:
 
 
 def test_two_assessors_that_differ_are_a_conflict_alert() -> None:
-    """A gap over 20% (DOMAIN section 4), raised by whoever quotes second."""
+    """A gap over 20% (docs/domain.md 9), raised by whoever quotes second."""
     road = Road(rules_from(PREMIUM))
     found = road.take(yttrium(0, 126.0, name="a", assessor="a"), yttrium(3, 270.0, name="b", assessor="b"))
     assert fired(found) == [("assessors", "FOB China")]

@@ -95,7 +95,7 @@ def document(material: str, home: str, day: str) -> dict[str, Any]:
 
 
 def test_the_document_has_the_shape_others_rely_on() -> None:
-    """DESIGN section 4, and contributions that add up to the score."""
+    """docs/surface.md 2, and contributions that add up to the score."""
     made = document("dysprosium", "US", "2026-10-08")
     assert {"material", "home", "score", "interval", "contributions", "factors"} <= made.keys()
     assert abs(sum(made["contributions"].values()) - made["score"]) <= 1e-12

@@ -131,7 +131,7 @@ def test_the_claimed_end_raises_a_conflict_at_once() -> None:
 
 
 def test_april_and_may_2025_fire_on_the_month_and_february_2026_does_not() -> None:
-    """DOMAIN section 5: the clearest signal, and the noise it must not take for one."""
+    """docs/domain.md 10 and 11: the clearest signal, and the noise it must not take for one."""
     drops = [c for c in log() if c.rule == "export-volume-drop" and c.to_state == "firing"]
     assert [c.occasion for c in drops] == ["reference_period 2025-04", "reference_period 2025-05"]
 
@@ -148,14 +148,14 @@ def test_eighteen_of_2025_was_never_suspended() -> None:
 
 
 def test_nothing_is_said_about_what_happened_after_the_last_source() -> None:
-    """Nothing found is dated later than 8 October 2026 (DOMAIN, freshness limit)."""
+    """Nothing found is dated later than 8 October 2026 (docs/domain.md 1)."""
     for change in log():
         if change.at > datetime(2026, 10, 9, tzinfo=UTC):
             assert change.rule in ("suspension-end", "last-filing-day", "measure-takes-effect", "term-end")
 
 
 def test_rows_have_the_public_shape_and_open_alerts_are_the_last_of_each() -> None:
-    """`rules backtest --json` and `alerts list --json` (DESIGN section 4)."""
+    """`rules backtest --json` and `alerts list --json` (docs/surface.md 2)."""
     row = msgspec.json.decode(as_json_line(log()[0]))
     assert list(row)[:8] == ["at", "rule", "labels", "from", "to", "severity", "summary", "values"]
     assert row["at"].endswith("Z")

@@ -198,7 +198,7 @@ def test_what_was_never_assessed_is_told_with_what_was() -> None:
 
 
 def test_the_command_answers_over_the_shipped_history() -> None:
-    """DOMAIN 2.2: 18 of 2025 was never suspended, so its suspension cannot end."""
+    """docs/domain.md 4: 18 of 2025 was never suspended, so its suspension cannot end."""
     words = ["rules", "explain", "--not", "CN-2025-18", "suspension-end", "--until", "2026-11-23"]
     shown = CliRunner().invoke(app, [*words, "--json"])
     assert shown.exit_code == 0, shown.output

@@ -1,4 +1,4 @@
-"""The score over the shipped history, as the assess core sends it: what the issue says the replay must show."""
+"""The score over the shipped history, as the assess core sends it: what a replay must show."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta

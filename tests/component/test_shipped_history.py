@@ -44,7 +44,7 @@ def test_every_clock_of_the_truce_has_its_alert(rule: str, measures: set[str]) -
 
 
 def test_the_two_figures_for_japan_are_one_conflict() -> None:
-    """DOMAIN section 4: 280 t against 411.3 t in December 2025, both kept."""
+    """docs/domain.md 10: 280 t against 411.3 t in December 2025, both kept."""
     (conflict,) = [c for c in log() if c.rule == "trade-source-conflict"]
     assert conflict.labels["importer"] == "JP"
     assert "280 t here, 411.3 t by" in conflict.summary

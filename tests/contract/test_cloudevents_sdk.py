@@ -73,7 +73,7 @@ def test_we_read_the_binary_mode_of_the_sdk(event: Event) -> None:
 
 
 def test_the_contracts_import_no_engine_and_no_client() -> None:
-    """Whoever wants to send or read events needs the contracts only (DESIGN section 3)."""
+    """Whoever wants to send or read events needs the contracts only (docs/architecture.md 4)."""
     program = (
         "import pkgutil, importlib, sys, streams.contracts as c\n"
         "[importlib.import_module(f'streams.contracts.{m.name}') for m in pkgutil.iter_modules(c.__path__)]\n"

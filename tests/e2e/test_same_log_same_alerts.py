@@ -132,7 +132,7 @@ def test_with_a_worker_joining_and_leaving(kafka: KafkaCluster, fresh_prefix: Ca
 
 
 def test_with_50_ms_added_to_every_broker_call(fresh_prefix: Callable[[], str]) -> None:
-    """Two of the three worst faults of the engine appear only with latency (FAUST.md 5.3)."""
+    """Two of the three worst faults of the engine appear only with latency (docs/engine-traps.md 16)."""
     prefix = fresh_prefix()
     with KafkaCluster(latency_seconds=0.05) as slow:
         provision(slow, prefix=prefix)

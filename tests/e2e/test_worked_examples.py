@@ -1,4 +1,4 @@
-"""Every line of DOMAIN.md 2.4, read off the assessments that the real road wrote for the shipped history."""
+"""Every line of docs/domain.md 6, read off the assessments that the real road wrote for the shipped history."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -136,7 +136,7 @@ def test_what_is_accepted_is_on_the_topic(gateway: RunningGateway, kafka: KafkaC
 def test_the_window_recognises_repeats_and_redis_may_go_and_come_back_empty(
     gateway: RunningGateway, kafka: KafkaCluster, redis: RedisServer
 ) -> None:
-    """Redis holds nothing that cannot be lost (DESIGN section 1, choice 6): without it every event goes through."""
+    """Redis holds nothing that cannot be lost (docs/architecture.md 5.6): without it every event goes through."""
     event = encode_event(fresh(10))
     assert statuses(gateway.post(event)) == ["accepted"]
     assert statuses(gateway.post(event)) == ["duplicate"]

@@ -168,7 +168,7 @@ async def until(condition: Callable[[], bool], what: str) -> None:
 
 
 async def test_good_events_reach_their_partitions_in_order(broker: Broker, prefix: str, watched: Watched) -> None:
-    """A material's events keep their order, and policy stands in every partition (DESIGN section 1, choice 2)."""
+    """A material's events keep their order, and policy stands in every partition (docs/architecture.md 5.2)."""
     send(broker.bootstrap, topic_name(PRICE, prefix=prefix), [encode_event(quote(n)) for n in range(300)])
     send(broker.bootstrap, topic_name(PRICE, prefix=prefix), [encode_batch(quote(n) for n in range(300, 800))])
     send(broker.bootstrap, topic_name(POLICY, prefix=prefix), [encode_event(claim(1))], partition=1)
@@ -183,7 +183,7 @@ async def test_good_events_reach_their_partitions_in_order(broker: Broker, prefi
 
 
 async def test_a_backlog_is_packed_into_few_records(broker: Broker, prefix: str, watched: Watched) -> None:
-    """One record costs the engine 64 microseconds and an event inside it under one (FAUST section 7.3)."""
+    """One record costs the engine 64 microseconds and an event inside it under one (docs/engine-traps.md 13)."""
     send(broker.bootstrap, topic_name(PRICE, prefix=prefix), [encode_event(quote(n)) for n in range(2_000)])
     home = partition_of("dysprosium", partitions=PARTITIONS)
     async with intake(settings_of(broker, prefix)):

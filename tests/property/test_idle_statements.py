@@ -1,4 +1,4 @@
-"""What a command leaves out of a log in which nothing happened changes no alert (DESIGN section 6, promise 1)."""
+"""What a command leaves out of a log in which nothing happened changes no alert (promise 1)."""
 
 from datetime import timedelta
 

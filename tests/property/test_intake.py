@@ -45,7 +45,7 @@ def test_every_event_is_admitted_or_refused_exactly_once(raws: list[bytes], part
 
 @given(batches)
 def test_admitting_twice_gives_the_same_bytes(raws: list[bytes]) -> None:
-    """A record read again after a crash must be recognisable as the same (RUNTIME section 2.5)."""
+    """A record read again after a crash must be recognisable as the same (docs/runtime.md 3)."""
     rules = admission_rules(prefix="monazite", partitions=4)
     first, second = (admit(record(raws), rules=rules) for _ in range(2))
     assert {p: encode(s) for p, s in first.segments.items()} == {p: encode(s) for p, s in second.segments.items()}

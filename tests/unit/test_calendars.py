@@ -9,7 +9,7 @@ from streams.contracts.dates import days_left, lapse_instant, last_day, legal_da
 
 
 def test_45_working_days_before_the_end_of_announcement_70_are_69_days() -> None:
-    """The number of DOMAIN section 5: holidays of the issuing country, not a factor of 1.4."""
+    """The number of docs/domain.md 5: holidays of the issuing country, not a factor of 1.4."""
     found = working_days_before(date(2026, 11, 10), count=45, country="CN")
     assert found.day == date(2026, 9, 2)
     assert (date(2026, 11, 10) - found.day).days == 69

@@ -230,7 +230,7 @@ def test_a_bad_record_is_refused_with_its_reason(raw: bytes, reason: str, field:
 
 @pytest.mark.parametrize(("fields", "reason", "field"), BAD_ENVELOPES.values(), ids=BAD_ENVELOPES)
 def test_a_bad_envelope_is_refused_with_its_place(fields: dict[str, Any], reason: str, field: str) -> None:
-    """The SDK invents what is missing; identity would be lost silently (RUNTIME section 6)."""
+    """The SDK invents what is missing; identity would be lost silently (docs/engine-traps.md 28)."""
     assert refusal(envelope("PriceQuoted", **fields)) == (reason, field)
 
 
@@ -247,13 +247,13 @@ def test_a_header_that_is_no_text_is_refused() -> None:
 
 
 def test_broken_data_of_a_binary_event_are_refused() -> None:
-    """The SDK hands broken JSON through as a text (RUNTIME section 6)."""
+    """The SDK hands broken JSON through as a text (docs/engine-traps.md 28)."""
     headers = [("ce_specversion", b"1.0"), ("ce_id", b"1")]
     assert refusal(b'{"a":', headers=headers)[0] == "not_json"
 
 
 def test_a_tombstone_in_binary_mode_is_refused() -> None:
-    """An event without data says nothing (DESIGN section 1)."""
+    """An event without data says nothing (docs/architecture.md 5.9)."""
     with pytest.raises(DecodeError) as caught:
         split_record(None, [("ce_specversion", b"1.0")])
     assert caught.value.reason is RejectReason.TOMBSTONE
@@ -290,7 +290,7 @@ def test_a_record_within_the_limit_is_not_too_large() -> None:
 
 @pytest.mark.parametrize("payload", EXAMPLES, ids=lambda payload: type(payload).__name__)
 def test_a_number_that_is_none_is_refused_wherever_one_is_wanted(payload: Payload) -> None:
-    """NaN and infinity are refused at the edge, in every type (STYLE section 3, rule 7)."""
+    """NaN and infinity are refused at the edge, in every type (docs/architecture.md 6.7)."""
     raw = encode_event(example_event(payload))
     whole = msgspec.json.decode(raw)
     for name, value in whole["data"].items():

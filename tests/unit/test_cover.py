@@ -66,7 +66,7 @@ def facts(
 
 
 def test_cover_is_stock_over_use_and_licences_add_to_it() -> None:
-    """DOMAIN section 3: (stock + quantity on granted, unexpired licences) / daily use."""
+    """docs/domain.md 8: (stock + quantity on granted, unexpired licences) / daily use."""
     found = facts(stock((10.0, 0.2)), licensed=4.0)
     assert found["cover_days_count"] == pytest.approx(50.0)
     assert found["time_to_survive_days_count"] == pytest.approx(50.0)

@@ -61,7 +61,7 @@ def series(*quotes: PriceQuoted) -> PriceSeries:
     ],
 )  # fmt: skip
 def test_prices_of_another_basis_are_another_series(field: str, value: Any) -> None:
-    """Refuse to compare across bases (DOMAIN section 4)."""
+    """Refuse to compare across bases (docs/domain.md 9)."""
     assert series_key(quote(**dict[str, Any]({field: value}))) != series_key(quote())
     if field != "material":
         assert series_labels(identity_of(quote(**dict[str, Any]({field: value})))) != series_labels(
@@ -145,7 +145,7 @@ def flow(*months: tuple[str, float], **fields: Any) -> TradeSeries:
 
 
 def test_april_and_may_2025_fall_by_half_and_february_2026_does_not() -> None:
-    """The figures of the table (DOMAIN section 5): -40% on the month must fire twice, not for -21%."""
+    """The figures of the table (docs/domain.md 11): -40% on the month must fire twice, not for -21%."""
     april = trade_facts(flow(("2025-03", 5323), ("2025-04", 2625)))[0]["month_on_month_ratio"]
     may = trade_facts(flow(("2025-04", 2625), ("2025-05", 1238)))[0]["month_on_month_ratio"]
     february = trade_facts(flow(("2026-01", 6023), ("2026-02", 4740)))[0]["month_on_month_ratio"]
@@ -191,7 +191,7 @@ def test_a_year_ago_is_the_same_month_quarter_or_year() -> None:
 
 
 def test_two_reporters_that_differ_are_a_conflict_and_both_stay() -> None:
-    """280 t against 411.3 t to Japan in December 2025 (DOMAIN section 4)."""
+    """280 t against 411.3 t to Japan in December 2025 (docs/domain.md 10)."""
     one, other = flow(("2025-12", 280.0)), flow(("2025-12", 411.3), reported_by="b")
     facts, _ = trade_facts(one, [other])
     assert facts["source_gap_ratio"] == pytest.approx(131.3 / 411.3)

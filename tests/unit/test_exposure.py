@@ -19,7 +19,7 @@ def graph(*edges: Edge) -> ComponentGraph:
 
 
 def test_dysprosium_reaches_motors_missiles_and_turbines_through_its_magnets() -> None:
-    """The example of the issue, with the path that explains each value."""
+    """Each value comes with the path that explains it."""
     found = {each.node: each for each in GRAPH.exposures("dysprosium", score_ratio=0.8)}
     magnets = ("dysprosium", "heavy-rare-earth-magnets")
     assert found["electric-vehicle-motors"].path == (*magnets, "traction-motors", "electric-vehicle-motors")

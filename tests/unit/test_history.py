@@ -114,7 +114,7 @@ def test_a_forgotten_row_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_annual_means_are_labelled_as_such() -> None:
-    """Dy 257 and 239 USD/kg in 2024 and 2025 (DOMAIN section 4)."""
+    """Dy 257 and 239 USD/kg in 2024 and 2025 (docs/domain.md 9)."""
     means = {
         event.data.reference_period: event.data
         for event in load_history("price")
@@ -157,7 +157,7 @@ def test_two_sources_of_one_month_stay_two() -> None:
 
 
 def test_the_heavy_circuit_made_62_of_300_tonnes() -> None:
-    """The one plant whose actual and nameplate are both known (DOMAIN section 1)."""
+    """The one plant whose actual and nameplate are both known (docs/domain.md 2)."""
     joint = [e.data for e in register_history() if e.id.endswith("kuantan-hre-circuit/dysprosium-terbium")]
     assert len(joint) == 1
     assert (joint[0].actual_tonnes, joint[0].nameplate_tonnes_per_year) == (62, 300)  # type: ignore[union-attr]

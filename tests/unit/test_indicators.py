@@ -40,7 +40,7 @@ def measure(state: LegalState, previous: LegalState | None = None, **fields: Any
 
 
 def test_there_are_nine_claims() -> None:
-    """DOMAIN section 1."""
+    """The table of docs/domain.md 2."""
     assert len(CLAIMS) == 9
 
 

@@ -33,7 +33,7 @@ def test_a_price_goes_to_the_partition_of_its_material() -> None:
 
 @pytest.mark.parametrize(("event", "topic"), [(POLICY, "m.policy.v1"), (DIRECTIVE, "m.directives.v1")])
 def test_policy_and_directives_go_everywhere(event: object, topic: str) -> None:
-    """Every partition keeps the whole measure book (DESIGN section 1, choice 2)."""
+    """Every partition keeps the whole measure book (docs/architecture.md 5.2)."""
     admission = admit(record(encode_event(event), topic=topic), rules=RULES)  # type: ignore[arg-type]
     assert sorted(admission.segments) == [0, 1, 2, 3]
     assert {bytes(segment.events[0]) for segment in admission.segments.values()} == {encode_event(event)}  # type: ignore[arg-type]
@@ -92,7 +92,7 @@ def test_what_the_road_itself_says_is_not_taken_from_outside(event: object) -> N
 
 
 def test_an_event_recorded_in_the_future_is_refused() -> None:
-    """Time in a partition never goes back, so one wrong clock would move it for good (RUNTIME section 2.8)."""
+    """Time in a partition never goes back, so one wrong clock would move it for good (docs/runtime.md 7)."""
     ahead = msgspec.structs.replace(PRICE, recorded_at=RECEIVED + timedelta(seconds=6))
     (letter,) = admit(record(encode_event(ahead)), rules=RULES).dead_letters
     assert (letter.reason, letter.field) == ("out_of_range", "/recordedtime")

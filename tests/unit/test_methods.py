@@ -31,7 +31,7 @@ from streams.reference import load_table
     ("column", "points"), [("mine_2024_as_of_mcs2025_t", 4924), ("mine_2024_as_of_mcs2026_t", 5192)]
 )
 def test_the_mine_hhi_of_2024_is_that_of_each_edition(column: str, points: int) -> None:
-    """DOMAIN section 3: 4,924 on the 2025 edition, 5,192 on the 2026 edition."""
+    """docs/domain.md 7: 4,924 on the 2025 edition, 5,192 on the 2026 edition."""
     rows = load_table("usgs_2024_vintage_revision")
     found = concentration({"ZZ" if r["country"].startswith("Other") else r["country"]: float(r[column]) for r in rows})
     assert found.hhi_points is not None

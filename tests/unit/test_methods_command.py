@@ -1,4 +1,4 @@
-"""`monazite methods NAME FILE --json`: the shapes of DESIGN section 4, and refusals with line and column."""
+"""`monazite methods NAME FILE --json`: the shapes of docs/surface.md 2, and refusals with line and column."""
 
 import json
 from pathlib import Path

@@ -70,7 +70,7 @@ def test_a_comparison_names_its_conversions() -> None:
     ],
 )  # fmt: skip
 def test_unlike_quotes_are_refused_with_both_sides_named(left: dict[str, Any], reason: Unlike) -> None:
-    """Refuse to compare across bases (DOMAIN section 4): the refusal is a result that a person can read."""
+    """Refuse to compare across bases (docs/domain.md 9): the refusal is a result that a person can read."""
     right = {"amount": 5e-324} if reason is Unlike.RANGE else {}
     found = against(left, right)
     assert isinstance(found, Refused)

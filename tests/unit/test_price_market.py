@@ -29,7 +29,7 @@ def premium(own: PriceSeries, *chinese: PriceSeries, others: tuple[PriceSeries, 
 
 
 def test_the_premium_is_the_price_outside_over_the_chinese_one() -> None:
-    """European yttrium at forty times the Chinese price (DOMAIN section 1)."""
+    """European yttrium at forty times the Chinese price (docs/domain.md 2)."""
     found = premium(europe(), china())
     assert found["premium_ratio"] == pytest.approx(39.0)
     assert facts_of(europe(), found)[0]["premium_ratio"] == found["premium_ratio"]

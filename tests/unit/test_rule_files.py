@@ -30,7 +30,7 @@ def test_its_log_does_not_depend_on_how_often_time_ticks(test: LoadedTest) -> No
 
 
 def test_there_are_at_least_thirty_tests_of_promtools_documentation_and_of_ours() -> None:
-    """Issue 5 asks for them; gaps and start times are among them."""
+    """A notation is known by its examples; gaps and start times are among them."""
     assert len(ALL) >= 30
     text = "\n".join(path.read_text() for path in FILES)
     assert all(word in text for word in ("_x3", "stale", "start:"))

@@ -64,7 +64,7 @@ def test_a_z_score_counts_deviations_from_the_mean_of_the_observations_before() 
 
 
 def test_without_any_deviation_a_z_score_is_unknown() -> None:
-    """Assessed prices repeat for weeks (DOMAIN section 4): a first move after that has no scale."""
+    """Assessed prices repeat for weeks (docs/domain.md 9): a first move after that has no scale."""
     assert walk([100.0] * 5 + [101.0], over=5, above=2.0, **{"as": "z_score"}).changes() == []
 
 

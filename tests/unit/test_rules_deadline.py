@@ -140,7 +140,7 @@ def test_a_withdrawn_end_resolves() -> None:
 
 
 def test_a_claimed_end_does_not_move_the_ladder() -> None:
-    """A statement has no legal force (DOMAIN section 2.3)."""
+    """A statement has no legal force (docs/domain.md 5)."""
     it = road()
     it.take(measure(SHANGHAI_30))
     assert it.take(measure(SHANGHAI_30 + timedelta(hours=1), claimed=[date(2027, 1, 10)])) == []
@@ -167,9 +167,9 @@ def test_a_step_is_local_midnight_over_leap_days_year_ends_and_daylight_saving(
 
 
 def test_working_days_skip_spring_festival_and_count_make_up_days() -> None:
-    """45 working days are no factor of 1.4 (DOMAIN section 2.3): National Day week lies before this end."""
+    """45 working days are no factor of 1.4 (docs/domain.md 5): National Day week lies before this end."""
     begins = step_instant(parse_lead("45bd"), day=date(2026, 11, 10), zone="Asia/Shanghai")
-    # 69 days, as DOMAIN section 5 counts: local midnight of 2 September
+    # 69 days, as docs/domain.md 5 counts: local midnight of 2 September
     assert begins == datetime(2026, 9, 1, 16, tzinfo=UTC)
 
 

@@ -86,7 +86,7 @@ def test_an_id_used_twice_is_refused_across_files() -> None:
     ],
 )
 def test_an_expression_that_could_lie_or_hang_is_refused(text: str, says: str) -> None:
-    """`||` swallows unknown names and nested comprehensions have no bound (RUNTIME section 5)."""
+    """`||` swallows unknown names and nested comprehensions have no bound (docs/engine-traps.md 25 and 26)."""
     with pytest.raises(ExpressionError, match=says):
         Condition(text, MEASURE)
 

@@ -166,7 +166,7 @@ def test_rule_files_are_found_beside_the_test_file(tmp_path: Path) -> None:
 
 
 def test_the_command_exits_with_what_it_found(tmp_path: Path) -> None:
-    """0 passed, 1 failed, 2 wrong usage (DESIGN section 4)."""
+    """0 passed, 1 failed, 2 wrong usage (docs/surface.md 1)."""
     runner = CliRunner()
     good = write(tmp_path, "  - name: good\n" + SERIES + "    alerts: [{at: 1d, expect: [{}]}]\n")
     assert runner.invoke(app, ["rules", "test", str(good)]).exit_code == 0

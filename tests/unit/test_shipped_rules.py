@@ -1,4 +1,4 @@
-"""The shipped rules against the table of default thresholds (DOMAIN section 5), their runbooks and their tests."""
+"""The shipped rules against the table of default thresholds (docs/domain.md 11), their runbooks and their tests."""
 
 import csv
 from datetime import datetime
@@ -23,8 +23,8 @@ BESIDE_THE_TABLE = {
     "claimed-end-nears": "the clock of a claim",
     "due-date-nears": "days on which something is due",
     "control-eased": "relief starts a clock",
-    "assessor-gap": "DOMAIN section 4: a gap over 20% is a conflict",
-    "trade-source-conflict": "DOMAIN section 4: keep both figures, raise a conflict",
+    "assessor-gap": "docs/domain.md 9: a gap over 20% is a conflict",
+    "trade-source-conflict": "docs/domain.md 10: keep both figures, raise a conflict",
 }
 
 

@@ -1,4 +1,4 @@
-"""Every line of DOMAIN section 2.4, and the result the road must show on 2026-11-23."""
+"""Every line of docs/domain.md 6, and the result the road must show on 2026-11-23."""
 
 from datetime import date
 from typing import Any

@@ -85,7 +85,7 @@ def _unknown(alerts: Sequence[Alert]) -> bool:
 
 
 def build_composite(spec: CompositeSpec) -> CompositeRule:
-    """Compile a composite rule; `check_composites` looks at the rules it names. Raise `RuleError` where refused."""
+    """Compile a composite rule; `composite_depths` looks at the rules it names. Raise `RuleError` where refused."""
     if isinstance(spec.needs, tuple):
         steps = [(step.count, step.severity) for step in spec.needs]
     else:

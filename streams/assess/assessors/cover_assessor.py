@@ -37,7 +37,7 @@ from streams.runtime.stage_ports import StateStore
 
 INDEX_KEY = b"cover"
 DEFAULT_ZONE = "Asia/Shanghai"
-"""Where a licence ends that names no measure we know: the licences of DOMAIN section 2 are Chinese."""
+"""Where a licence ends that names no measure we know: the licences of docs/domain.md 12 are Chinese."""
 LONGEST_PENDING_DAYS = 400
 """After more than a year the count of days is no news any more."""
 

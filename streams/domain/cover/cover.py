@@ -19,7 +19,7 @@ Amount = tuple[float, float, int]
 
 
 class CoverParameters(msgspec.Struct, frozen=True, kw_only=True):
-    """How long a licence takes: 45 working days by law, 60 to 120 days in practice (DOMAIN section 6).
+    """How long a licence takes: 45 working days by law, 60 to 120 days in practice (docs/domain.md 12).
 
     `issuer` is the country whose offices count (ISO 3166 alpha-2).
     """

@@ -20,7 +20,7 @@ from streams.domain.prices.price_series import (
 
 
 class MarketParameters(msgspec.Struct, frozen=True, kw_only=True):
-    """Limits of DOMAIN section 5: a move or premium on less than `thin_share_ratio` of the volume is a thin notice."""
+    """Limits of docs/domain.md 11: a move or premium on less than `thin_share_ratio` of the volume is a thin notice."""
 
     premium_ratio: float = 0.50
     change_ratio: float = 0.25

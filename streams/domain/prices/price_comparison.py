@@ -10,7 +10,7 @@ from streams.domain.prices.conversions import KILOGRAMS, Conversions, currency_f
 from streams.domain.prices.price_series import PriceIdentity, relative_change
 
 NEAR_DAYS = 14
-"""Quotes of days are compared within a fortnight; in longer, assessors drift twofold (DOMAIN section 4)."""
+"""Quotes of days are compared within a fortnight; in longer, assessors drift twofold (docs/domain.md 9)."""
 
 
 class Unlike(StrEnum):

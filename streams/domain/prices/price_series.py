@@ -1,4 +1,4 @@
-"""Price series: identity by full basis (DOMAIN section 4), change, volatility and drawdown. Unknown stays `None`."""
+"""Price series: identity by full basis (docs/domain.md 9), change, volatility and drawdown. Unknown stays `None`."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -14,7 +14,7 @@ from streams.domain.prices.price_places import QuotePlace, place_of
 from streams.domain.prices.volatility import Trail
 
 CHANGE_OBSERVATIONS = 30
-"""The default price rules look at 30 observations (DOMAIN section 5): six weeks of working days."""
+"""The default price rules look at 30 observations (docs/domain.md 11): six weeks of working days."""
 
 PRICE_LIMIT = CHANGE_OBSERVATIONS + 1
 

@@ -65,7 +65,7 @@ def read_counts(kafka: KafkaCluster, changelog: str, engine: str) -> tuple[int, 
 
 class Progress:
     """How far a worker is: committed records, or (plain Faust commits one record per interval after a restart,
-    FAUST.md 7.1) records in the changelog."""
+    docs/engine-traps.md 2) records in the changelog."""
 
     def __init__(self, kafka: KafkaCluster, engine: str, changelog: str) -> None:
         self._kafka = kafka
@@ -127,7 +127,7 @@ def count_through_kills(kafka: KafkaCluster, engine: str, tmp_path: Path) -> tup
 
 
 def test_each_number_is_counted_exactly_once(kafka: KafkaCluster, tmp_path: Path) -> None:
-    """The setting in which stock recovery lost records in 8 of 8 restarts (FAUST.md 7.1)."""
+    """The setting in which stock recovery lost records in 8 of 8 restarts (docs/engine-traps.md 2)."""
     assert count_through_kills(kafka, "runtime", tmp_path) == (EVENT_COUNT, 0)
 
 

@@ -24,7 +24,7 @@ def kafka() -> Iterator[KafkaCluster]:
 
 
 def test_two_kills_leave_exactly_the_true_alerts(kafka: KafkaCluster, tmp_path: Path) -> None:
-    """Plain Faust had 3 missing and 158 false alerts of 249 here: old prices hit newer state (FAUST.md 7.2)."""
+    """Plain Faust: 3 missing and 158 false alerts of 249, as old prices hit newer state (docs/engine-traps.md 9)."""
     last_offsets = write_source(kafka.bootstrap, "r1", event_count=EVENT_COUNT, batch_count=20)
     options = JobOptions(bootstrap=kafka.bootstrap, prefix="r1", delay_seconds=0.006)
     worker = WorkerProcess("tests.integration.runtime.job_worker", options, tmp_path / "worker.log")
