@@ -28,7 +28,7 @@ CHANGELOG = "changelog"
 OWNED = {TP(CHANGELOG, 0)}
 
 
-class Died(Exception):
+class DiedError(Exception):
     """A worker ended itself."""
 
 
@@ -217,14 +217,14 @@ class TwoWriters(RuleBasedStateMachine):
 
         try:
             self.run(a_while())
-        except Died:
+        except DiedError:
             worker.die()
             return
         if worker.closing is not None and worker.closing.done():
             closing, worker.closing = worker.closing, None
             try:
                 closing.result()
-            except Died:
+            except DiedError:
                 worker.die()
 
     @rule(number=st.integers(0, 1))
@@ -256,7 +256,7 @@ class TwoWriters(RuleBasedStateMachine):
 
 
 def _ended(reason: str, /, **facts: object) -> NoReturn:
-    raise Died(reason)
+    raise DiedError(reason)
 
 
 TestTwoWriters = TwoWriters.TestCase
