@@ -44,13 +44,26 @@ def _as_it_stands(alert: Alert, rule: Rule) -> AlertChanged:
     """Show an open alert in the form of a change; `at` is when it began to fire, `from_state` is the state itself."""
     seen = alert.evaluation or Evaluation(verdict=Verdict.HOLD)
     return AlertChanged(
-        alert=alert.fingerprint, fingerprint=alert.fingerprint, rule=alert.rule, rule_hash=rule.hash,
-        labels={**rule.labels, **alert.labels}, at=alert.fired_at or datetime.min.replace(tzinfo=UTC),
-        from_state=alert.state, to_state=alert.state, severity=alert.level.severity if alert.level else None,
-        occasion=alert.occasion, summary=seen.texts.get("summary", ""), description=seen.texts.get("description", ""),
-        step=alert.level.step if alert.level else None, materials=seen.materials, values=seen.values,
-        thresholds=seen.thresholds, causes=seen.causes, runbook=rule.texts.runbook, synthetic=seen.synthetic,
-    )  # fmt: skip
+        alert=alert.fingerprint,
+        fingerprint=alert.fingerprint,
+        rule=alert.rule,
+        rule_hash=rule.hash,
+        labels={**rule.labels, **alert.labels},
+        at=alert.fired_at or datetime.min.replace(tzinfo=UTC),
+        from_state=alert.state,
+        to_state=alert.state,
+        severity=alert.level.severity if alert.level else None,
+        occasion=alert.occasion,
+        summary=seen.texts.get("summary", ""),
+        description=seen.texts.get("description", ""),
+        step=alert.level.step if alert.level else None,
+        materials=seen.materials,
+        values=seen.values,
+        thresholds=seen.thresholds,
+        causes=seen.causes,
+        runbook=rule.texts.runbook,
+        synthetic=seen.synthetic,
+    )
 
 
 def clock_of(owned: OwnedPartition) -> datetime | None:
@@ -62,9 +75,11 @@ def clock_of(owned: OwnedPartition) -> datetime | None:
 def view_slice(owned: OwnedPartition, rules: Rules) -> ViewSlice:
     """Return what the read view shows of a partition."""
     return ViewSlice(
-        position=owned.position, clock_at=clock_of(owned), alerts={a.fingerprint: a for a in open_alerts(owned, rules)},
+        position=owned.position,
+        clock_at=clock_of(owned),
+        alerts={a.fingerprint: a for a in open_alerts(owned, rules)},
         rule_set=rule_set_in_force(owned.state.get, rules).standing,
-    )  # fmt: skip
+    )
 
 
 def publish_counts(counts: EngineMetrics, metrics: WorkerMetrics) -> None:
@@ -100,6 +115,4 @@ def with_alerts(
     named = tuple(in_force) if owned_here else tuple(rules.by_id)
     publish_counts(counts, metrics)
     metrics.set_rules_loaded(len(named))
-    return replace(
-        snapshot, open_alerts=tuple(alerts), rules=named, partitions=partitions, refused_rule_sets=refused
-    )  # fmt: skip
+    return replace(snapshot, open_alerts=tuple(alerts), rules=named, partitions=partitions, refused_rule_sets=refused)

@@ -43,10 +43,15 @@ def rules_stage(settings: PipelineSettings, rules: Rules, counts: EngineMetrics)
         return RulesCore(partition=partition, rules=rules, store=store, counts=counts)
 
     return StageSpec(
-        name=alert_view.STAGE, source_topic=settings.topic(ASSESSMENTS), source_kind=SourceKind.LINKED,
-        output_topic=settings.topic(ALERTS), make_core=make_core, remedy=_REMEDY,
-        encode_value=encode_state, decode_value=decode_state,
-    )  # fmt: skip
+        name=alert_view.STAGE,
+        source_topic=settings.topic(ASSESSMENTS),
+        source_kind=SourceKind.LINKED,
+        output_topic=settings.topic(ALERTS),
+        make_core=make_core,
+        remedy=_REMEDY,
+        encode_value=encode_state,
+        decode_value=decode_state,
+    )
 
 
 def notify_stage(settings: PipelineSettings) -> StageSpec:
@@ -56,10 +61,14 @@ def notify_stage(settings: PipelineSettings) -> StageSpec:
         return NotifyCore(partition=partition, store=store)
 
     return StageSpec(
-        name="notify", source_topic=settings.topic(ALERTS), source_kind=SourceKind.LINKED,
-        output_topic=settings.topic(DELIVERIES), make_core=make_core,
-        encode_value=notify.encode_state, decode_value=notify.decode_state,
-    )  # fmt: skip
+        name="notify",
+        source_topic=settings.topic(ALERTS),
+        source_kind=SourceKind.LINKED,
+        output_topic=settings.topic(DELIVERIES),
+        make_core=make_core,
+        encode_value=notify.encode_state,
+        decode_value=notify.decode_state,
+    )
 
 
 def deliver_stage(settings: PipelineSettings) -> StageSpec:
@@ -69,9 +78,13 @@ def deliver_stage(settings: PipelineSettings) -> StageSpec:
         return LedgerCore(partition=partition, store=store)
 
     return StageSpec(
-        name=delivering.STAGE, source_topic=settings.topic(DELIVERIES), source_kind=SourceKind.PLAIN,
-        make_core=make_core, encode_value=deliver.encode_state, decode_value=deliver.decode_state,
-    )  # fmt: skip
+        name=delivering.STAGE,
+        source_topic=settings.topic(DELIVERIES),
+        source_kind=SourceKind.PLAIN,
+        make_core=make_core,
+        encode_value=deliver.encode_state,
+        decode_value=deliver.decode_state,
+    )
 
 
 def build_alerts(settings: PipelineSettings) -> SafeApp:
@@ -83,10 +96,12 @@ def build_alerts(settings: PipelineSettings) -> SafeApp:
         process="alerts", version=VERSION, topics=[stage.source_topic for stage in stages], rules=tuple(rules.by_id)
     )
     endpoint = WorkerEndpoint(
-        metrics=metrics, port=settings.metrics_port, bootstrap=settings.bootstrap,
+        metrics=metrics,
+        port=settings.metrics_port,
+        bootstrap=settings.bootstrap,
         topics={stage.name: stage.source_topic for stage in stages},
         enrich=partial(alert_view.with_alerts, rules=rules, counts=counts, metrics=metrics),
-    )  # fmt: skip
+    )
     observers: list[CheckpointObserver] = []
     client = httpx.AsyncClient(follow_redirects=False)
     secrets = SecretsFile(settings.secrets_file)
@@ -101,9 +116,13 @@ def build_alerts(settings: PipelineSettings) -> SafeApp:
     if settings.redis_url is not None:
         reader = slice_reader(alert_view.STAGE, partial(alert_view.view_slice, rules=rules))
         writer = ReadViewWriter(
-            redis_url=settings.redis_url, stage=alert_view.STAGE, slice_of=reader.read, clock=utc_now,
-            count=metrics.count_view_write, prefix=settings.view_prefix,
-        )  # fmt: skip
+            redis_url=settings.redis_url,
+            stage=alert_view.STAGE,
+            slice_of=reader.read,
+            clock=utc_now,
+            count=metrics.count_view_write,
+            prefix=settings.view_prefix,
+        )
         observers.append(writer)
         services.append(ReadViewService(writer, reader))
     records = RecordMetrics(metrics, clock=utc_now)

@@ -100,8 +100,11 @@ class DeliveryService:
 
     def _ready_cores(self, app: SafeApp) -> list[tuple[int, LedgerCore]]:
         cores = app.stores[STAGE].cores
-        return [(p.partition, core) for p in owned_partitions(app, STAGE)
-                if isinstance(core := cores.get(p.partition), LedgerCore)]  # fmt: skip
+        return [
+            (p.partition, core)
+            for p in owned_partitions(app, STAGE)
+            if isinstance(core := cores.get(p.partition), LedgerCore)
+        ]
 
     def _not_under_way(self, found: Iterable[OpenDelivery], now_seconds: float) -> list[OpenDelivery]:
         due = []

@@ -68,8 +68,9 @@ def _pairs(old: Sequence[Episode], new: Sequence[Episode]) -> list[tuple[Episode
     for each in rest:
         near = min(
             (n for n in left_new if _overlap(each, n) or abs(n.started_at - each.started_at) <= NEAR),
-            key=lambda n: abs(n.started_at - each.started_at), default=None,
-        )  # fmt: skip
+            key=lambda n: abs(n.started_at - each.started_at),
+            default=None,
+        )
         if near is not None:
             left_new.remove(near)
         pairs.append((each, near))
@@ -95,11 +96,19 @@ def _difference(old: Episode | None, new: Episode | None) -> AlertDifference | N
     started = (old.started_at if old else None, new.started_at if new else None)
     ended = (old.ended_at if old else None, new.ended_at if new else None)
     return AlertDifference(
-        what=what, rule=shown.rule, labels=shown.labels, summary=shown.summary,
-        started_before=started[0], started_after=started[1], ended_before=ended[0], ended_after=ended[1],
-        severity_before=old.worst if old else None, severity_after=new.worst if new else None,
-        started_by_seconds=_seconds(*started), ended_by_seconds=_seconds(*ended),
-    )  # fmt: skip
+        what=what,
+        rule=shown.rule,
+        labels=shown.labels,
+        summary=shown.summary,
+        started_before=started[0],
+        started_after=started[1],
+        ended_before=ended[0],
+        ended_after=ended[1],
+        severity_before=old.worst if old else None,
+        severity_after=new.worst if new else None,
+        started_by_seconds=_seconds(*started),
+        ended_by_seconds=_seconds(*ended),
+    )
 
 
 def _by_alert(of: Iterable[Episode]) -> dict[str, list[Episode]]:
@@ -110,9 +119,12 @@ def _by_alert(of: Iterable[Episode]) -> dict[str, list[Episode]]:
 
 
 def diff(
-    old: Iterable[AlertChanged], new: Iterable[AlertChanged], *, old_rules: Mapping[str, str],
+    old: Iterable[AlertChanged],
+    new: Iterable[AlertChanged],
+    *,
+    old_rules: Mapping[str, str],
     new_rules: Mapping[str, str],
-) -> RuleSetDiff:  # fmt: skip
+) -> RuleSetDiff:
     """Compare two alert logs of one history; the mappings are rule ids and their content hashes."""
     before, after = _by_alert(episodes(old)), _by_alert(episodes(new))
     found: list[AlertDifference] = []
@@ -126,11 +138,12 @@ def diff(
                 found.append(difference)
     shared = old_rules.keys() & new_rules.keys()
     return RuleSetDiff(
-        added=tuple(sorted(new_rules.keys() - shared)), removed=tuple(sorted(old_rules.keys() - shared)),
+        added=tuple(sorted(new_rules.keys() - shared)),
+        removed=tuple(sorted(old_rules.keys() - shared)),
         edited=tuple(sorted(rule for rule in shared if old_rules[rule] != new_rules[rule])),
         same_alerts_count=same,
         alerts=tuple(sorted(found, key=lambda d: (d.started_after or d.started_before, d.rule, str(d.labels)))),
-    )  # fmt: skip
+    )
 
 
 def diff_row(made: RuleSetDiff) -> dict[str, Any]:

@@ -42,9 +42,13 @@ def episodes(changes: Iterable[AlertChanged]) -> list[Episode]:
             severities = (*(now.severities if now else ()), change.severity)
             if now is None:
                 now = Episode(
-                    rule=change.rule, fingerprint=change.fingerprint, labels=change.labels, summary=change.summary,
-                    started_at=change.at, severities=severities,
-                )  # fmt: skip
+                    rule=change.rule,
+                    fingerprint=change.fingerprint,
+                    labels=change.labels,
+                    summary=change.summary,
+                    started_at=change.at,
+                    severities=severities,
+                )
             else:
                 told = now.told + (change.from_state is AlertState.FIRING)
                 now = replace(now, severities=severities, told=told, summary=change.summary)

@@ -79,7 +79,7 @@ class PurePipeline:
 
     def _judge(
         self, assessed: Outcome, *, now: datetime | None = None, stalled: Sequence[str] = ()
-    ) -> list[AlertChanged]:  # fmt: skip
+    ) -> list[AlertChanged]:
         items = [msgspec.Raw(raw) for raw in assessed.outputs]
         if self._watch is not None:
             for item in items:

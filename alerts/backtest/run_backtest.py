@@ -62,9 +62,14 @@ def _run(
 
 
 def backtest(
-    events: Iterable[Event], *, until: datetime, rules: Rules, tick: timedelta | None = None,
-    progress: Progress = lambda _done, _all: None, watch: Watcher | None = None,
-) -> Iterator[AlertChanged]:  # fmt: skip
+    events: Iterable[Event],
+    *,
+    until: datetime,
+    rules: Rules,
+    tick: timedelta | None = None,
+    progress: Progress = lambda _done, _all: None,
+    watch: Watcher | None = None,
+) -> Iterator[AlertChanged]:
     """Give the alert log of recorded events up to and including `until`, in order of (at, rule, fingerprint).
 
     `tick` puts ticks between the events; time is cadence-invariant, so none but the last changes the log. `watch` is

@@ -111,9 +111,14 @@ def _scores(before: RiskQuestions, after: RiskQuestions, homes: Sequence[str]) -
             was, becomes = old.of(home), new.of(home)
             if _differ(was, becomes):
                 rows.append(
-                    {"material": material, "home": home, "from": _score_row(was), "to": _score_row(becomes),
-                     "change": becomes.score_ratio - was.score_ratio}
-                )  # fmt: skip
+                    {
+                        "material": material,
+                        "home": home,
+                        "from": _score_row(was),
+                        "to": _score_row(becomes),
+                        "change": becomes.score_ratio - was.score_ratio,
+                    }
+                )
     return sorted(rows, key=lambda row: (-abs(row["change"]), row["material"], row["home"]))
 
 
@@ -139,9 +144,15 @@ def _exposures(before: RiskQuestions, after: RiskQuestions, homes: Sequence[str]
             was = old[end_use]
             if abs(becomes.exposure_ratio - was.exposure_ratio) > SMALLEST_CHANGE:
                 rows.append(
-                    {"end_use": end_use, "home": home, "from": was.exposure_ratio, "to": becomes.exposure_ratio,
-                     "change": becomes.exposure_ratio - was.exposure_ratio, "path": list(becomes.path)}
-                )  # fmt: skip
+                    {
+                        "end_use": end_use,
+                        "home": home,
+                        "from": was.exposure_ratio,
+                        "to": becomes.exposure_ratio,
+                        "change": becomes.exposure_ratio - was.exposure_ratio,
+                        "path": list(becomes.path),
+                    }
+                )
     return sorted(rows, key=lambda row: (-abs(row["change"]), row["end_use"], row["home"]))
 
 

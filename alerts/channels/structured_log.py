@@ -23,9 +23,13 @@ class StructuredLogChannel:
         data = body.get("data", {})
         write = getattr(self._logger, _LEVELS.get(data.get("severity") or "info", "info"))
         write(
-            body.get("type", "alert"), summary=data.get("summary"),
-            rule=data.get("rule"), severity=data.get("severity"),
-            labels=data.get("labels"), occurred_at=data.get("at"), fingerprint=data.get("fingerprint"),
+            body.get("type", "alert"),
+            summary=data.get("summary"),
+            rule=data.get("rule"),
+            severity=data.get("severity"),
+            labels=data.get("labels"),
+            occurred_at=data.get("at"),
+            fingerprint=data.get("fingerprint"),
             delivery=delivery,
-        )  # fmt: skip
+        )
         return Sent()

@@ -41,16 +41,18 @@ def result_of_status(status_code: int, *, detail: str, retry_after: str | None) 
         return Sent(status_code=status_code)
     if 300 <= status_code < 400:
         return PermanentFailure(
-            reason=SendReason.REDIRECT_REFUSED, status_code=status_code,
+            reason=SendReason.REDIRECT_REFUSED,
+            status_code=status_code,
             detail="the address answers with a redirect: subscribe the address it points to",
-        )  # fmt: skip
+        )
     if status_code == 429 or status_code in _TRY_AGAIN or status_code >= 500:
         seconds = float(retry_after) if retry_after is not None and retry_after.isdigit() else None
         return TemporaryFailure(
             reason=SendReason.RATE_LIMITED if status_code == 429 else SendReason.SERVER_ERROR,
-            detail=detail, status_code=status_code,
+            detail=detail,
+            status_code=status_code,
             retry_after_seconds=min(seconds, _MAX_RETRY_AFTER_SECONDS) if seconds is not None else None,
-        )  # fmt: skip
+        )
     reason = SendReason.GONE if status_code == 410 else SendReason.REFUSED
     return PermanentFailure(reason=reason, detail=detail, status_code=status_code)
 
@@ -59,9 +61,12 @@ class WebhookChannel:
     """Send notices over HTTP with a client of the caller, who also closes it; `find_secret` looks a secret up."""
 
     def __init__(
-        self, client: httpx.AsyncClient, *, find_secret: Callable[[str], str | None],
+        self,
+        client: httpx.AsyncClient,
+        *,
+        find_secret: Callable[[str], str | None],
         timeout_seconds: float = TIMEOUT_SECONDS,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._client = client
         self._find_secret = find_secret
         self._timeout = timeout_seconds

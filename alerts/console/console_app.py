@@ -64,6 +64,7 @@ def create_console(settings: ConsoleSettings, *, clock: Callable[[], datetime] =
     app.add_exception_handler(ViewUnavailableError, _view_unavailable)
     app.add_exception_handler(HTTPException, _http_error)
     _add_reading_routes(app, view, settings, clock)
+    _add_alert_routes(app, view, settings)
     _add_probes(app, readiness, metrics)
     return app
 
@@ -95,19 +96,33 @@ def _add_reading_routes(app: FastAPI, view: ReadView, settings: ConsoleSettings,
         document = shown[0] if shown else {"material": material, "assessments": []}
         return _json({**document, "view": view_row(age, stale_after_seconds=stale_after_seconds)})
 
+
+def _add_alert_routes(app: FastAPI, view: ReadView, settings: ConsoleSettings) -> None:
+    stale_after_seconds = settings.stale_after_seconds
+
     @app.get("/v1/alerts")
     def alerts() -> Response:
         """Open alerts, the newest first."""
         rows, age = view.open_alerts()
-        return _json({"alerts": [alert_row(row) for row in rows], "rules_refused": refusal_in_words(age.positions),
-                      "view": view_row(age, stale_after_seconds=stale_after_seconds)})  # fmt: skip
+        return _json(
+            {
+                "alerts": [alert_row(row) for row in rows],
+                "rules_refused": refusal_in_words(age.positions),
+                "view": view_row(age, stale_after_seconds=stale_after_seconds),
+            }
+        )
 
     @app.get("/v1/rules")
     def rules() -> Response:
         """Which rule set is in force in each partition, since when, by whom, and which applied set is refused."""
         _, age = view.open_alerts()
-        return _json({"partitions": rule_set_rows(age.positions), "rules_refused": refusal_in_words(age.positions),
-                      "view": view_row(age, stale_after_seconds=stale_after_seconds)})  # fmt: skip
+        return _json(
+            {
+                "partitions": rule_set_rows(age.positions),
+                "rules_refused": refusal_in_words(age.positions),
+                "view": view_row(age, stale_after_seconds=stale_after_seconds),
+            }
+        )
 
     @app.get("/v1/alerts/{fingerprint}")
     def alert(fingerprint: str) -> Response:
@@ -141,9 +156,13 @@ def run_console(settings: ConsoleSettings) -> None:
     """Serve until SIGTERM or SIGINT; returns after a clean stop."""
     configure_logs()
     config = uvicorn.Config(
-        create_console(settings), host=settings.host, port=settings.port, log_level="warning", access_log=False,
+        create_console(settings),
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        access_log=False,
         timeout_graceful_shutdown=5,
-    )  # fmt: skip
+    )
     uvicorn.Server(config).run()
 
 

@@ -88,9 +88,7 @@ def material_rows(risks: Iterable[RiskAssessed]) -> list[dict[str, Any]]:
 
 def rule_set_rows(positions: Iterable[Position]) -> list[dict[str, Any]]:
     """Show which rule set holds in each partition, and which one that was applied is refused there."""
-    return [
-        {"partition": p.partition, **msgspec.to_builtins(p.rule_set)} for p in positions if p.rule_set is not None
-    ]  # fmt: skip
+    return [{"partition": p.partition, **msgspec.to_builtins(p.rule_set)} for p in positions if p.rule_set is not None]
 
 
 def refusal_in_words(positions: Iterable[Position]) -> str | None:

@@ -109,10 +109,17 @@ class DeliverCore:
         if entry.state == "requested":
             request = read_request(entry)
             if known is None and request is not None:
-                self._keep(key, OpenDelivery(
-                    delivery=entry.delivery, alert=entry.alert, subscription=entry.subscription,
-                    channel=entry.channel, request=request, next_attempt_at=entry.at,
-                ))  # fmt: skip
+                self._keep(
+                    key,
+                    OpenDelivery(
+                        delivery=entry.delivery,
+                        alert=entry.alert,
+                        subscription=entry.subscription,
+                        channel=entry.channel,
+                        request=request,
+                        next_attempt_at=entry.at,
+                    ),
+                )
             return
         if entry.state == "attempted":
             if known is not None and entry.attempt > known.attempt:
@@ -121,9 +128,12 @@ class DeliverCore:
             return
         self._open.pop(entry.delivery, None)
         self._closed_count += 1
-        self._store.put(key, ClosedDelivery(
-            delivery=entry.delivery, state=entry.state, attempt=entry.attempt, number=self._closed_count
-        ))  # fmt: skip
+        self._store.put(
+            key,
+            ClosedDelivery(
+                delivery=entry.delivery, state=entry.state, attempt=entry.attempt, number=self._closed_count
+            ),
+        )
         self._closed.append(entry.delivery)
         while len(self._closed) > MAX_CLOSED:
             self._store.delete(_PREFIX + self._closed.popleft().encode())

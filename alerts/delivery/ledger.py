@@ -64,10 +64,15 @@ def request_delivery(alert: AlertChanged, *, target: str, subscription: Subscrip
         body=notice_body(alert, reason=reason), url=subscription.url, secret_ref=subscription.secret_ref or target
     )
     return DeliveryChanged(
-        delivery=delivery_id(alert.alert, target), alert=alert.alert, subscription=target,
-        channel=subscription.channel, state="requested", at=alert.at, reason=reason,
+        delivery=delivery_id(alert.alert, target),
+        alert=alert.alert,
+        subscription=target,
+        channel=subscription.channel,
+        state="requested",
+        at=alert.at,
+        reason=reason,
         payload=msgspec.to_builtins(request),
-    )  # fmt: skip
+    )
 
 
 def read_request(entry: DeliveryChanged) -> DeliveryRequest | None:
@@ -78,9 +83,13 @@ def read_request(entry: DeliveryChanged) -> DeliveryRequest | None:
 def ledger_event(entry: DeliveryChanged) -> Event:
     """Wrap an entry as an event; its id is made of delivery, attempt and state."""
     return Event(
-        id=f"{entry.delivery}/{entry.attempt}/{entry.state}", source=SOURCE, subject=entry.delivery,
-        occurred_at=entry.at, recorded_at=entry.at, data=entry,
-    )  # fmt: skip
+        id=f"{entry.delivery}/{entry.attempt}/{entry.state}",
+        source=SOURCE,
+        subject=entry.delivery,
+        occurred_at=entry.at,
+        recorded_at=entry.at,
+        data=entry,
+    )
 
 
 class LedgerRecord(NamedTuple):

@@ -23,9 +23,14 @@ def entry_of(delivery: OpenDelivery, result: SendResult, *, at: datetime, schedu
     """Say in the ledger how an attempt at `at` went. Pure."""
     attempt = delivery.attempt + 1
     known: dict[str, Any] = {
-        "delivery": delivery.delivery, "alert": delivery.alert, "subscription": delivery.subscription,
-        "channel": delivery.channel, "at": at, "attempt": attempt, "status_code": result.status_code,
-    }  # fmt: skip
+        "delivery": delivery.delivery,
+        "alert": delivery.alert,
+        "subscription": delivery.subscription,
+        "channel": delivery.channel,
+        "at": at,
+        "attempt": attempt,
+        "status_code": result.status_code,
+    }
     if isinstance(result, Sent):
         return DeliveryChanged(state="delivered", reason=SendReason.ACCEPTED.value, **known)
     known["detail"] = result.detail[:300]
@@ -42,9 +47,12 @@ class Sender:
     """Send deliveries, at most `CONCURRENT_SENDS` at a time. `channels` by name; `clock` gives the present instant."""
 
     def __init__(
-        self, channels: Mapping[str, Channel], *, clock: Callable[[], datetime],
+        self,
+        channels: Mapping[str, Channel],
+        *,
+        clock: Callable[[], datetime],
         schedule: RetrySchedule | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._channels = channels
         self._clock = clock
         self._schedule = schedule or RetrySchedule()

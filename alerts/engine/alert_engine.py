@@ -46,9 +46,16 @@ class AlertEngine:
     """The rules in force over one partition. `cached` false evaluates every rule on every assessment."""
 
     def __init__(
-        self, *, partition: int, rules: Rules, store: StateStore, metrics: EngineMetrics,
-        last_assessments: LastAssessments, events: AlertEvents, cached: bool = True,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        partition: int,
+        rules: Rules,
+        store: StateStore,
+        metrics: EngineMetrics,
+        last_assessments: LastAssessments,
+        events: AlertEvents,
+        cached: bool = True,
+    ) -> None:
         self.rules = rules
         self.matcher = RuleMatcher(rules)
         self._cache = EvaluationCache(enabled=cached)
@@ -117,9 +124,15 @@ class AlertEngine:
         self._apply_to_match(match, prior, evaluation, at=at, step=step, assessed=assessed)
 
     def _apply_to_match(
-        self, match: RuleMatch, prior: Alert | None, evaluation: Evaluation, *, at: datetime, step: Step,
+        self,
+        match: RuleMatch,
+        prior: Alert | None,
+        evaluation: Evaluation,
+        *,
+        at: datetime,
+        step: Step,
         assessed: Assessed | None,
-    ) -> bool:  # fmt: skip
+    ) -> bool:
         """Apply an evaluation where it can change the alert; return whether the alert stays as it is from now on."""
         rule = match.rule
         ages = rule.timing.max_age is not None
@@ -157,8 +170,9 @@ class AlertEngine:
             alert = msgspec.structs.replace(alert, at=at, nth=prior.nth + 1 if prior.at == at else 0)
             alert = self._limiter.limited(rule, prior, alert)
             self._record(rule, prior, alert, at=at, step=step)
-        self._emit(rule, prior, alert, evaluation, changed=advance.changed, reason=advance.reason, at=at,
-                   assessed=assessed)  # fmt: skip
+        self._emit(
+            rule, prior, alert, evaluation, changed=advance.changed, reason=advance.reason, at=at, assessed=assessed
+        )
         return False
 
     def _record(self, rule: Rule, prior: Alert, alert: Alert, *, at: datetime, step: Step) -> None:
@@ -169,9 +183,17 @@ class AlertEngine:
             self._composites.note(prior, alert, at=at, step=step)
 
     def _emit(
-        self, rule: Rule, prior: Alert, alert: Alert, evaluation: Evaluation, *, changed: bool, reason: Reason,
-        at: datetime, assessed: Assessed | None,
-    ) -> None:  # fmt: skip
+        self,
+        rule: Rule,
+        prior: Alert,
+        alert: Alert,
+        evaluation: Evaluation,
+        *,
+        changed: bool,
+        reason: Reason,
+        at: datetime,
+        assessed: Assessed | None,
+    ) -> None:
         """Emit a change as others see it: a suppressed alert keeps the state that was published last."""
         if alert.suppressed_from is not None:
             if prior.suppressed_from is None and prior.state is not AlertState.OK:
@@ -186,9 +208,16 @@ class AlertEngine:
         self.emit(rule, published, alert, evaluation, reason=reason, at=at, assessed=assessed)
 
     def emit(
-        self, rule: Rule, prior: Alert, alert: Alert, evaluation: Evaluation, *, reason: Reason, at: datetime,
+        self,
+        rule: Rule,
+        prior: Alert,
+        alert: Alert,
+        evaluation: Evaluation,
+        *,
+        reason: Reason,
+        at: datetime,
         assessed: Assessed | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Emit the change of an alert from what others know of it."""
         self._events.emit(build_alert_changed(rule, prior, alert, evaluation, reason=reason, at=at, assessed=assessed))
         if rule.texts.faults.count:
@@ -298,8 +327,14 @@ class AlertEngine:
             published = msgspec.structs.replace(alert, suppressed_from=None)
             self.put(published)
             self._limiter.note(published)
-            self.emit(rule, as_published(alert), published, alert.evaluation or _HELD, reason=Reason.WITHIN_LIMIT,
-                      at=_not_before(alert, at))  # fmt: skip
+            self.emit(
+                rule,
+                as_published(alert),
+                published,
+                alert.evaluation or _HELD,
+                reason=Reason.WITHIN_LIMIT,
+                at=_not_before(alert, at),
+            )
         blank = over_limit_alert(rule.id, partition=self._partition)
         prior: Alert | None = self._store.get(alert_key(blank.fingerprint))
         if held[room:] or prior is not None:

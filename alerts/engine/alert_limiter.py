@@ -129,7 +129,10 @@ def judge_limit(rule: Rule, *, firing_count: int, held: list[Alert]) -> Evaluati
     values: dict[str, Fact] = {"firing": float(firing_count), "held": float(len(held)), "limit": float(rule.limit)}
     named = {"rule": rule.id, "firing": firing_count, "held": len(held), "limit": rule.limit}
     return Evaluation(
-        verdict=Verdict.MET, level=Level(step="over limit", severity=worst.level.severity, rank=severity_rank(worst)),
-        occasion=f"held at least {1 << (len(held).bit_length() - 1)}", values=values,
-        thresholds={"firing": float(rule.limit)}, texts=OVER_LIMIT_RULE.texts.render(named),
-    )  # fmt: skip
+        verdict=Verdict.MET,
+        level=Level(step="over limit", severity=worst.level.severity, rank=severity_rank(worst)),
+        occasion=f"held at least {1 << (len(held).bit_length() - 1)}",
+        values=values,
+        thresholds={"firing": float(rule.limit)},
+        texts=OVER_LIMIT_RULE.texts.render(named),
+    )

@@ -25,7 +25,7 @@ _CLOSED = {
     "over.",
     Reason.OVER_LIMIT: "Held back, not over: rule {rule} has more alerts than its limit, and worse ones are kept. "
     "{last}",
-}  # fmt: skip
+}
 _GAPS = {
     AlertState.NO_DATA: "No data: the facts that rule {rule} needs are unknown. Nothing is resolved by that.",
     AlertState.STALE: "Stale: the facts that rule {rule} needs are older than it allows. Nothing is resolved by that.",
@@ -53,13 +53,26 @@ def build_alert_changed(
         identity = f"{reason.value}\0{identity}"
     return AlertChanged(
         alert=f"{alert.fingerprint}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}",
-        fingerprint=alert.fingerprint, rule=rule.id, rule_hash=rule.hash, labels={**rule.labels, **alert.labels}, at=at,
-        from_state=prior.state, to_state=alert.state, severity=level.severity if level else None, occasion=occasion,
-        summary=summary, description=description, step=level.step if level else None,
+        fingerprint=alert.fingerprint,
+        rule=rule.id,
+        rule_hash=rule.hash,
+        labels={**rule.labels, **alert.labels},
+        at=at,
+        from_state=prior.state,
+        to_state=alert.state,
+        severity=level.severity if level else None,
+        occasion=occasion,
+        summary=summary,
+        description=description,
+        step=level.step if level else None,
         materials=shown.materials or (materials_of(assessed) if assessed is not None else ()),
-        thresholds=shown.thresholds, values=now.values or shown.values,
-        causes=causes, runbook=rule.texts.runbook, synthetic=shown.synthetic, reason=reason.value,
-    )  # fmt: skip
+        thresholds=shown.thresholds,
+        values=now.values or shown.values,
+        causes=causes,
+        runbook=rule.texts.runbook,
+        synthetic=shown.synthetic,
+        reason=reason.value,
+    )
 
 
 class AlertEvents:
@@ -83,9 +96,14 @@ class AlertEvents:
 
 
 def _over(  # the things that decide the words
-    rule: Rule, before: AlertState, state: AlertState, reason: Reason, last: str, assessed: Assessed | None,
+    rule: Rule,
+    before: AlertState,
+    state: AlertState,
+    reason: Reason,
+    last: str,
+    assessed: Assessed | None,
     values: Mapping[str, Fact],
-) -> str:  # fmt: skip
+) -> str:
     if state in _GAPS:
         return _GAPS[state].format(rule=rule.id)
     if reason in _CLOSED:

@@ -31,7 +31,7 @@ def as_member(alert: Alert) -> Alert:
         seen = Evaluation(verdict=seen.verdict, materials=seen.materials, causes=seen.causes, synthetic=seen.synthetic)
     return Alert(
         fingerprint=alert.fingerprint, rule=alert.rule, labels=alert.labels, state=alert.state, evaluation=seen
-    )  # fmt: skip
+    )
 
 
 class CompositeGroups:

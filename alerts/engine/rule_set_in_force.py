@@ -47,9 +47,13 @@ def rule_set_in_force(get: Callable[[bytes], object], initial: Rules) -> InForce
         rules = _load(kept.text)
         if isinstance(rules, Rules):
             standing = RuleSetStanding(
-                source="applied" if key == RULES_KEY else "previous", content_hash=kept.content_hash,
-                rule_count=len(rules.rules), by=kept.by, at=kept.at, refused=refusal,
-            )  # fmt: skip
+                source="applied" if key == RULES_KEY else "previous",
+                content_hash=kept.content_hash,
+                rule_count=len(rules.rules),
+                by=kept.by,
+                at=kept.at,
+                refused=refusal,
+            )
             return InForce(rules, standing)
         if key == RULES_KEY:
             refusal = RefusedRuleSet(content_hash=kept.content_hash, by=kept.by, at=kept.at, reason=rules)

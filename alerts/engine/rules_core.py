@@ -52,9 +52,14 @@ class RulesCore:
     """
 
     def __init__(
-        self, *, partition: int, rules: Rules, store: StateStore, counts: EngineMetrics | None = None,
+        self,
+        *,
+        partition: int,
+        rules: Rules,
+        store: StateStore,
+        counts: EngineMetrics | None = None,
         cached: bool = True,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.partition = partition
         self.counts = counts or EngineMetrics()
         self._store = store
@@ -70,9 +75,14 @@ class RulesCore:
 
     def _put_in_force(self, rules: Rules) -> None:
         self._engine = AlertEngine(
-            partition=self.partition, rules=rules, store=self._store, metrics=self.counts,
-            last_assessments=self._last, events=self._events, cached=self._cached,
-        )  # fmt: skip
+            partition=self.partition,
+            rules=rules,
+            store=self._store,
+            metrics=self.counts,
+            last_assessments=self._last,
+            events=self._events,
+            cached=self._cached,
+        )
         self._hears_sources = bool(rules.on("source"))
 
     def process(self, admitted: Admitted) -> Outcome:
@@ -170,9 +180,7 @@ class RulesCore:
             for source in assessed.sources:
                 self._source_assessed(engine.matcher.of_source(matched, source, assessed), source, assessed, at=at)
 
-    def _source_assessed(
-        self, matched: MatchedRules, source: str, assessed: RiskAssessed, *, at: datetime
-    ) -> None:  # fmt: skip
+    def _source_assessed(self, matched: MatchedRules, source: str, assessed: RiskAssessed, *, at: datetime) -> None:
         """Take the assessment of a source; a late one does not make it be heard of earlier."""
         newest_at = self._last.newest_at(matched.known_key)
         if newest_at is not None and newest_at > assessed.at:

@@ -93,11 +93,17 @@ def causing_event(event: Event) -> CausingEvent:
     """Say who said an event."""
     provenance = getattr(event.data, "provenance", None)
     return CausingEvent(
-        id=event.id, source=event.source, type=event.type, subject=event.subject, occurred_at=event.occurred_at,
-        recorded_at=event.recorded_at, said_by=getattr(provenance, "source", None),
-        address=getattr(provenance, "address", None), row=getattr(provenance, "row", None),
+        id=event.id,
+        source=event.source,
+        type=event.type,
+        subject=event.subject,
+        occurred_at=event.occurred_at,
+        recorded_at=event.recorded_at,
+        said_by=getattr(provenance, "source", None),
+        address=getattr(provenance, "address", None),
+        row=getattr(provenance, "row", None),
         synthetic=getattr(provenance, "synthetic", False),
-    )  # fmt: skip
+    )
 
 
 def life_of(changes: Sequence[AlertChanged], events: Iterable[Event], rules: Rules) -> AlertLife:
@@ -108,15 +114,23 @@ def life_of(changes: Sequence[AlertChanged], events: Iterable[Event], rules: Rul
     wanted = set(last.causes)
     found = [causing_event(event) for event in events if event.id in wanted]
     return AlertLife(
-        fingerprint=last.fingerprint, rule=last.rule, kind=getattr(rule, "kind", None), labels=last.labels,
+        fingerprint=last.fingerprint,
+        rule=last.rule,
+        kind=getattr(rule, "kind", None),
+        labels=last.labels,
         edited=None if rule is None else rule.hash != last.rule_hash,
-        state=last.to_state, severity=last.severity, fired_since=_fired_since(changes),
-        summary=last.summary, description=told.description, runbook=last.runbook,
-        values=last.values, thresholds=last.thresholds or told.thresholds,
+        state=last.to_state,
+        severity=last.severity,
+        fired_since=_fired_since(changes),
+        summary=last.summary,
+        description=told.description,
+        runbook=last.runbook,
+        values=last.values,
+        thresholds=last.thresholds or told.thresholds,
         changes=tuple(_change(c) for c in changes),
         causes=tuple(sorted(found, key=lambda e: (e.recorded_at, e.source, e.id))),
         missing_causes=tuple(sorted(wanted - {e.id for e in found})),
-    )  # fmt: skip
+    )
 
 
 def _fired_since(changes: Sequence[AlertChanged]) -> datetime | None:
@@ -131,10 +145,18 @@ def _fired_since(changes: Sequence[AlertChanged]) -> datetime | None:
 
 def _change(change: AlertChanged) -> Change:
     return Change(
-        at=change.at, from_state=change.from_state, to_state=change.to_state, severity=change.severity,
-        step=change.step, occasion=change.occasion, summary=change.summary, values=change.values,
-        thresholds=change.thresholds, causes=change.causes, rule_hash=change.rule_hash,
-    )  # fmt: skip
+        at=change.at,
+        from_state=change.from_state,
+        to_state=change.to_state,
+        severity=change.severity,
+        step=change.step,
+        occasion=change.occasion,
+        summary=change.summary,
+        values=change.values,
+        thresholds=change.thresholds,
+        causes=change.causes,
+        rule_hash=change.rule_hash,
+    )
 
 
 def life_row(life: AlertLife) -> dict[str, Any]:

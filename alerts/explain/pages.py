@@ -133,9 +133,17 @@ def _page(rule: dict[str, Any], spec: Any, *, group: str, file: str) -> RulePage
         lines.append(f"Runbook: `{runbook}`.")
     lines += ["", *_fields(rule, spec), *_fact_lines(rule, facts), *_text_lines(rule)]
     return RulePage(
-        id=rule["id"], kind=rule["kind"], on=rule.get("on"), group=group, file=file, fires=fires,
-        severities=severities, runbook=runbook, facts=tuple(facts), markdown="\n".join(lines).rstrip() + "\n",
-    )  # fmt: skip
+        id=rule["id"],
+        kind=rule["kind"],
+        on=rule.get("on"),
+        group=group,
+        file=file,
+        fires=fires,
+        severities=severities,
+        runbook=runbook,
+        facts=tuple(facts),
+        markdown="\n".join(lines).rstrip() + "\n",
+    )
 
 
 def _fields(rule: dict[str, Any], spec: Any) -> list[str]:
@@ -163,8 +171,11 @@ def _fact_lines(rule: dict[str, Any], facts: list[str]) -> list[str]:
         return []
     rows = []
     for name in facts:
-        spec = next(CATALOGUE[kind][name] for kind in (rule.get("on"), rule.get("then_on")) if kind and name in
-                    CATALOGUE.get(kind, {}))  # fmt: skip
+        spec = next(
+            CATALOGUE[kind][name]
+            for kind in (rule.get("on"), rule.get("then_on"))
+            if kind and name in CATALOGUE.get(kind, {})
+        )
         choices = f": {', '.join(spec.choices)}" if spec.choices else ""
         rows.append(f"| `{name}` | {spec.type} | {_in_cell(spec.meaning + choices)} |")
     return ["## Facts it reads", "", "| Fact | Type | Meaning |", "|---|---|---|", *rows, ""]

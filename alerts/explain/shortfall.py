@@ -178,8 +178,9 @@ def _(rule: DeadlineRule, sighted: EntityHistory, *, until: datetime) -> Explana
         return out
     day = day_of(last, rule.date_name)
     if day is None:
-        return Explanation(reasons=(f"{rule.date_name} is unknown: there is no day to count to",),
-                         unknown=(rule.date_name,))  # fmt: skip
+        return Explanation(
+            reasons=(f"{rule.date_name} is unknown: there is no day to count to",), unknown=(rule.date_name,)
+        )
     if until >= end_instant(last, rule.date_name, day):
         return Explanation(reasons=(f"{rule.date_name} {day} has passed, and the rule says nothing after it",))
     begins = min(step_instant(lead, day=day, zone=last.zone) for lead, _ in rule.ladder)
@@ -201,9 +202,11 @@ def _(rule: AbsenceRule, sighted: EntityHistory, *, until: datetime) -> Explanat
     silence = rule.allowed(last, memory)[0]
     if until < memory.at + silence:
         return Explanation(
-            reasons=(f"heard of last at {memory.at:%Y-%m-%d %H:%M} UTC; silence counts from "
-                     f"{memory.at + silence:%Y-%m-%d %H:%M} UTC",),
-        )  # fmt: skip
+            reasons=(
+                f"heard of last at {memory.at:%Y-%m-%d %H:%M} UTC; silence counts from "
+                f"{memory.at + silence:%Y-%m-%d %H:%M} UTC",
+            ),
+        )
     return Explanation()
 
 
@@ -237,9 +240,10 @@ def of_composite(rule: CompositeRule, states: Mapping[str, list[str]]) -> Explan
     if len(firing) >= needed:
         return Explanation()
     unknown = tuple(
-        name for name in rule.of
+        name
+        for name in rule.of
         if name not in firing and any(s in ("no_data", "stale", "error") for s in states.get(name, []))
-    )  # fmt: skip
+    )
     quiet = [name for name in rule.of if name not in firing and name not in unknown]
     reasons = [f"{len(firing)} of its rules fire ({', '.join(firing) or 'none'}), {needed} are needed"]
     if quiet:

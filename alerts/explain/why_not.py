@@ -67,9 +67,14 @@ def why_not(
         answers.append(_answer(rule, labels, fingerprint, sighted, why, log))
     ordered = sorted(answers, key=lambda a: (a.state is not AlertState.FIRING, _nearness(a), str(a.labels)))
     return WhyNot(
-        rule=rule.id, kind=rule.kind, on=rule.on, asked=asked, until=until, entities=tuple(ordered),
+        rule=rule.id,
+        kind=rule.kind,
+        on=rule.on,
+        asked=asked,
+        until=until,
+        entities=tuple(ordered),
         reason=_reason(rule, watch, ordered, asked),
-    )  # fmt: skip
+    )
 
 
 def _by_alert(rule: Rule, watch: Watch) -> Iterator[tuple[dict[str, str], EntityHistory]]:
@@ -95,8 +100,10 @@ def _nearness(answer: EntityAnswer) -> float:
 def _reason(rule: Rule, watch: Watch, answers: Sequence[EntityAnswer], asked: str) -> str:
     if not answers:
         some = ", ".join(nearest_names(watch.others)) or "nothing at all"
-        return (f"nothing was assessed that rule {rule.id} could look at for {asked!r}: it is about {rule.on}; "
-                f"assessed there: {some}")  # fmt: skip
+        return (
+            f"nothing was assessed that rule {rule.id} could look at for {asked!r}: it is about {rule.on}; "
+            f"assessed there: {some}"
+        )
     firing = sum(a.state in (AlertState.FIRING, AlertState.CLEARING) for a in answers)
     if firing:
         return f"it does fire for {firing} of {len(answers)}: see `rules explain FINGERPRINT`"
@@ -118,9 +125,14 @@ def _answer(
     if not why.reasons and (reason := _waiting(rule, state, since, fired=bool(fired))) is not None:
         why = msgspec.structs.replace(why, reasons=(reason,))
     return EntityAnswer(
-        labels=labels, fingerprint=fingerprint, state=state, state_since=since, why=why, fired=fired,
+        labels=labels,
+        fingerprint=fingerprint,
+        state=state,
+        state_since=since,
+        why=why,
+        fired=fired,
         assessed_at=sighted.assessments[-1][0] if sighted.assessments else None,
-    )  # fmt: skip
+    )
 
 
 def _waiting(rule: Rule, state: AlertState, since: datetime | None, *, fired: bool) -> str | None:

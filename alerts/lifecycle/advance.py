@@ -138,10 +138,12 @@ def next_alert(prior: Alert, now: Evaluation, timing: Timing, *, at: datetime) -
     row = next(r for r in ROWS_OF[prior.state, now.verdict] if _GUARDS[r.guard](prior, now, timing, at))
     changed = row.to is not prior.state or row.reason in _TOLD_IN_PLACE
     alert = msgspec.structs.replace(
-        prior, state=row.to, waiting_since=_waiting_since(prior, row.to, row.reason, at),
+        prior,
+        state=row.to,
+        waiting_since=_waiting_since(prior, row.to, row.reason, at),
         damped=row.reason is Reason.DAMPED or (prior.damped and row.to is AlertState.CLEARING),
         fired=_fired(prior, row, timing, at),
-    )  # fmt: skip
+    )
     if row.to in SETTLED:
         alert = msgspec.structs.replace(
             alert, level=None, occasion="", repeat=0, fired_at=None, acknowledged_by=None, evaluation=None

@@ -87,8 +87,11 @@ def _starts(state: AlertState) -> tuple[TransitionRow, ...]:
 
 def _gaps(state: AlertState) -> tuple[TransitionRow, ...]:
     """What missing facts make of an alert that does not fire."""
-    kept = [TransitionRow(state, v, Guard.KEEPS_MISSING, PENDING, Reason.KEPT_THROUGH_GAP)
-            for v in (Verdict.UNKNOWN, Verdict.STALE) if state is PENDING]  # fmt: skip
+    kept = [
+        TransitionRow(state, v, Guard.KEEPS_MISSING, PENDING, Reason.KEPT_THROUGH_GAP)
+        for v in (Verdict.UNKNOWN, Verdict.STALE)
+        if state is PENDING
+    ]
     return (
         *kept,
         TransitionRow(state, Verdict.UNKNOWN, Guard.ALWAYS, NO_DATA, Reason.FACTS_UNKNOWN),
@@ -138,7 +141,7 @@ TRANSITIONS: tuple[TransitionRow, ...] = (
     *_after_gap(NO_DATA),
     *_after_gap(STALE),
     *_after_gap(ERROR),
-)  # fmt: skip
+)
 
 ROWS_OF = {
     (state, verdict): tuple(r for r in TRANSITIONS if (r.state, r.verdict) == (state, verdict))

@@ -16,9 +16,13 @@ def directive_event(directive: DirectiveGiven, *, at: datetime) -> Event:
     """Wrap a directive given at `at` as an event; its id is made of content and instant."""
     content = hashlib.sha256(msgspec.json.encode(directive, order="sorted")).hexdigest()[:16]
     return Event(
-        id=f"{directive.kind}/{directive.target}/{content}/{at.isoformat()}", source=SOURCE,
-        subject=f"{directive.kind}/{directive.target}", occurred_at=at, recorded_at=at, data=directive,
-    )  # fmt: skip
+        id=f"{directive.kind}/{directive.target}/{content}/{at.isoformat()}",
+        source=SOURCE,
+        subject=f"{directive.kind}/{directive.target}",
+        occurred_at=at,
+        recorded_at=at,
+        data=directive,
+    )
 
 
 def subscription_id(*, materials: tuple[str, ...], severity: Severity, rules: tuple[str, ...], url: str | None) -> str:
@@ -28,18 +32,28 @@ def subscription_id(*, materials: tuple[str, ...], severity: Severity, rules: tu
 
 
 def build_subscription(
-    *, by: str, materials: tuple[str, ...] = (), severity: Severity = "info", rules: tuple[str, ...] = (),
-    url: str | None = None, secret_ref: str | None = None, target: str | None = None,
-) -> DirectiveGiven:  # fmt: skip
+    *,
+    by: str,
+    materials: tuple[str, ...] = (),
+    severity: Severity = "info",
+    rules: tuple[str, ...] = (),
+    url: str | None = None,
+    secret_ref: str | None = None,
+    target: str | None = None,
+) -> DirectiveGiven:
     """Build the directive of a subscription: to a webhook at `url`, or to the structured log where it is `None`.
 
     The secret is named `secret_ref`, or like the subscription. Raises `FieldError` for an unknown material.
     """
     name = target or subscription_id(materials=materials, severity=severity, rules=rules, url=url)
     subscription = Subscription(
-        materials=materials, severity=severity, rules=rules, channel="webhook" if url else "log", url=url,
+        materials=materials,
+        severity=severity,
+        rules=rules,
+        channel="webhook" if url else "log",
+        url=url,
         secret_ref=(secret_ref or name) if url else None,
-    )  # fmt: skip
+    )
     return DirectiveGiven(kind="subscription", target=name, by=by, subscription=subscription)
 
 

@@ -129,9 +129,13 @@ def is_synthetic(assessed: Assessed) -> bool:
 def assessment_of_source(source: str, assessed: RiskAssessed) -> SourceAssessed:
     """Say that a source was heard of in an assessment."""
     return SourceAssessed(
-        source=source, aspect=assessed.aspect, material=assessed.material, at=assessed.at,
-        synthetic=assessed.synthetic, causes=assessed.causes,
-    )  # fmt: skip
+        source=source,
+        aspect=assessed.aspect,
+        material=assessed.material,
+        at=assessed.at,
+        synthetic=assessed.synthetic,
+        causes=assessed.causes,
+    )
 
 
 def sources_in(assessed: RiskAssessed) -> Iterator[SourceAssessed]:

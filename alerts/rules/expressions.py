@@ -16,8 +16,9 @@ from alerts.rules.facts import FactSpec, sample_of
 
 MAX_CHARACTERS = 2_000
 """A flat chain of this length is far below the 15,000 terms that end the process."""
-_FUNCTIONS = frozenset({"size", "contains", "startsWith", "endsWith", "matches", "has", "double", "int", "string",
-                        "bool", "min", "max"})  # fmt: skip
+_FUNCTIONS = frozenset(
+    {"size", "contains", "startsWith", "endsWith", "matches", "has", "double", "int", "string", "bool", "min", "max"}
+)
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'')
 _MACRO = re.compile(r"([A-Za-z_]\w*)\s*\.\s*(?:exists_one|exists|all|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,")
 _ANY_MACRO = re.compile(r"\.\s*(?:exists_one|exists|all|map|filter)\s*\(")

@@ -62,10 +62,19 @@ class FactRule(CompiledRule):
         return ", ".join(f"{name} {facts.get(name)}" for name in self.occasion)
 
     def met(
-        self, assessed: Assessed, facts: Mapping[str, Any], level: Level, *, value: Fact, threshold: Fact,
-        thresholds: dict[str, Fact], at: datetime, values: Mapping[str, Fact] | None = None,
-        verdict: Verdict = Verdict.MET, prior: Alert | None = None,
-    ) -> Evaluation:  # fmt: skip
+        self,
+        assessed: Assessed,
+        facts: Mapping[str, Any],
+        level: Level,
+        *,
+        value: Fact,
+        threshold: Fact,
+        thresholds: dict[str, Fact],
+        at: datetime,
+        values: Mapping[str, Fact] | None = None,
+        verdict: Verdict = Verdict.MET,
+        prior: Alert | None = None,
+    ) -> Evaluation:
         """Say that it is met at a level, in full: values, thresholds, causes and words.
 
         Where `prior` fires at that level for that occasion already nothing is told, so no words are made.
@@ -84,14 +93,20 @@ class FactRule(CompiledRule):
             left = assessed.legal_end and days_left(assessed.legal_end, at=at, zone=assessed.zone)
             extra |= {"days_left": left, "deadline": facts["legal_end"]}
         return Evaluation(
-            verdict=verdict, level=level, occasion=occasion,
-            values={**self.values_of(facts), **(values or {})}, thresholds=thresholds,
-            materials=materials_of(assessed), causes=assessed.causes,
-            texts=self.texts.render(text_values(assessed, extra)), synthetic=is_synthetic(assessed),
-        )  # fmt: skip
+            verdict=verdict,
+            level=level,
+            occasion=occasion,
+            values={**self.values_of(facts), **(values or {})},
+            thresholds=thresholds,
+            materials=materials_of(assessed),
+            causes=assessed.causes,
+            texts=self.texts.render(text_values(assessed, extra)),
+            synthetic=is_synthetic(assessed),
+        )
 
-    def unknown(self, assessed: Assessed, facts: Mapping[str, Any], *, at: datetime, names: Mapping[str, Fact]
-                ) -> Evaluation:  # fmt: skip
+    def unknown(
+        self, assessed: Assessed, facts: Mapping[str, Any], *, at: datetime, names: Mapping[str, Fact]
+    ) -> Evaluation:
         """Say that facts are missing."""
         return self._gap(assessed, facts, OF_TRUTH[Truth.UNKNOWN], at=at, names=names)
 
@@ -100,9 +115,14 @@ class FactRule(CompiledRule):
         return self._gap(assessed, facts_of(assessed), STALE, at=at, names={})
 
     def _gap(
-        self, assessed: Assessed, facts: Mapping[str, Any], plain: Evaluation, *, at: datetime,
+        self,
+        assessed: Assessed,
+        facts: Mapping[str, Any],
+        plain: Evaluation,
+        *,
+        at: datetime,
         names: Mapping[str, Fact],
-    ) -> Evaluation:  # fmt: skip
+    ) -> Evaluation:
         """Say it in full where the policy `alert` makes an alert of it."""
         level = self.timing.missing_level
         if level is None:
@@ -131,9 +151,14 @@ def build_timing(spec: _Timed) -> Timing:
     if resolve_after is not None and not resolve_after:
         raise RuleError(field="resolve_after", detail="is no time: write for instance 14d")
     return Timing(
-        for_=parse_duration(spec.for_), keep_firing_for=parse_duration(spec.keep_firing_for),
-        resolve_after=resolve_after, max_age=max_age, flap=flap, missing=policy, missing_level=level,
-    )  # fmt: skip
+        for_=parse_duration(spec.for_),
+        keep_firing_for=parse_duration(spec.keep_firing_for),
+        resolve_after=resolve_after,
+        max_age=max_age,
+        flap=flap,
+        missing=policy,
+        missing_level=level,
+    )
 
 
 def check_facts(names: tuple[str, ...], *, on: str, field: str) -> tuple[str, ...]:
@@ -147,9 +172,12 @@ def check_facts(names: tuple[str, ...], *, on: str, field: str) -> tuple[str, ..
 def fact_card(spec: ThresholdSpec | ChangeSpec, *, more: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return the fields that kinds over facts take from the specification; texts may name `more`. Raise `RuleError`."""
     return common_fields(
-        spec, hash=content_hash(spec), on=spec.on,
+        spec,
+        hash=content_hash(spec),
+        on=spec.on,
         where=build_condition(spec.where, on=spec.on, field="where"),
         resolve_when=build_condition(spec.resolve_when, on=spec.on, field="resolve_when"),
         occasion=check_facts(spec.occasion, on=spec.on, field="occasion"),
-        texts=build_texts(spec.annotations, on=spec.on, more=more), timing=build_timing(spec),
-    )  # fmt: skip
+        texts=build_texts(spec.annotations, on=spec.on, more=more),
+        timing=build_timing(spec),
+    )

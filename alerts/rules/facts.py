@@ -12,9 +12,7 @@ from streams.contracts.assessments import LegalState, MeasureAssessed, RiskAsses
 from streams.contracts.policy import MeasureKind
 
 FactType = Literal["text", "number", "truth", "texts", "date"]
-Entity = Literal[
-    "measure", "price", "capacity", "trade", "supply", "stock", "licence", "score", "exposure", "source"
-]  # fmt: skip
+Entity = Literal["measure", "price", "capacity", "trade", "supply", "stock", "licence", "score", "exposure", "source"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,17 +52,26 @@ _MEASURE = {
     "ended_by": _fact("text", "what ended it"),
 }
 _INDEPENDENCE = (
-    "supply_outside_meets_demand_already", "met_by_promised_plants", "build_out_never_meets_demand", "demand_unknown",
+    "supply_outside_meets_demand_already",
+    "met_by_promised_plants",
+    "build_out_never_meets_demand",
+    "demand_unknown",
     "supply_outside_unknown",
-)  # fmt: skip
+)
 _RISK = {
     "material": _fact("text", "the material"),
     "home": _fact("text", "home country the facts are for; null: all"),
     "synthetic": _fact("truth", "made-up data"),
 }
 _FACTORS = (
-    "policy", "concentration", "import_reliance", "price_stress", "supply_stress", "thin_cover", "blindness",
-)  # fmt: skip
+    "policy",
+    "concentration",
+    "import_reliance",
+    "price_stress",
+    "supply_stress",
+    "thin_cover",
+    "blindness",
+)
 """Factors of a score; a test holds them equal to those of the scoring core, which rules must not import."""
 _ASPECTS: Mapping[str, Mapping[str, FactSpec]] = {
     "price": {

@@ -86,9 +86,13 @@ def build_texts(spec: AnnotationSpec, *, on: str | None, more: Iterable[str] = (
         except TextError as error:
             raise RuleError(field=f"annotations.{name}", detail=str(error)) from error
     return Texts(
-        summary=made["summary"], description=made["description"], runbook=spec.runbook, faults=faults,
-        resolved=made["resolved"] if spec.resolved else None, passed=made["passed"] if spec.passed else None,
-    )  # fmt: skip
+        summary=made["summary"],
+        description=made["description"],
+        runbook=spec.runbook,
+        faults=faults,
+        resolved=made["resolved"] if spec.resolved else None,
+        passed=made["passed"] if spec.passed else None,
+    )
 
 
 def claims_in_words(claims: tuple[ClaimedEnd, ...]) -> str:

@@ -87,10 +87,11 @@ def build_limits(spec: ThresholdSpec | ChangeSpec) -> Limits | None:
         sign=sign,
         steps=tuple(
             Step(
-                limit=s.value, level=Level(step=f"{field} {s.value:g}", severity=s.severity, rank=rank),
+                limit=s.value,
+                level=Level(step=f"{field} {s.value:g}", severity=s.severity, rank=rank),
                 resolve=s.resolve,
                 resolve_when=build_condition(s.resolve_when, on=spec.on, field=f"{field}.{rank}.resolve_when"),
             )
             for rank, s in enumerate(steps)
         ),
-    )  # fmt: skip
+    )

@@ -162,9 +162,11 @@ class ChangeSpec(_FactSpec):
     fact: str
     over: Annotated[int, Field(ge=1, le=400)] | Duration = Field(description="observations (30) or a time (30d)")
     as_: Literal["absolute", "ratio", "z_score"] = Field(
-        default="ratio", alias="as",
+        default="ratio",
+        alias="as",
         description="absolute: in the unit of the fact; ratio: relative, 0.25 is +25%; z_score: standard deviations "
-        "from the mean of the observations before")  # fmt: skip
+        "from the mean of the observations before",
+    )
     observation: str | None = Field(
         default=None,
         description="fact that names an observation, such as "

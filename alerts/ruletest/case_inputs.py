@@ -106,13 +106,18 @@ def _subscription(spec: SubscriptionSpec) -> DirectiveGiven:
 
 def _silence(spec: SilenceSpec, start: datetime, where: str) -> DirectiveGiven:
     silence = Silence(
-        matchers=spec.matchers, starts_at=_at(spec.from_, start, where), ends_at=_at(spec.to, start, where),
+        matchers=spec.matchers,
+        starts_at=_at(spec.from_, start, where),
+        ends_at=_at(spec.to, start, where),
         by="rule-test",
-    )  # fmt: skip
+    )
     return DirectiveGiven(
-        kind="silence", target=spec.id, by="rule-test", withdrawn=spec.withdrawn,
+        kind="silence",
+        target=spec.id,
+        by="rule-test",
+        withdrawn=spec.withdrawn,
         silence=None if spec.withdrawn else silence,
-    )  # fmt: skip
+    )
 
 
 def _cloud_event(spec: CloudEventSpec, *, where: str) -> Event:
@@ -126,9 +131,14 @@ def _event(spec: EventSpec, number: int, start: datetime, where: str) -> Event:
     at = _at(spec.at, start, f"{where}.at")
     occurred = at if spec.time is None else _happened(spec.time, start, f"{where}.time")
     return _made(
-        spec.type, spec.data, id_=spec.id or f"event-{number}", source=spec.source, at=at, occurred=occurred,
+        spec.type,
+        spec.data,
+        id_=spec.id or f"event-{number}",
+        source=spec.source,
+        at=at,
+        occurred=occurred,
         where=where,
-    )  # fmt: skip
+    )
 
 
 def _happened(text: str | int, start: datetime, where: str) -> datetime:
@@ -150,9 +160,14 @@ def _made(
         fields = {f.encode_name for f in msgspec.structs.fields(PAYLOADS[name])}
         whole = {"provenance": _PROVENANCE, **data} if "provenance" in fields else dict(data)
         document = {
-            "specversion": "1.0", "id": id_, "source": source, "type": name, "time": occurred, "recordedtime": at,
+            "specversion": "1.0",
+            "id": id_,
+            "source": source,
+            "type": name,
+            "time": occurred,
+            "recordedtime": at,
             "data": whole,
-        }  # fmt: skip
+        }
         return decode_event(msgspec.json.encode(document))
     except DecodeError as error:
         raise InputError(where, f"is refused: {error}") from error
@@ -236,9 +251,13 @@ class _Entity:
                 facts[name] = None if isinstance(sample, Mark) else sample
             data = self._assessed(dict(facts), at)
             yield Event(
-                id=f"{self._spec.on}/{'/'.join(self._spec.labels.values())}/{at.isoformat()}", source="rule-test",
-                subject=subject_of(data), occurred_at=at, recorded_at=at, data=data,
-            )  # fmt: skip
+                id=f"{self._spec.on}/{'/'.join(self._spec.labels.values())}/{at.isoformat()}",
+                source="rule-test",
+                subject=subject_of(data),
+                occurred_at=at,
+                recorded_at=at,
+                data=data,
+            )
 
     def _assessed(self, facts: dict[str, Fact], at: datetime) -> Payload:
         spec = self._spec
@@ -248,9 +267,13 @@ class _Entity:
             fields |= {"end_use": spec.end_use or "end-use"}
         else:
             fields |= {
-                "material": spec.material, "aspect": spec.on, "labels": spec.labels, "missing": missing,
-                "home": spec.home, "synthetic": spec.synthetic,
-            }  # fmt: skip
+                "material": spec.material,
+                "aspect": spec.on,
+                "labels": spec.labels,
+                "missing": missing,
+                "home": spec.home,
+                "synthetic": spec.synthetic,
+            }
         if spec.sources:
             fields["sources"] = spec.sources
         try:

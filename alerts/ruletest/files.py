@@ -110,17 +110,21 @@ def load_test_file(path: Path) -> list[LoadedTest]:
     )
     return [
         LoadedTest(
-            file=name, line=_line(lines, ("tests", n)), rules=rules, default_start=spec.start,
+            file=name,
+            line=_line(lines, ("tests", n)),
+            rules=rules,
+            default_start=spec.start,
             interval=test.interval or spec.interval,
             spec=test.model_copy(
                 update={
-                    "events": (*spec.events, *test.events), "series": (*shared, *test.series),
+                    "events": (*spec.events, *test.events),
+                    "series": (*shared, *test.series),
                     "about": test.about or spec.about,
                 }
             ),
         )
         for n, test in enumerate(spec.tests)
-    ]  # fmt: skip
+    ]
 
 
 def _rules(spec: RuleTestFileSpec, path: Path) -> Rules:

@@ -63,13 +63,17 @@ async def serve_intake(settings: PipelineSettings) -> None:
     session = settings.session
     stats, stop = IntakeStats(), asyncio.Event()
     intake = IntakeSettings(
-        brokers=settings.bootstrap, prefix=settings.prefix, partitions=settings.partitions,
-        group=f"{settings.prefix}-intake", session_timeout=timedelta(seconds=session.session_seconds),
+        brokers=settings.bootstrap,
+        prefix=settings.prefix,
+        partitions=settings.partitions,
+        group=f"{settings.prefix}-intake",
+        session_timeout=timedelta(seconds=session.session_seconds),
         heartbeat_interval=timedelta(seconds=session.heartbeat_seconds),
-        rebalance_timeout=timedelta(seconds=session.rebalance_seconds), tick_seconds=settings.tick_seconds,
+        rebalance_timeout=timedelta(seconds=session.rebalance_seconds),
+        tick_seconds=settings.tick_seconds,
         static_member=None if settings.static_member is None else f"{settings.prefix}-{settings.static_member}",
         input_prefix=settings.input_prefix,
-    )  # fmt: skip
+    )
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     metrics = WorkerMetrics(process="intake", version=VERSION)

@@ -39,10 +39,15 @@ def build_scoring(settings: PipelineSettings) -> SafeApp:
         )
 
     stage = StageSpec(
-        name=STAGE, source_topic=settings.topic(SIGNALS), source_kind=SourceKind.SIGNALS,
-        output_topic=settings.topic(ASSESSMENTS), make_core=make_core, forwards_time=True,
-        encode_value=encode_state, decode_value=decode_state,
-    )  # fmt: skip
+        name=STAGE,
+        source_topic=settings.topic(SIGNALS),
+        source_kind=SourceKind.SIGNALS,
+        output_topic=settings.topic(ASSESSMENTS),
+        make_core=make_core,
+        forwards_time=True,
+        encode_value=encode_state,
+        decode_value=decode_state,
+    )
     metrics = WorkerMetrics(process="scoring", version=VERSION, topics=[settings.topic(SIGNALS)])
     endpoint = WorkerEndpoint(
         metrics=metrics,
@@ -56,9 +61,13 @@ def build_scoring(settings: PipelineSettings) -> SafeApp:
     if settings.redis_url is not None:
         reader = slice_reader(STAGE, view_slice)
         writer = ReadViewWriter(
-            redis_url=settings.redis_url, stage=STAGE, slice_of=reader.read, clock=utc_now,
-            count=metrics.count_view_write, prefix=settings.view_prefix,
-        )  # fmt: skip
+            redis_url=settings.redis_url,
+            stage=STAGE,
+            slice_of=reader.read,
+            clock=utc_now,
+            count=metrics.count_view_write,
+            prefix=settings.view_prefix,
+        )
         observers.append(writer)
         services.append(ReadViewService(writer, reader))
     records = RecordMetrics(metrics, clock=utc_now, raises_alerts=False)
@@ -85,9 +94,11 @@ def view_slice(owned: OwnedPartition) -> ViewSlice:
     """Return what the read view shows of a partition."""
     clock: AssessClock | None = owned.state.get(CLOCK_KEY)
     return ViewSlice(
-        position=owned.position, measures={m.measure: m for m in home_measures(owned)},
-        risks={risk_key(score): score for score in last_scores(owned.state)}, clock_at=clock.now if clock else None,
-    )  # fmt: skip
+        position=owned.position,
+        measures={m.measure: m for m in home_measures(owned)},
+        risks={risk_key(score): score for score in last_scores(owned.state)},
+        clock_at=clock.now if clock else None,
+    )
 
 
 def _with_measures(app: SafeApp, snapshot: WorkerSnapshot, settings: PipelineSettings) -> WorkerSnapshot:
@@ -105,6 +116,10 @@ def _with_measures(app: SafeApp, snapshot: WorkerSnapshot, settings: PipelineSet
         inputs |= owned.clock.inputs
     partitions = tuple(replace(p, clock_at=clocks.get(p.partition)) for p in snapshot.partitions)
     return replace(
-        snapshot, measures=tuple(measures), scores=tuple(scores), supply=tuple(supply), partitions=partitions,
+        snapshot,
+        measures=tuple(measures),
+        scores=tuple(scores),
+        supply=tuple(supply),
+        partitions=partitions,
         inputs={(settings.topic(topic), partition): stalled for (topic, partition), stalled in inputs.items()},
-    )  # fmt: skip
+    )

@@ -62,11 +62,13 @@ class WorkerEndpoint:
         self._faults = copy_faults(app.stores.values())
         partitions = tuple(
             PartitionSnapshot(
-                topic=self._topics[p.stage], partition=p.partition, lag_messages=p.lag_count,
+                topic=self._topics[p.stage],
+                partition=p.partition,
+                lag_messages=p.lag_count,
                 progress_offset=p.position if p.position >= 0 else None,
             )
             for p in self._facts.partitions
-        )  # fmt: skip
+        )
         snapshot = WorkerSnapshot(partitions=partitions, last_event_at=self._metrics.last_event_at)
         self._snapshot = self._enrich(app, snapshot)
         self._looked_at_seconds = monotonic_seconds()

@@ -53,8 +53,12 @@ class PipelineSettings:
     def runtime(self, app: str) -> RuntimeSettings:
         """Return the runtime settings of the app `<prefix>-<app>`."""
         return RuntimeSettings(
-            app_id=f"{self.prefix}-{app}", bootstrap=self.bootstrap, partition_count=self.partitions,
-            session=self.session, dead_letter_topic=self.topic("dead-letters.v1"),
-            data_directory=None if self.embedded else self.data_directory, exact_end_offsets=not self.embedded,
+            app_id=f"{self.prefix}-{app}",
+            bootstrap=self.bootstrap,
+            partition_count=self.partitions,
+            session=self.session,
+            dead_letter_topic=self.topic("dead-letters.v1"),
+            data_directory=None if self.embedded else self.data_directory,
+            exact_end_offsets=not self.embedded,
             static_member=None if self.static_member is None else f"{self.prefix}-{self.static_member}",
-        )  # fmt: skip
+        )

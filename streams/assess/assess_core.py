@@ -56,10 +56,19 @@ _LONGEST_CAUSE = 120
 
 _ON_SIGNALS: frozenset[type[Payload]] = frozenset(
     {
-        MeasureChanged, ClaimMade, StandardPublished, PriceQuoted, CapacityReported, SupplyObserved, TradeObserved,
-        StockReported, LicenceDecided, DirectiveGiven, Tick,
+        MeasureChanged,
+        ClaimMade,
+        StandardPublished,
+        PriceQuoted,
+        CapacityReported,
+        SupplyObserved,
+        TradeObserved,
+        StockReported,
+        LicenceDecided,
+        DirectiveGiven,
+        Tick,
     }
-)  # fmt: skip
+)
 _MEASURES = -1
 """Rank of measures among what is due at one instant: before all assessors."""
 
@@ -84,9 +93,14 @@ class AssessCore:
     """Assess one partition. State lives in `store`; the heap of what is due is rebuilt from it here."""
 
     def __init__(
-        self, *, partition: int, partitions: int, store: StateStore, assessors: Sequence[Assessor] = ASSESSORS,
+        self,
+        *,
+        partition: int,
+        partitions: int,
+        store: StateStore,
+        assessors: Sequence[Assessor] = ASSESSORS,
         identity_events: int = EVENTS_KNOWN,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._store = store
         self._book = MeasureRepository(store)
         self._context = PartitionContext(store=store, book=self._book, partition=partition, partitions=partitions)
@@ -158,15 +172,22 @@ class AssessCore:
                 yield
             self._now = admitted.now
         self._end_step()
+        self._flush(clock_before=before)
+        return Outcome(
+            outputs=self._outputs,
+            output_counts=self._output_counts,
+            dead_letters=dead,
+            duplicate_count=duplicates,
+            conflict_count=conflicts,
+        )
+
+    def _flush(self, *, clock_before: tuple[datetime | None, datetime | None]) -> None:
+        """Write what a record changed in memory to the store."""
         self._identities.keep()
         for assessor in self._keepers:
             assessor.flush(self._context)
-        if (self._now, self._last_tick) != before and self._now is not None:
+        if (self._now, self._last_tick) != clock_before and self._now is not None:
             self._store.put(CLOCK_KEY, AssessClock(now=self._now, last_tick=self._last_tick))
-        return Outcome(
-            outputs=self._outputs, output_counts=self._output_counts, dead_letters=dead,
-            duplicate_count=duplicates, conflict_count=conflicts,
-        )  # fmt: skip
 
     def _end_step(self) -> None:
         """Note how many outputs an event, or what was due at one instant, gave: the next stage decides after each."""
@@ -340,10 +361,11 @@ class AssessCore:
 
 def _conflict(event: Event) -> DecodeError:
     return DecodeError(
-        reason=RejectReason.CONFLICT, field="/id",
+        reason=RejectReason.CONFLICT,
+        field="/id",
         detail=f"an event {event.id[:100]!r} of {event.source[:100]!r} that says something else was taken before; "
         "send it under an id of its own, with `amends` where it corrects the other",
-    )  # fmt: skip
+    )
 
 
 def _due_key(assessor: Assessor, name: str) -> bytes:

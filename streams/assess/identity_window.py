@@ -98,7 +98,7 @@ class IdentityWindow:
             self._stored_count = len(self._open)
             page = IdentityPage(
                 number=self._number, identities=self._open.tobytes(), bodies=self._open_bodies.tobytes()
-            )  # fmt: skip
+            )
             self._store.put(_key(self._number), page)
 
 

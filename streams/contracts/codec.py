@@ -109,9 +109,12 @@ def risk_assessed_in(envelope: KnownEnvelope | None) -> RiskAssessed | None:
 
 
 def decode_event(
-    raw: bytes | msgspec.Raw, *, recorded_at: datetime | None = None, envelope: KnownEnvelope | None = None,
+    raw: bytes | msgspec.Raw,
+    *,
+    recorded_at: datetime | None = None,
+    envelope: KnownEnvelope | None = None,
     appended_at: datetime | None = None,
-) -> Event:  # fmt: skip
+) -> Event:
     """Decode one CloudEvent in structured mode.
 
     `recorded_at` is the instant at which the event comes in: it is used where the event has no `recordedtime` (`None`
@@ -255,20 +258,32 @@ def encode_event(event: Event) -> bytes:
     """Encode an event as a CloudEvent in structured mode; always the same bytes for the same event."""
     return _encode(
         _Outgoing(
-            specversion="1.0", id=event.id, source=event.source, type=TYPE_OF[type(event.data)], subject=event.subject,
-            time=event.occurred_at, recordedtime=event.recorded_at, data=event.data,
+            specversion="1.0",
+            id=event.id,
+            source=event.source,
+            type=TYPE_OF[type(event.data)],
+            subject=event.subject,
+            time=event.occurred_at,
+            recordedtime=event.recorded_at,
+            data=event.data,
         )
-    )  # fmt: skip
+    )
 
 
 def encode_payload(data: Payload, *, event_id: str, source: str, at: datetime) -> bytes:
     """Encode what a stage says at an instant, the same bytes as of an event that occurs and is recorded then."""
     return _encode(
         _Outgoing(
-            specversion="1.0", id=event_id, source=source, type=TYPE_OF[type(data)], subject=subject_of(data), time=at,
-            recordedtime=at, data=data,
+            specversion="1.0",
+            id=event_id,
+            source=source,
+            type=TYPE_OF[type(data)],
+            subject=subject_of(data),
+            time=at,
+            recordedtime=at,
+            data=data,
         )
-    )  # fmt: skip
+    )
 
 
 def encode_batch(events: Iterable[Event]) -> bytes:
@@ -279,10 +294,14 @@ def encode_batch(events: Iterable[Event]) -> bytes:
 def encode_binary(event: Event) -> tuple[list[tuple[str, bytes]], bytes]:
     """Encode an event in binary mode: Kafka headers with prefix `ce_`, and the data as the value."""
     attributes = {
-        "specversion": "1.0", "id": event.id, "source": event.source, "type": event.type, "subject": event.subject,
+        "specversion": "1.0",
+        "id": event.id,
+        "source": event.source,
+        "type": event.type,
+        "subject": event.subject,
         "time": _encode(event.occurred_at).decode().strip('"'),
         "recordedtime": _encode(event.recorded_at).decode().strip('"'),
-    }  # fmt: skip
+    }
     headers = [(f"ce_{name}", value.encode()) for name, value in attributes.items()]
     return [*headers, ("content-type", b"application/json")], _encode(event.data)
 

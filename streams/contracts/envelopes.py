@@ -47,9 +47,14 @@ class KnownEnvelope(msgspec.Struct, kw_only=True):
 def _known(name: str, payload: type[Payload]) -> type[msgspec.Struct]:
     """Make the envelope of one event type; an attribute it does not know makes it refuse, never skip unread text."""
     return msgspec.defstruct(
-        f"Envelope{payload.__name__}", [("data", payload)], bases=(KnownEnvelope,), kw_only=True, tag_field="type",
-        tag=name, forbid_unknown_fields=True,
-    )  # fmt: skip
+        f"Envelope{payload.__name__}",
+        [("data", payload)],
+        bases=(KnownEnvelope,),
+        kw_only=True,
+        tag_field="type",
+        tag=name,
+        forbid_unknown_fields=True,
+    )
 
 
 OPEN_PAYLOADS = frozenset(p for p in PAYLOADS.values() if not p.__struct_config__.forbid_unknown_fields)

@@ -56,14 +56,16 @@ def check_texts(*, assessor: str, reference_period: str) -> None:
     """Refuse what is no identifier or no period, as the field of its name."""
     if not _is_identifier(assessor):
         raise FieldError(
-            reason=RejectReason.OUT_OF_RANGE, field="assessor",
+            reason=RejectReason.OUT_OF_RANGE,
+            field="assessor",
             detail=f"{assessor!r} is no identifier: letters, digits and ._:+/@- after a letter or digit",
-        )  # fmt: skip
+        )
     if not _is_period(reference_period):
         raise FieldError(
-            reason=RejectReason.OUT_OF_RANGE, field="reference_period",
+            reason=RejectReason.OUT_OF_RANGE,
+            field="reference_period",
             detail=f"{reference_period!r} is no period such as 2025, 2025-H1, 2025-Q3, 2025-04, 2025-04-09",
-        )  # fmt: skip
+        )
 
 
 def check_material(name: str) -> None:

@@ -22,10 +22,25 @@ from streams.contracts.reasons import FieldError, RejectReason
 
 MeasureAction = Literal["announce", "impose", "suspend", "extend", "repeal", "licence"]
 MeasureKind = Literal[
-    "licence_requirement", "export_ban", "technology_ban", "entity_listing", "watch_listing", "domestic_regime",
-    "benchmark", "price_floor", "tariff", "procurement_ban", "programme", "stockpile", "alliance",
-    "negotiation_mandate", "enforcement", "general_licence", "suspension", "other",
-]  # fmt: skip
+    "licence_requirement",
+    "export_ban",
+    "technology_ban",
+    "entity_listing",
+    "watch_listing",
+    "domestic_regime",
+    "benchmark",
+    "price_floor",
+    "tariff",
+    "procurement_ban",
+    "programme",
+    "stockpile",
+    "alliance",
+    "negotiation_mandate",
+    "enforcement",
+    "general_licence",
+    "suspension",
+    "other",
+]
 
 
 class Targets(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -39,10 +39,15 @@ PREMIUM_VOLUME_SHARE = 0.05
 """docs/domain.md 11: a premium counts from +50% with at least 5% of volume."""
 END_USES = frozenset(
     {
-        "smartphones", "electric-vehicle-batteries", "electric-vehicle-motors", "missile-guidance",
-        "integrated-circuits", "semiconductors", "semiconductors-and-leds",
+        "smartphones",
+        "electric-vehicle-batteries",
+        "electric-vehicle-motors",
+        "missile-guidance",
+        "integrated-circuits",
+        "semiconductors",
+        "semiconductors-and-leds",
     }
-)  # fmt: skip
+)
 """End uses the article names (chips under three names of the use tables); others have their exposure, not a claim."""
 NO_GRADES = "grade: no table by supplier exists"
 
@@ -70,14 +75,28 @@ def indicators_of(assessed: Any) -> tuple[IndicatorAssessed, ...]:
 
 
 def _indicator(
-    name: str, assessed: Assessed, *, about: str, verdict: Verdict, summary: str,
-    figures: tuple[IndicatorFigure, ...], missing: tuple[str, ...] = (),
-) -> IndicatorAssessed:  # fmt: skip
+    name: str,
+    assessed: Assessed,
+    *,
+    about: str,
+    verdict: Verdict,
+    summary: str,
+    figures: tuple[IndicatorFigure, ...],
+    missing: tuple[str, ...] = (),
+) -> IndicatorAssessed:
     return IndicatorAssessed(
-        indicator=name, about=about, at=assessed.at, claim=CLAIMS[name], verdict=verdict, summary=summary,
-        figures=figures, missing=missing, synthetic=getattr(assessed, "synthetic", False), causes=assessed.causes,
+        indicator=name,
+        about=about,
+        at=assessed.at,
+        claim=CLAIMS[name],
+        verdict=verdict,
+        summary=summary,
+        figures=figures,
+        missing=missing,
+        synthetic=getattr(assessed, "synthetic", False),
+        causes=assessed.causes,
         sources=getattr(assessed, "sources", ()),
-    )  # fmt: skip
+    )
 
 
 def _delay(measure: MeasureAssessed) -> IndicatorAssessed | None:
@@ -97,19 +116,26 @@ def _delay(measure: MeasureAssessed) -> IndicatorAssessed | None:
         _figure("claimed_end", claimed or None, "date"),
     )
     return _indicator(
-        "one-year-delay", measure, about=measure.measure, verdict=verdicts.get(measure.state, "does_not_hold"),
-        summary=f"{measure.instrument}: {words}" + (f"; claimed: {claimed}" if claimed else ""), figures=figures,
+        "one-year-delay",
+        measure,
+        about=measure.measure,
+        verdict=verdicts.get(measure.state, "does_not_hold"),
+        summary=f"{measure.instrument}: {words}" + (f"; claimed: {claimed}" if claimed else ""),
+        figures=figures,
         missing=() if measure.legal_end else ("legal_end: the instrument names none",),
-    )  # fmt: skip
+    )
 
 
 def _figure(name: str, value: Fact, unit: str, facts: Mapping[str, Fact] | None = None) -> IndicatorFigure:
     facts = facts or {}
     period, vintage = facts.get("reference_period"), facts.get("vintage")
     return IndicatorFigure(
-        name=name, value=value, unit=unit, reference_period=period if isinstance(period, str) else None,
+        name=name,
+        value=value,
+        unit=unit,
+        reference_period=period if isinstance(period, str) else None,
         vintage=vintage if isinstance(vintage, str) else None,
-    )  # fmt: skip
+    )
 
 
 def _number(facts: Mapping[str, Fact], name: str) -> float | None:
@@ -135,24 +161,42 @@ def _processing(risk: RiskAssessed) -> IndicatorAssessed | None:
         _figure("hhi_points", _number(risk.facts, "hhi_points"), "points", risk.facts),
     )
     return _indicator(
-        "processing-share", risk, about=f"{risk.material}/{stage}", verdict=verdict, summary=summary, figures=figures,
+        "processing-share",
+        risk,
+        about=f"{risk.material}/{stage}",
+        verdict=verdict,
+        summary=summary,
+        figures=figures,
         missing=tuple(reason for reason in risk.missing if ":" in reason),
-    )  # fmt: skip
+    )
 
 
 def us_output(
-    *, material: str, stage: str, ratio: float, period: str, vintage: str, at: datetime, causes: tuple[str, ...],
-    sources: tuple[str, ...], synthetic: bool = False,
-) -> IndicatorAssessed:  # fmt: skip
+    *,
+    material: str,
+    stage: str,
+    ratio: float,
+    period: str,
+    vintage: str,
+    at: datetime,
+    causes: tuple[str, ...],
+    sources: tuple[str, ...],
+    synthetic: bool = False,
+) -> IndicatorAssessed:
     """Return the indicator of US output at a stage over China's mine output of the same material, period, edition."""
-    figure = IndicatorFigure(
-        name="output_ratio", value=ratio, unit="ratio", reference_period=period, vintage=vintage
-    )  # fmt: skip
+    figure = IndicatorFigure(name="output_ratio", value=ratio, unit="ratio", reference_period=period, vintage=vintage)
     return IndicatorAssessed(
-        indicator="us-output", about=f"{material}/{stage}", at=at, claim=CLAIMS["us-output"], figures=(figure,),
-        verdict="holds" if ratio < US_OUTPUT_RATIO else "does_not_hold", causes=causes, sources=sources,
-        summary=f"{material}, US {stage} in {period}: {ratio:.1%} of China's mine output", synthetic=synthetic,
-    )  # fmt: skip
+        indicator="us-output",
+        about=f"{material}/{stage}",
+        at=at,
+        claim=CLAIMS["us-output"],
+        figures=(figure,),
+        verdict="holds" if ratio < US_OUTPUT_RATIO else "does_not_hold",
+        causes=causes,
+        sources=sources,
+        summary=f"{material}, US {stage} in {period}: {ratio:.1%} of China's mine output",
+        synthetic=synthetic,
+    )
 
 
 def _plant(risk: RiskAssessed) -> IndicatorAssessed | None:
@@ -176,9 +220,14 @@ def _plant(risk: RiskAssessed) -> IndicatorAssessed | None:
     )
     missing = tuple(f"{figure.name}: not reported" for figure in figures if figure.value is None)
     return _indicator(
-        "no-progress", risk, about=f"{risk.labels['plant']}/{risk.material}", verdict=verdict,
-        summary=f"{plant}: {', '.join(words)}", figures=figures, missing=missing,
-    )  # fmt: skip
+        "no-progress",
+        risk,
+        about=f"{risk.labels['plant']}/{risk.material}",
+        verdict=verdict,
+        summary=f"{plant}: {', '.join(words)}",
+        figures=figures,
+        missing=missing,
+    )
 
 
 def _premium(risk: RiskAssessed) -> IndicatorAssessed | None:
@@ -192,11 +241,14 @@ def _premium(risk: RiskAssessed) -> IndicatorAssessed | None:
     volume = "unknown volume" if share is None else f"{share:.0%} of volume"
     figures = (_figure("premium_ratio", premium, "ratio", risk.facts), _figure("volume_share_ratio", share, "ratio"))
     return _indicator(
-        "price-influence", risk, about=f"{risk.material}/{risk.labels.get('basis', 'unknown basis')}",
-        verdict="holds" if counts else small, figures=figures,
+        "price-influence",
+        risk,
+        about=f"{risk.material}/{risk.labels.get('basis', 'unknown basis')}",
+        verdict="holds" if counts else small,
+        figures=figures,
         summary=f"{risk.material}, {risk.labels.get('basis', '')}: {premium:+.0%} over China on {volume}",
         missing=() if share is not None else ("volume_share_ratio: not published",),
-    )  # fmt: skip
+    )
 
 
 def _independence(risk: RiskAssessed) -> IndicatorAssessed | None:
@@ -209,9 +261,14 @@ def _independence(risk: RiskAssessed) -> IndicatorAssessed | None:
     verdict: Verdict = "unknown" if gap is None else "holds" if gap > 0 else "does_not_hold"
     words = "unknown, the build-out is flat or not reported" if gap is None else f"{gap:+.0f} days after the next end"
     return _indicator(
-        "one-year-is-a-warning", risk, about=about, verdict=verdict, summary=f"{about}: independence {words}",
-        figures=(_figure("buffer_gap_days_count", gap, "days"),), missing=() if gap is not None else risk.missing,
-    )  # fmt: skip
+        "one-year-is-a-warning",
+        risk,
+        about=about,
+        verdict=verdict,
+        summary=f"{about}: independence {words}",
+        figures=(_figure("buffer_gap_days_count", gap, "days"),),
+        missing=() if gap is not None else risk.missing,
+    )
 
 
 def _end_use(exposure: ExposureAssessed) -> IndicatorAssessed | None:
@@ -223,11 +280,14 @@ def _end_use(exposure: ExposureAssessed) -> IndicatorAssessed | None:
     path = " > ".join(exposure.path)
     words = "exposure unknown" if value is None else f"exposure {value:.2f}"
     return _indicator(
-        "end-uses", exposure, about=_exposed(exposure), verdict=verdict,
+        "end-uses",
+        exposure,
+        about=_exposed(exposure),
+        verdict=verdict,
         summary=f"{exposure.end_use}: {words}" + (f" through {path}" if path else ""),
         figures=(_figure("exposure_ratio", value, "ratio"),),
         missing=() if value is not None else ("exposure_ratio: not known",),
-    )  # fmt: skip
+    )
 
 
 def _exposed(exposure: ExposureAssessed) -> str:
@@ -236,26 +296,41 @@ def _exposed(exposure: ExposureAssessed) -> str:
 
 
 def standards_set(
-    *, issuer: str, at: datetime, titles: tuple[str, ...], scope: tuple[str, ...], causes: tuple[str, ...],
+    *,
+    issuer: str,
+    at: datetime,
+    titles: tuple[str, ...],
+    scope: tuple[str, ...],
+    causes: tuple[str, ...],
     sources: tuple[str, ...],
-) -> IndicatorAssessed:  # fmt: skip
+) -> IndicatorAssessed:
     """Return the indicator of the standards an issuer has published, as far as they were seen."""
     covered = ", ".join(scope) or "no material named"
     return IndicatorAssessed(
-        indicator="standards", about=issuer, at=at, claim=CLAIMS["standards"], verdict="open",
-        summary=f"{issuer}: {len(titles)} published ({covered})", causes=causes, sources=sources,
+        indicator="standards",
+        about=issuer,
+        at=at,
+        claim=CLAIMS["standards"],
+        verdict="open",
+        summary=f"{issuer}: {len(titles)} published ({covered})",
+        causes=causes,
+        sources=sources,
         figures=(_figure("standards_count", float(len(titles)), "count"), _figure("scope", covered, "text")),
         missing=("influence: no figures exist on who follows a standard",),
-    )  # fmt: skip
+    )
 
 
 def _purity(assessed: RiskAssessed) -> IndicatorAssessed | None:
     """A plant and the grade it is qualified to: a grade is carried as an attribute and never scored on a guess."""
     return _indicator(
-        "purity", assessed, about=f"{assessed.labels['plant']}/{assessed.material}", verdict="unknown",
+        "purity",
+        assessed,
+        about=f"{assessed.labels['plant']}/{assessed.material}",
+        verdict="unknown",
         summary=f"{assessed.labels['plant']} ({assessed.material}): no table by supplier exists",
-        figures=(_figure("qualified_capacity_ratio", None, "ratio"),), missing=(NO_GRADES,),
-    )  # fmt: skip
+        figures=(_figure("qualified_capacity_ratio", None, "ratio"),),
+        missing=(NO_GRADES,),
+    )
 
 
 _OF_ASPECT: Mapping[str, tuple[Callable[[RiskAssessed], IndicatorAssessed | None], ...]] = MappingProxyType(

@@ -73,7 +73,7 @@ class HeldRecords:
 
     def add(
         self, place: TopicPartition, records: Iterable[ConsumerRecord], *, now: float, broker_ms: int | None
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Hold records of a partition; `broker_ms` is the broker's clock, `None` where it is not known.
 
         An instant is the broker's stamp. One that lies long before what was stated of the partition already comes from
@@ -96,9 +96,13 @@ class HeldRecords:
         self._last_at[place] = last
 
     def reach(
-        self, *, position: Callable[[TopicPartition], int | None], answered: Mapping[TopicPartition, FetchAnswer],
-        broker_at: Callable[[float], int | None], now: float,
-    ) -> Reach:  # fmt: skip
+        self,
+        *,
+        position: Callable[[TopicPartition], int | None],
+        answered: Mapping[TopicPartition, FetchAnswer],
+        broker_at: Callable[[float], int | None],
+        now: float,
+    ) -> Reach:
         """Say how far the inputs were read, given positions and answers; `broker_at` reads the broker's clock."""
         frontier: int | None = None
         stated: int | None = None

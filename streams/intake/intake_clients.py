@@ -29,25 +29,36 @@ def exit_loudly(message: str) -> None:
 
 
 async def run_intake(
-    settings: IntakeSettings, *, stats: IntakeStats, stop: asyncio.Event,
+    settings: IntakeSettings,
+    *,
+    stats: IntakeStats,
+    stop: asyncio.Event,
     stop_loudly: Callable[[str], None] = exit_loudly,
-) -> None:  # fmt: skip
+) -> None:
     """Run an intake worker until `stop` is set. Raises `RuntimeError` where the topics are not as declared."""
     request_ms = int(settings.request_timeout.total_seconds() * 1000)
     producer = AIOKafkaProducer(
-        bootstrap_servers=settings.brokers, acks="all", linger_ms=0, max_batch_size=2 * 1024 * 1024,
-        max_request_size=4 * 1024 * 1024, request_timeout_ms=request_ms,
-    )  # fmt: skip
+        bootstrap_servers=settings.brokers,
+        acks="all",
+        linger_ms=0,
+        max_batch_size=2 * 1024 * 1024,
+        max_request_size=4 * 1024 * 1024,
+        request_timeout_ms=request_ms,
+    )
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.brokers, group_id=settings.group, enable_auto_commit=False,
-        auto_offset_reset="earliest", isolation_level="read_committed",
-        max_partition_fetch_bytes=4 * 1024 * 1024, request_timeout_ms=request_ms,
+        bootstrap_servers=settings.brokers,
+        group_id=settings.group,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        max_partition_fetch_bytes=4 * 1024 * 1024,
+        request_timeout_ms=request_ms,
         fetch_max_wait_ms=int(settings.fetch_wait.total_seconds() * 1000),
         session_timeout_ms=int(settings.session_timeout.total_seconds() * 1000),
         heartbeat_interval_ms=int(settings.heartbeat_interval.total_seconds() * 1000),
         rebalance_timeout_ms=int(settings.rebalance_timeout.total_seconds() * 1000),
         group_instance_id=settings.static_member,
-    )  # fmt: skip
+    )
     intake = Intake(settings, consumer=consumer, producer=producer, stats=stats, stop_loudly=stop_loudly)
     try:
         await _start(producer.start, settings=settings)

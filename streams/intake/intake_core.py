@@ -116,9 +116,13 @@ def admit(record: InputRecord, *, rules: AdmissionRules) -> IntakeDecision:
 
 def _segment(record: InputRecord, indexes: list[int], events: list[msgspec.Raw]) -> Segment:
     return Segment(
-        topic=record.topic, partition=record.partition, offset=record.offset, indexes=indexes, events=events,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        indexes=indexes,
+        events=events,
         at=record.at_ms,
-    )  # fmt: skip
+    )
 
 
 def _wrong_topic(event: Event, record: InputRecord) -> DecodeError:
@@ -142,6 +146,11 @@ def _ahead(event: Event, record: InputRecord, rules: AdmissionRules) -> DecodeEr
 
 def _letter(record: InputRecord, error: DecodeError, *, value: bytes | None, index: int | None) -> DeadLetter:
     return DeadLetter(
-        value=value, reason=error.reason.value, field=error.field, detail=error.detail, key=record.key,
-        headers=record.headers, index=index,
-    )  # fmt: skip
+        value=value,
+        reason=error.reason.value,
+        field=error.field,
+        detail=error.detail,
+        key=record.key,
+        headers=record.headers,
+        index=index,
+    )

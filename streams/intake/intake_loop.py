@@ -48,15 +48,26 @@ def input_record(record: ConsumerRecord, *, at_ms: int = 0) -> InputRecord:
     """Take over a consumer record; a time stamp below zero means that it has none. `at_ms`: its instant, 0 for none."""
     if at_ms:
         return InputRecord(
-            topic=record.topic, partition=record.partition, offset=record.offset, value=record.value, key=record.key,
-            headers=record.headers, received_at=datetime.fromtimestamp(at_ms / 1000, UTC), at_ms=at_ms,
-        )  # fmt: skip
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            value=record.value,
+            key=record.key,
+            headers=record.headers,
+            received_at=datetime.fromtimestamp(at_ms / 1000, UTC),
+            at_ms=at_ms,
+        )
     has_time = record.timestamp is not None and record.timestamp >= 0
     received_at = datetime.fromtimestamp(record.timestamp / 1000, UTC) if has_time else None
     return InputRecord(
-        topic=record.topic, partition=record.partition, offset=record.offset, value=record.value, key=record.key,
-        headers=record.headers, received_at=received_at,
-    )  # fmt: skip
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        value=record.value,
+        key=record.key,
+        headers=record.headers,
+        received_at=received_at,
+    )
 
 
 class Rebalances(ConsumerRebalanceListener):
@@ -78,9 +89,14 @@ class Intake:
     """One worker's loop over a started consumer and producer."""
 
     def __init__(
-        self, settings: IntakeSettings, *, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, stats: IntakeStats,
+        self,
+        settings: IntakeSettings,
+        *,
+        consumer: AIOKafkaConsumer,
+        producer: AIOKafkaProducer,
+        stats: IntakeStats,
         stop_loudly: Callable[[str], None],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._settings = settings
         self._consumer = consumer
         self._producer = producer
@@ -103,7 +119,7 @@ class Intake:
         self.clock = BrokerClock()
         self._writer = SignalsWriter(
             settings, producer=producer, stats=stats, clock=self.clock, stop_loudly=stop_loudly
-        )  # fmt: skip
+        )
         self._held = HeldRecords()
         self.unreadable = UnreadableBatches()
         self.fetches: FetchTimes | None = None
@@ -233,15 +249,20 @@ class Intake:
         assert settings.tick_seconds is not None
         every_seconds = settings.tick_seconds if self._writer.broker_stamps is not None else 0.0
         due = [
-            partition for partition, wrote_at in self._writer.wrote_at.items()
+            partition
+            for partition, wrote_at in self._writer.wrote_at.items()
             if decide_statement(
-                since_written_seconds=now - wrote_at, since_event_seconds=now - self._took_at,
-                last_event_at=self._last_event_at[partition], stated_up_to=self._stated[partition],
-                up_to=statement.up_to, every_seconds=every_seconds,
+                since_written_seconds=now - wrote_at,
+                since_event_seconds=now - self._took_at,
+                last_event_at=self._last_event_at[partition],
+                stated_up_to=self._stated[partition],
+                up_to=statement.up_to,
+                every_seconds=every_seconds,
                 idle_every_seconds=max(settings.idle_tick_seconds, every_seconds),
                 idle_after_seconds=settings.idle_after_seconds,
-            ) is not Cadence.WAIT
-        ]  # fmt: skip
+            )
+            is not Cadence.WAIT
+        ]
         if due:
             await self._write_stated({partition: [SignalRecord()] for partition in due}, statement)
             self._stats.statements += len(due)
@@ -279,9 +300,10 @@ class Intake:
                 shares.setdefault(partition, []).append(segment)
             letters.extend((record, letter) for letter in admission.dead_letters)
             self._stats.count(record.topic, admission)
-            reached = self._limit.observe(
-                admitted_count=admission.admitted_count, refused_count=len(admission.dead_letters)
-            ) or reached  # fmt: skip
+            reached = (
+                self._limit.observe(admitted_count=admission.admitted_count, refused_count=len(admission.dead_letters))
+                or reached
+            )
         self._last_event_at.update({partition: segments[-1].at for partition, segments in shares.items()})
         self._stats.busy_seconds += time.thread_time() - began
         await self._write_stated({p: pack(segments) for p, segments in shares.items()}, statement, letters)

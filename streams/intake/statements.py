@@ -11,7 +11,7 @@ from streams.contracts.records import SignalRecord, Statement
 
 def statement_of(
     up_to: int, inputs: Sequence[TopicPartition], *, topics: Sequence[str], counts: Mapping[str, int]
-) -> Statement:  # fmt: skip
+) -> Statement:
     """Return the statement for some input partitions; `topics` are the inputs, `counts` their partition counts."""
     masks = dict.fromkeys(topics, 0)
     for place in inputs:
@@ -40,9 +40,16 @@ class Cadence(StrEnum):
 
 
 def decide_statement(
-    *, since_written_seconds: float, since_event_seconds: float, last_event_at: int, stated_up_to: int, up_to: int,
-    every_seconds: float, idle_every_seconds: float, idle_after_seconds: float,
-) -> Cadence:  # fmt: skip
+    *,
+    since_written_seconds: float,
+    since_event_seconds: float,
+    last_event_at: int,
+    stated_up_to: int,
+    up_to: int,
+    every_seconds: float,
+    idle_every_seconds: float,
+    idle_after_seconds: float,
+) -> Cadence:
     """Say whether a partition of `signals` gets a bare statement that the inputs have come to `up_to`.
 
     At once when that passes the last event written to it (`last_event_at`), which what was stated with it

@@ -39,9 +39,14 @@ class SignalsWriter:
     """
 
     def __init__(
-        self, settings: IntakeSettings, *, producer: AIOKafkaProducer, stats: IntakeStats, clock: BrokerClock,
+        self,
+        settings: IntakeSettings,
+        *,
+        producer: AIOKafkaProducer,
+        stats: IntakeStats,
+        clock: BrokerClock,
         stop_loudly: Callable[[str], None],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._producer = producer
         self._stats = stats
         self._clock = clock
@@ -55,9 +60,12 @@ class SignalsWriter:
         self.broker_stamps: bool | None = None
 
     async def write(
-        self, records: Mapping[int, Sequence[SignalRecord]], letters: Sequence[Letter] = (), *,
+        self,
+        records: Mapping[int, Sequence[SignalRecord]],
+        letters: Sequence[Letter] = (),
+        *,
         last_offset: int | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Write records by partition, in order, and dead letters; return when the broker has all of them."""
         writes = [self._write_partition(partition, each) for partition, each in records.items()]
         writes.extend(self._write_letter(record, letter, last_offset) for record, letter in letters)
@@ -90,10 +98,19 @@ class SignalsWriter:
             # The whole of it still stands at its origin, which the note names.
             value, cut_from = value[: self._max_letter_bytes], len(value)
         written = DeadLetterRecord(
-            reason=letter.reason, field=letter.field, detail=letter.detail, stage=STAGE, topic=record.topic,
-            partition=record.partition, offset=record.offset, index=letter.index, cut_from=cut_from, value=value,
-            last_offset=last_offset, key=letter.key,
+            reason=letter.reason,
+            field=letter.field,
+            detail=letter.detail,
+            stage=STAGE,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            index=letter.index,
+            cut_from=cut_from,
+            value=value,
+            last_offset=last_offset,
+            key=letter.key,
             headers=[(name, content or b"") for name, content in letter.headers],
             recorded_at=record.received_at or _UNKNOWN_TIME,
-        )  # fmt: skip
+        )
         await self._producer.send_and_wait(self.letters_topic, encode_dead_letter(written), key=written.origin)

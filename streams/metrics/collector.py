@@ -19,13 +19,25 @@ from streams.metrics import catalogue
 from streams.metrics.snapshot import SnapshotSource, SupplyFigures, WorkerSnapshot
 
 _GAUGES = (
-    catalogue.MEASURE_STATE, catalogue.MEASURE_STATE_RANK, catalogue.MEASURE_END, catalogue.MEASURE_CLAIMED_END,
-    catalogue.RISK_SCORE, catalogue.RISK_CONTRIBUTION, catalogue.SUPPLY_TOP_SHARE, catalogue.CONCENTRATION,
-    catalogue.IMPORT_RELIANCE, catalogue.OPEN_ALERTS, catalogue.OPEN_MATERIAL_ALERTS, catalogue.LAST_EVENT,
+    catalogue.MEASURE_STATE,
+    catalogue.MEASURE_STATE_RANK,
+    catalogue.MEASURE_END,
+    catalogue.MEASURE_CLAIMED_END,
+    catalogue.RISK_SCORE,
+    catalogue.RISK_CONTRIBUTION,
+    catalogue.SUPPLY_TOP_SHARE,
+    catalogue.CONCENTRATION,
+    catalogue.IMPORT_RELIANCE,
+    catalogue.OPEN_ALERTS,
+    catalogue.OPEN_MATERIAL_ALERTS,
+    catalogue.LAST_EVENT,
     catalogue.CONSUMER_LAG,
-    catalogue.CONSUMER_PROGRESS, catalogue.PARTITION_CLOCK, catalogue.INPUT_STALLED, catalogue.PARTITION_ASSIGNED,
+    catalogue.CONSUMER_PROGRESS,
+    catalogue.PARTITION_CLOCK,
+    catalogue.INPUT_STALLED,
+    catalogue.PARTITION_ASSIGNED,
     catalogue.RULE_SET_REFUSED,
-)  # fmt: skip
+)
 
 
 def _empty(metric: catalogue.Metric) -> GaugeMetricFamily:

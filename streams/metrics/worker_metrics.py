@@ -26,9 +26,14 @@ class WorkerMetrics:
     """
 
     def __init__(
-        self, *, process: str, version: str, topics: Iterable[str] = (), rules: Iterable[str] = (),
+        self,
+        *,
+        process: str,
+        version: str,
+        topics: Iterable[str] = (),
+        rules: Iterable[str] = (),
         registry: CollectorRegistry | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry if registry is not None else CollectorRegistry(auto_describe=False)
         self._last_event_at: dict[str, datetime] = {}
@@ -39,9 +44,7 @@ class WorkerMetrics:
         self._rule_errors = self._counter(catalogue.RULE_ERRORS, rule=tuple(rules))
         self._evaluations = self._counter(catalogue.RULE_EVALUATIONS)
         self._evaluation_seconds = self._counter(catalogue.RULE_EVALUATION_SECONDS)
-        self._rules_loaded = Gauge(
-            catalogue.RULES_LOADED.name, catalogue.RULES_LOADED.meaning, registry=self.registry
-        )  # fmt: skip
+        self._rules_loaded = Gauge(catalogue.RULES_LOADED.name, catalogue.RULES_LOADED.meaning, registry=self.registry)
         self._notifications = self._counter(catalogue.NOTIFICATIONS)
         self._view_writes = self._counter(catalogue.VIEW_WRITES)
         self._rebalances = self._counter(catalogue.REBALANCES)

@@ -75,9 +75,14 @@ class RiskQuestions:
     """
 
     def __init__(
-        self, events: Iterable[Event], *, as_of: When, known_at: When | None = None,
-        parameters: ScoreParameters | None = None, graph: ComponentGraph | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        events: Iterable[Event],
+        *,
+        as_of: When,
+        known_at: When | None = None,
+        parameters: ScoreParameters | None = None,
+        graph: ComponentGraph | None = None,
+    ) -> None:
         told = sorted((e for e in events if not isinstance(e.data, Tick)), key=lambda event: event.recorded_at)
         self.as_of = as_of
         self.known_at = known_at
@@ -105,10 +110,14 @@ class RiskQuestions:
             raise RiskQuestionError(f"{material!r} is no material")
         at = instant_of(self.as_of)
         return MaterialScores(
-            material, pieces=ScoreBasis(self._store, material, at=at).pieces, parameters=self.parameters, at=at,
-            measures=[m for m in self.measures if material in m.materials], seen_any=bool(self.measures),
+            material,
+            pieces=ScoreBasis(self._store, material, at=at).pieces,
+            parameters=self.parameters,
+            at=at,
+            measures=[m for m in self.measures if material in m.materials],
+            seen_any=bool(self.measures),
             told_at=self._told_at,
-        )  # fmt: skip
+        )
 
     def score(self, material: str, *, home: str) -> Score:
         """Return the score of a material for a home. Raises `RiskQuestionError` for an unknown one of either."""
@@ -151,9 +160,14 @@ def score_document(questions: RiskQuestions, material: str, *, home: str) -> dic
     facts, missing = score_facts(score)
     inputs = shown_inputs(score, most=None)
     document = risk_document(
-        material, home=home, facts=facts, inputs=inputs, missing=missing, at=instant_of(questions.as_of),
+        material,
+        home=home,
+        facts=facts,
+        inputs=inputs,
+        missing=missing,
+        at=instant_of(questions.as_of),
         synthetic=any(each.synthetic for each in inputs),
-    )  # fmt: skip
+    )
     document["as_of"] = _text(questions.as_of)
     document["known_at"] = _text(questions.known_at)
     document["exposures"] = [

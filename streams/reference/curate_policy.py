@@ -83,8 +83,12 @@ def policy_history() -> list[Event]:
         at = noon_of(date.fromisoformat(row["published"]), zone=zone)
         events.append(
             Event(
-                id=row["event_id"], source=HISTORY_SOURCE, subject=row["event_id"], data=data,
-                occurred_at=at, recorded_at=at,
+                id=row["event_id"],
+                source=HISTORY_SOURCE,
+                subject=row["event_id"],
+                data=data,
+                occurred_at=at,
+                recorded_at=at,
             )
-        )  # fmt: skip
+        )
     return sorted(events, key=lambda event: event.occurred_at)

@@ -22,16 +22,32 @@ _OXIDE = re.compile(r"^Price, average, dollars per kilogram: (\w+) oxide, (99\.?
 _READINGS = MappingProxyType(
     {
         "Price, average, dollars per kilogram: Mischmetal, 65% cerium, 35% lanthanum": (
-            "mischmetal", "metal", "65% Ce, 35% La", "FOB", "kg",
+            "mischmetal",
+            "metal",
+            "65% Ce, 35% La",
+            "FOB",
+            "kg",
         ),
         "Price, average, dollars per kilogram: Neodymium-praseodymium (NdPr) oxide, 99% minimum": (
-            "neodymium-praseodymium", "oxide", "99% minimum", "FOB", "kg",
+            "neodymium-praseodymium",
+            "oxide",
+            "99% minimum",
+            "FOB",
+            "kg",
         ),
         "Price, average, dollars per kilogram: Y2O3, minimum 99.999% purity": (
-            "yttrium", "oxide", "99.999% minimum", "FOB China", "kg",
+            "yttrium",
+            "oxide",
+            "99.999% minimum",
+            "FOB China",
+            "kg",
         ),
         "Price, average, dollars per kilogram: Yttrium metal, minimum 99.9% purity": (
-            "yttrium", "metal", "99.9% minimum", "FOB China", "kg",
+            "yttrium",
+            "metal",
+            "99.9% minimum",
+            "FOB China",
+            "kg",
         ),
         "Price, global, dollars per kilogram, range of average values: Scandium oxide, powder, 99.99% purity, "
         "5- to 100-kilogram lot size": ("scandium", "oxide", "99.99%", "global", "kg"),
@@ -40,27 +56,51 @@ _READINGS = MappingProxyType(
         "Price, metal, average, dollars per pound": ("antimony", "metal", None, "United States", "lb"),
         "Price, average, dollars per pound": ("bismuth", "metal", None, "United States", "lb"),
         "Price, average unit value of imports, dollars per kilogram": (
-            "gallium", "metal", None, "unit value of US imports", "kg",
+            "gallium",
+            "metal",
+            None,
+            "unit value of US imports",
+            "kg",
         ),
         "Price, annual average, dollars per kilogram: Germanium metal": ("germanium", "metal", None, "unstated", "kg"),
         "Price, annual average, dollars per kilogram: Germanium dioxide": (
-            "germanium", "oxide", None, "unstated", "kg",
+            "germanium",
+            "oxide",
+            None,
+            "unstated",
+            "kg",
         ),
         "Price, annual average, dollars per kilogram: U.S. warehouse, free on board": (
-            "indium", "metal", None, "FOB US warehouse", "kg",
+            "indium",
+            "metal",
+            None,
+            "FOB US warehouse",
+            "kg",
         ),
         "Price, annual average, dollars per kilogram: Rotterdam, duties unpaid": (
-            "indium", "metal", None, "Rotterdam, duties unpaid", "kg",
+            "indium",
+            "metal",
+            None,
+            "Rotterdam, duties unpaid",
+            "kg",
         ),
         "Price, annual average, dollars per kilogram: United States": (
-            "tellurium", "metal", None, "United States", "kg",
+            "tellurium",
+            "metal",
+            None,
+            "United States",
+            "kg",
         ),
         "Price, annual average, dollars per kilogram: Europe": ("tellurium", "metal", None, "Europe", "kg"),
         "Price, concentrate, average in-warehouse Rotterdam, dollars per dry metric ton unit of tungsten trioxide": (
-            "tungsten", "concentrate", None, "in warehouse Rotterdam", "mtu",
+            "tungsten",
+            "concentrate",
+            None,
+            "in warehouse Rotterdam",
+            "mtu",
         ),
     }
-)  # fmt: skip
+)
 """Statistic to material, form, grade (`None`: not said), basis and unit."""
 
 
@@ -95,14 +135,22 @@ def price_history() -> list[Event]:
         estimated = "Estimated by the USGS. " if row["estimated"] == "True" else ""
         note = f"Annual mean. {estimated}{row['notes'].removeprefix('Estimated. -- ')}".strip()
         fields: dict[str, Any] = {
-            "material": material, "form": form, "grade": grade, "basis": basis, "assessor": "usgs", "amount": amount,
-            "currency": "USD", "per_unit": unit, "reference_period": row["year"],
+            "material": material,
+            "form": form,
+            "grade": grade,
+            "basis": basis,
+            "assessor": "usgs",
+            "amount": amount,
+            "currency": "USD",
+            "per_unit": unit,
+            "reference_period": row["year"],
             "content": "contained" if unit == "mtu" else "gross",
             "provenance": provenance_of(
-                MCS_2026, row=f"{_TABLE}.csv#{row['chapter']}/{row['statistic']}/{row['year']}"[:400],
+                MCS_2026,
+                row=f"{_TABLE}.csv#{row['chapter']}/{row['statistic']}/{row['year']}"[:400],
                 note=note,
             ),
-        }  # fmt: skip
+        }
         place = re.sub(r"[^a-z0-9]+", "-", basis.lower()).strip("-")
         event_id = f"mcs2026/price/{material}/{form}/{place}/{row['year']}"
         events.append(history_event(event_id, msgspec.convert(fields, PriceQuoted), at=MCS_2026.published_at))

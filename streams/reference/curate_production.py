@@ -22,11 +22,19 @@ from streams.reference.loaders import load_table, newest_first
 
 _CHAPTERS = MappingProxyType(
     {
-        "ANTIMONY": "antimony", "BISMUTH": "bismuth", "GALLIUM": "gallium", "GERMANIUM": "germanium",
-        "GRAPHITE (NATURAL)": "natural-graphite", "INDIUM": "indium", "RARE EARTHS": "rare-earth-oxides",
-        "SCANDIUM": "scandium", "TELLURIUM": "tellurium", "TUNGSTEN": "tungsten", "YTTRIUM": "yttrium",
+        "ANTIMONY": "antimony",
+        "BISMUTH": "bismuth",
+        "GALLIUM": "gallium",
+        "GERMANIUM": "germanium",
+        "GRAPHITE (NATURAL)": "natural-graphite",
+        "INDIUM": "indium",
+        "RARE EARTHS": "rare-earth-oxides",
+        "SCANDIUM": "scandium",
+        "TELLURIUM": "tellurium",
+        "TUNGSTEN": "tungsten",
+        "YTTRIUM": "yttrium",
     }
-)  # fmt: skip
+)
 _STAGES: MappingProxyType[str, Stage] = MappingProxyType(
     {"Mine production": "mining", "Refinery production": "refining", "Primary production": "refining"}
 )
@@ -65,15 +73,30 @@ def _tonnes(value: str, unit: str) -> tuple[float | None, str | None]:
 
 
 def _produced(
-    edition: Edition, *, row: str, material: str, stage: Stage, country: str, year: str, value: str, unit: str,
-    note: str | None = None, world: float | None = None,
-) -> Event:  # fmt: skip
+    edition: Edition,
+    *,
+    row: str,
+    material: str,
+    stage: Stage,
+    country: str,
+    year: str,
+    value: str,
+    unit: str,
+    note: str | None = None,
+    world: float | None = None,
+) -> Event:
     tonnes, published_as = _tonnes(value, unit)
     data = SupplyObserved(
-        material=material, stage=stage, country=country, reference_period=year, vintage=edition.vintage,
-        tonnes=tonnes, published_as=published_as, world_tonnes=world,
+        material=material,
+        stage=stage,
+        country=country,
+        reference_period=year,
+        vintage=edition.vintage,
+        tonnes=tonnes,
+        published_as=published_as,
+        world_tonnes=world,
         provenance=provenance_of(edition, row=row, note=note),
-    )  # fmt: skip
+    )
     event_id = f"{slug(edition.vintage)}/production/{material}/{stage}/{country}/{year}"
     return history_event(event_id, data, at=edition.published_at)
 
@@ -95,10 +118,17 @@ def _production_2025() -> list[Event]:
             continue
         events.append(
             _produced(
-                MCS_2025, row=name, material="rare-earth-oxides", stage=stage, country=country, year=row["year"],
-                value=row["value"], unit=row["unit"], world=world,
+                MCS_2025,
+                row=name,
+                material="rare-earth-oxides",
+                stage=stage,
+                country=country,
+                year=row["year"],
+                value=row["value"],
+                unit=row["unit"],
+                world=world,
             )
-        )  # fmt: skip
+        )
     return events
 
 
@@ -125,12 +155,18 @@ def _production_2026() -> list[Event]:
             continue
         events.append(
             _produced(
-                MCS_2026, row=f"{table}.csv#{row['chapter']}/{row['statistic']}/{row['country']}/{row['year']}",
-                material=_CHAPTERS[row["chapter"]], stage=_STAGES[kind[1]], country=country_code(row["country"]),
-                year=row["year"], value=row["value"], unit=row["unit"], note=row["notes"] or None,
+                MCS_2026,
+                row=f"{table}.csv#{row['chapter']}/{row['statistic']}/{row['country']}/{row['year']}",
+                material=_CHAPTERS[row["chapter"]],
+                stage=_STAGES[kind[1]],
+                country=country_code(row["country"]),
+                year=row["year"],
+                value=row["value"],
+                unit=row["unit"],
+                note=row["notes"] or None,
                 world=worlds.get((kind, row["year"])),
             )
-        )  # fmt: skip
+        )
     events += [_world_only(row) for row in rows if row["chapter"] in ("SCANDIUM", "YTTRIUM")]
     table = "usgs_mcs2026_salient_us"
     for row in newest_first(load_table(table)):
@@ -138,10 +174,17 @@ def _production_2026() -> list[Event]:
             name = f"{table}.csv#{row['chapter']}/{row['statistic']}/{row['year']}"
             events.append(
                 _produced(
-                    MCS_2026, row=name, material="rare-earth-oxides", stage="separation", country="US",
-                    year=row["year"], value=row["value"], unit=row["unit"], note=row["notes"] or None,
+                    MCS_2026,
+                    row=name,
+                    material="rare-earth-oxides",
+                    stage="separation",
+                    country="US",
+                    year=row["year"],
+                    value=row["value"],
+                    unit=row["unit"],
+                    note=row["notes"] or None,
                 )
-            )  # fmt: skip
+            )
     return events
 
 
@@ -149,14 +192,19 @@ def _world_only(row: dict[str, str]) -> Event:
     """Make the event of a world total without countries: filed under "other countries", of whom nothing is said."""
     material = _CHAPTERS[row["chapter"]]
     data = SupplyObserved(
-        material=material, stage="mining" if material == "yttrium" else "separation", country=OTHER,
-        reference_period=row["year"], vintage=MCS_2026.vintage, world_tonnes=number(row["value"]),
+        material=material,
+        stage="mining" if material == "yttrium" else "separation",
+        country=OTHER,
+        reference_period=row["year"],
+        vintage=MCS_2026.vintage,
+        world_tonnes=number(row["value"]),
         published_as=f"world: {row['value']}",
         provenance=provenance_of(
-            MCS_2026, row=f"usgs_mcs2026_world_production.csv#{row['chapter']}/{row['statistic']}/{row['year']}",
+            MCS_2026,
+            row=f"usgs_mcs2026_world_production.csv#{row['chapter']}/{row['statistic']}/{row['year']}",
             note="World total only; the source names no countries.",
         ),
-    )  # fmt: skip
+    )
     return history_event(f"mcs-2026/world/{material}/{row['year']}", data, at=MCS_2026.published_at)
 
 
@@ -169,14 +217,22 @@ def _shares_of_imports() -> list[Event]:
             continue
         material, country = _CHAPTERS[row["chapter"]], country_code(row["country"])
         data = SupplyObserved(
-            material=material, stage=stage, country=country, reference_period="2024", vintage=MCS_2026.vintage,
-            share_low_ratio=percent / 100, share_high_ratio=percent / 100, market="US", flow="import_source",
+            material=material,
+            stage=stage,
+            country=country,
+            reference_period="2024",
+            vintage=MCS_2026.vintage,
+            share_low_ratio=percent / 100,
+            share_high_ratio=percent / 100,
+            market="US",
+            flow="import_source",
             published_as=f"{row['value']} percent, {row['year']}",
             provenance=provenance_of(
-                MCS_2026, row=f"{table}.csv#{row['chapter']}/{row['statistic']}/{row['country']}",
+                MCS_2026,
+                row=f"{table}.csv#{row['chapter']}/{row['statistic']}/{row['country']}",
                 note=f"A mean of {row['year']}, filed under its last year.",
             ),
-        )  # fmt: skip
+        )
         event_id = f"mcs-2026/import-source/{material}/{stage}/{country}"
         events.append(history_event(event_id, data, at=MCS_2026.published_at))
     return events
@@ -190,14 +246,22 @@ def _shares_of_imports_2025() -> list[Event]:
             continue
         country = country_code(row["item"])
         data = SupplyObserved(
-            material="rare-earth-oxides", stage="separation", country=country, reference_period="2023",
-            vintage=MCS_2025.vintage, share_low_ratio=percent / 100, share_high_ratio=percent / 100, market="US",
-            flow="import_source", published_as=f"{row['value']} percent, {row['year']}",
+            material="rare-earth-oxides",
+            stage="separation",
+            country=country,
+            reference_period="2023",
+            vintage=MCS_2025.vintage,
+            share_low_ratio=percent / 100,
+            share_high_ratio=percent / 100,
+            market="US",
+            flow="import_source",
+            published_as=f"{row['value']} percent, {row['year']}",
             provenance=provenance_of(
-                MCS_2025, row=f"{table}.csv#{row['table']}/{row['item']}",
+                MCS_2025,
+                row=f"{table}.csv#{row['table']}/{row['item']}",
                 note=f"A mean of {row['year']}, filed under its last year.",
             ),
-        )  # fmt: skip
+        )
         event_id = f"mcs-2025/import-source/rare-earth-oxides/separation/{country}"
         events.append(history_event(event_id, data, at=MCS_2025.published_at))
     return events
@@ -224,14 +288,19 @@ def _eu_shares() -> list[Event]:
             low, high = _eu_share(row["Share"])
             stage, country = _eu_stage(material, row["Stage"]), country_code(row["Country"])
             data = SupplyObserved(
-                material=material, stage=stage, country=country, reference_period="2020", vintage=EU_2023.vintage,
-                share_low_ratio=low, share_high_ratio=high, market="EU" if market == "EU" else "global",
-                flow="production" if market == "global" else "consumption", trade_factor=float(row["t"]),
+                material=material,
+                stage=stage,
+                country=country,
+                reference_period="2020",
+                vintage=EU_2023.vintage,
+                share_low_ratio=low,
+                share_high_ratio=high,
+                market="EU" if market == "EU" else "global",
+                flow="production" if market == "global" else "consumption",
+                trade_factor=float(row["t"]),
                 published_as=row["Share"],
-                provenance=provenance_of(
-                    EU_2023, row=f"{table}.csv#{row['Material']}/{row['Stage']}/{row['Country']}"
-                ),
-            )  # fmt: skip
+                provenance=provenance_of(EU_2023, row=f"{table}.csv#{row['Material']}/{row['Stage']}/{row['Country']}"),
+            )
             event_id = f"eu2023/{market.lower()}/{material}/{stage}/{country}"
             events.append(history_event(event_id, data, at=EU_2023.published_at))
     return events

@@ -38,11 +38,18 @@ _GROUP_NOTE = "Published for the heavy rare earths as a group: 100 percent of th
 def _reliance(edition: Edition, *, material: str, stage: Stage, year: str, value: str, row: str, note: str) -> Event:
     share = exact(0.0) if value == "E" else published_percent(value)
     data = SupplyObserved(
-        material=material, stage=stage, country="US", reference_period=year, vintage=edition.vintage, market="US",
-        flow="import_reliance", share_low_ratio=share.low if share else None,
-        share_high_ratio=share.high if share else None, published_as=value or "(blank)",
+        material=material,
+        stage=stage,
+        country="US",
+        reference_period=year,
+        vintage=edition.vintage,
+        market="US",
+        flow="import_reliance",
+        share_low_ratio=share.low if share else None,
+        share_high_ratio=share.high if share else None,
+        published_as=value or "(blank)",
         provenance=provenance_of(edition, row=row, note=note or None),
-    )  # fmt: skip
+    )
     event_id = f"{edition.vintage.lower().replace(' ', '-')}/import-reliance/{material}/{stage}/{year}"
     return history_event(event_id, data, at=edition.published_at)
 
@@ -51,11 +58,17 @@ def _consumption(*, material: str, stage: Stage, row: dict[str, str], name: str)
     amount = number(row["value"])
     scale = 1000 if row["unit"] == "kilograms" else 1
     data = SupplyObserved(
-        material=material, stage=stage, country="US", reference_period=row["year"], vintage=MCS_2026.vintage,
-        market="US", flow="apparent_consumption", tonnes=None if amount is None else amount / scale,
+        material=material,
+        stage=stage,
+        country="US",
+        reference_period=row["year"],
+        vintage=MCS_2026.vintage,
+        market="US",
+        flow="apparent_consumption",
+        tonnes=None if amount is None else amount / scale,
         published_as=None if amount is not None else row["value"] or "(blank)",
         provenance=provenance_of(MCS_2026, row=name, note=row["notes"] or None),
-    )  # fmt: skip
+    )
     event_id = f"mcs-2026/apparent-consumption/{material}/{stage}/{row['year']}"
     return history_event(event_id, data, at=MCS_2026.published_at)
 
@@ -64,12 +77,17 @@ def _mcs_2025() -> list[Event]:
     table = "usgs_mcs2025_ree"
     return [
         _reliance(
-            MCS_2025, material="rare-earth-oxides", stage="separation", year=row["year"], value=row["value"], note="",
+            MCS_2025,
+            material="rare-earth-oxides",
+            stage="separation",
+            year=row["year"],
+            value=row["value"],
+            note="",
             row=f"{table}.csv#{row['table']}/{row['item']}/{row['year']}",
         )
         for row in newest_first(load_table(table))
         if row["item"].startswith("Net import reliance")
-    ]  # fmt: skip
+    ]
 
 
 def _mcs_2026() -> list[Event]:

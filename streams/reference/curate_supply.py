@@ -1,6 +1,7 @@
 """Make trade and capacity events from the customs tables and the capacity register; join them with production."""
 
 import re
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -40,13 +41,20 @@ def _traded(
     derived = "derived" in note
     notes = " ".join(text for text in (note if note != "published" else "", _PUBLICATION_NOTE) if text)
     data = TradeObserved(
-        material=material, exporter="CN", importer=importer, reference_period=period, tonnes=float(tonnes),
-        reported_by=reporter, derived=derived,
+        material=material,
+        exporter="CN",
+        importer=importer,
+        reference_period=period,
+        tonnes=float(tonnes),
+        reported_by=reporter,
+        derived=derived,
         provenance=Provenance(
-            source=source[:400], address=address or None, row=f"{table}.csv#{importer or 'all'}/{period}",
+            source=source[:400],
+            address=address or None,
+            row=f"{table}.csv#{importer or 'all'}/{period}",
             note=notes[:400],
         ),
-    )  # fmt: skip
+    )
     at = noon_of(_published(period), zone="Asia/Shanghai")
     return history_event(f"customs/{material}/{importer or 'all'}/{period}/{reporter}", data, at=at)
 
@@ -64,47 +72,86 @@ def trade_history() -> list[Event]:
     return [
         *(
             _traded(
-                table=table, material="rare-earth-magnets", period=row["period"], tonnes=row["tonnes"],
-                importer=None, note=row["kind"], source=row["source"], address=row["address"],
+                table=table,
+                material="rare-earth-magnets",
+                period=row["period"],
+                tonnes=row["tonnes"],
+                importer=None,
+                note=row["kind"],
+                source=row["source"],
+                address=row["address"],
             )
             for table, row in months
         ),
         *(
             _traded(
-                table=table, material="rare-earth-magnets", period=row["period"], tonnes=row["tonnes"],
-                importer=country_code(row["destination"]), note=row["note"] or "", source=row["source"], address="",
+                table=table,
+                material="rare-earth-magnets",
+                period=row["period"],
+                tonnes=row["tonnes"],
+                importer=country_code(row["destination"]),
+                note=row["note"] or "",
+                source=row["source"],
+                address="",
             )
             for table, row in flows
         ),
-        *(
-            _traded(
-                table=table, material="rare-earths", period=row["period"], tonnes=row["tonnes_all_17_elements"],
-                importer=None, note=row["source_or_derivation"], source="Press on customs data", address="",
-            )
-            for table, row in elements
-        ),
-    ]  # fmt: skip
+        *_element_exports(elements),
+    ]
+
+
+def _element_exports(rows: Iterable[tuple[str, dict[str, str]]]) -> Iterator[Event]:
+    """Give the exports of all 17 elements together, month by month."""
+    for table, row in rows:
+        yield _traded(
+            table=table,
+            material="rare-earths",
+            period=row["period"],
+            tonnes=row["tonnes_all_17_elements"],
+            importer=None,
+            note=row["source_or_derivation"],
+            source="Press on customs data",
+            address="",
+        )
 
 
 _PRODUCTS = MappingProxyType(
     {
-        "NdPr oxide": "neodymium-praseodymium", "NdPr then Dy/Tb": "neodymium-praseodymium", "Dy oxide": "dysprosium",
-        "Tb oxide": "terbium", "Sm oxide": "samarium", "Gd oxide": "gadolinium", "Y oxide": "yttrium",
-        "Lu oxide": "lutetium", "Dy+Tb oxide": "dysprosium-terbium", "heavy REE": "heavy-rare-earths",
-        "HREO": "heavy-rare-earths", "LREO": "light-rare-earths", "total REO": "rare-earth-oxides",
-        "TREO": "rare-earth-oxides", "TREO throughput": "rare-earth-oxides",
-        "REO (NdPr only separated)": "rare-earth-oxides", "xenotime concentrate": "rare-earth-oxides",
-        "NdFeB": "neodymium-magnets", "NdFeB (company total)": "neodymium-magnets",
+        "NdPr oxide": "neodymium-praseodymium",
+        "NdPr then Dy/Tb": "neodymium-praseodymium",
+        "Dy oxide": "dysprosium",
+        "Tb oxide": "terbium",
+        "Sm oxide": "samarium",
+        "Gd oxide": "gadolinium",
+        "Y oxide": "yttrium",
+        "Lu oxide": "lutetium",
+        "Dy+Tb oxide": "dysprosium-terbium",
+        "heavy REE": "heavy-rare-earths",
+        "HREO": "heavy-rare-earths",
+        "LREO": "light-rare-earths",
+        "total REO": "rare-earth-oxides",
+        "TREO": "rare-earth-oxides",
+        "TREO throughput": "rare-earth-oxides",
+        "REO (NdPr only separated)": "rare-earth-oxides",
+        "xenotime concentrate": "rare-earth-oxides",
+        "NdFeB": "neodymium-magnets",
+        "NdFeB (company total)": "neodymium-magnets",
     }
-)  # fmt: skip
+)
 
 _HEAVY_CIRCUIT: MappingProxyType[str, Any] = MappingProxyType(
     {
-        "plant": "kuantan-hre-circuit", "operator": "Lynas", "country": "MY", "material": "dysprosium-terbium",
-        "stage": "separation", "status": "ramping", "nameplate_tonnes_per_year": 300.0, "actual_tonnes": 62.0,
+        "plant": "kuantan-hre-circuit",
+        "operator": "Lynas",
+        "country": "MY",
+        "material": "dysprosium-terbium",
+        "stage": "separation",
+        "status": "ramping",
+        "nameplate_tonnes_per_year": 300.0,
+        "actual_tonnes": 62.0,
         "actual_period": "2026",
     }
-)  # fmt: skip
+)
 """The register gives the output of Dy and Tb together (62 t in fiscal year 2026) and the nameplates apart (250, 50)."""
 
 

@@ -66,13 +66,15 @@ def _admit_signal(value: bytes, *, offset: int, recorded_at: datetime, marks: Pr
     clock = marks.clock
     if record.w is not None:
         clock = after_statement(clock, record.w, said_at=record.s)
-    marks = msgspec.structs.replace(
-        marks, origins=origins, clock=clock, writers=writers_after(marks.writers, record)
-    )  # fmt: skip
+    marks = msgspec.structs.replace(marks, origins=origins, clock=clock, writers=writers_after(marks.writers, record))
     admitted = Admitted(
-        position=offset, recorded_at=recorded_at, segments=segments, ticks=record.ticks, now=_instant(clock.now),
+        position=offset,
+        recorded_at=recorded_at,
+        segments=segments,
+        ticks=record.ticks,
+        now=_instant(clock.now),
         stalled=clock.stalled,
-    )  # fmt: skip
+    )
     return AdmissionResult(Admission.PROCESS, admitted, marks)
 
 
@@ -89,9 +91,15 @@ def _admit_linked(value: bytes, *, recorded_at: datetime, marks: ProgressMetadat
         return AdmissionResult(Admission.HOLE, None, marks, detail)
     marks = msgspec.structs.replace(marks, seen=record.o, seen_part=record.n, clock=_clock_at(marks, record.w))
     admitted = Admitted(
-        position=record.o, recorded_at=recorded_at, items=record.x, item_counts=record.e, now=_instant(marks.clock.now),
-        stalled=record.stalled, part=record.n, more=record.more,
-    )  # fmt: skip
+        position=record.o,
+        recorded_at=recorded_at,
+        items=record.x,
+        item_counts=record.e,
+        now=_instant(marks.clock.now),
+        stalled=record.stalled,
+        part=record.n,
+        more=record.more,
+    )
     return AdmissionResult(Admission.PROCESS, admitted, marks)
 
 
@@ -100,9 +108,7 @@ def _admit_watermark(record: LinkedRecord, *, recorded_at: datetime, marks: Prog
     if record.w <= marks.clock.now:
         return AdmissionResult(Admission.REPEAT, None, marks)
     marks = msgspec.structs.replace(marks, clock=_clock_at(marks, record.w))
-    admitted = Admitted(
-        position=record.o, recorded_at=recorded_at, now=_instant(record.w), stalled=record.stalled
-    )  # fmt: skip
+    admitted = Admitted(position=record.o, recorded_at=recorded_at, now=_instant(record.w), stalled=record.stalled)
     return AdmissionResult(Admission.PROCESS, admitted, marks)
 
 

@@ -147,7 +147,10 @@ class BrokerProbe:
         if away != self._away:
             self._away = away
             if away:
-                _log.error("the broker does not answer; this process waits and goes on when it is back",
-                           bootstrap=self._bootstrap, silent_seconds=round(self.silent_seconds, 1))  # fmt: skip
+                _log.error(
+                    "the broker does not answer; this process waits and goes on when it is back",
+                    bootstrap=self._bootstrap,
+                    silent_seconds=round(self.silent_seconds, 1),
+                )
             else:
                 _log.info("the broker answers again", bootstrap=self._bootstrap)

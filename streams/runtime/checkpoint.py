@@ -40,9 +40,14 @@ class CheckpointPolicy:
 
 
 def decide_checkpoint(
-    policy: CheckpointPolicy, *, record_count: int, change_count: int, age_seconds: float, ticked: bool,
+    policy: CheckpointPolicy,
+    *,
+    record_count: int,
+    change_count: int,
+    age_seconds: float,
+    ticked: bool,
     time_only: bool = False,
-) -> CheckpointReason | None:  # fmt: skip
+) -> CheckpointReason | None:
     """Return why the open group must be closed after a record, or `None` to leave it open.
 
     `ticked`: the record stated time for a replay; `time_only`: nothing but time has passed since the last group.

@@ -89,10 +89,22 @@ class SafeConsumer(Consumer):
                 target[tp] = first if known is None or known < first else known
                 continue
             resume = decide_resume_offset([state.position for state in states], earliest_offset=first)
-            facts = {"topic": tp.topic, "p": tp.partition, "positions": [state.position for state in states],
-                     "earliest": first, "end": ends.get(tp), "committed": known, "group": self.app.conf.id}  # fmt: skip
-            fault = decide_source(resume, earliest_offset=first, end_offset=ends.get(tp), committed=known,
-                                  is_new=all(state.position == NOTHING for state in states))  # fmt: skip
+            facts = {
+                "topic": tp.topic,
+                "p": tp.partition,
+                "positions": [state.position for state in states],
+                "earliest": first,
+                "end": ends.get(tp),
+                "committed": known,
+                "group": self.app.conf.id,
+            }
+            fault = decide_source(
+                resume,
+                earliest_offset=first,
+                end_offset=ends.get(tp),
+                committed=known,
+                is_new=all(state.position == NOTHING for state in states),
+            )
             if fault is not None:
                 fatal(_REMEDIES[fault], **facts)
             assert resume is not None

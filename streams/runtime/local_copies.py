@@ -112,8 +112,9 @@ def replace_damaged(path: Path, *, error: BaseException, on_fault: OnFault) -> L
 
 def set_aside(path: Path) -> Path:
     """Rename a damaged copy to the next free `<name>.damaged-<n>`; the oldest of too many are removed."""
-    numbered = sorted((int(n), p) for p in path.parent.glob(f"{path.name}.damaged-*")
-                      if (n := p.name.rpartition("-")[2]).isdigit())  # fmt: skip
+    numbered = sorted(
+        (int(n), p) for p in path.parent.glob(f"{path.name}.damaged-*") if (n := p.name.rpartition("-")[2]).isdigit()
+    )
     for _, old in numbered[: max(0, len(numbered) + 1 - KEPT_DAMAGED_COPIES)]:
         shutil.rmtree(old, ignore_errors=True)
     aside = path.with_name(f"{path.name}.damaged-{numbered[-1][0] + 1 if numbered else 1}")

@@ -160,7 +160,7 @@ class StageLoop:
 
     async def _send_outputs(
         self, state: PartitionState, admitted: Admitted, outcome: Outcome, marks: ProgressMetadata
-    ) -> ProgressMetadata:  # fmt: skip
+    ) -> ProgressMetadata:
         topic, clock = self._spec.output_topic, marks.clock
         if topic is None:
             return marks
@@ -175,11 +175,16 @@ class StageLoop:
         parts = list(split(outcome, limit_bytes=self._settings.maximum_output_bytes))
         for number, (outputs, counts) in enumerate(parts, 1):
             record = LinkedRecord(
-                o=admitted.position, prev=marks.sent, x=[msgspec.Raw(output) for output in outputs], e=counts,
-                w=watermark, stalled=clock.stalled, prev_n=marks.sent_part,
+                o=admitted.position,
+                prev=marks.sent,
+                x=[msgspec.Raw(output) for output in outputs],
+                e=counts,
+                w=watermark,
+                stalled=clock.stalled,
+                prev_n=marks.sent_part,
                 n=marks.sent_part + 1 if marks.sent == admitted.position else 0,
                 more=admitted.more or number < len(parts),
-            )  # fmt: skip
+            )
             await self._send(topic, _PLACE.pack(*record.place), encode_record(record), state.partition)
             self._store.counters.outputs_total += 1
             marks = msgspec.structs.replace(marks, sent=record.o, sent_part=record.n)
@@ -231,11 +236,17 @@ class StageLoop:
         if admitted is not None:
             count = len(admitted.items) + len(admitted.ticks) + sum(len(s.events) for s in admitted.segments)
         return RecordTaken(
-            stage=self._spec.name, topic=message.topic, partition=message.partition, seconds=seconds,
-            event_count=count, repeated=result.decision is Admission.REPEAT,
-            refused=tuple(letter.reason for letter in outcome.dead_letters), outputs=outcome.outputs,
-            duplicate_count=outcome.duplicate_count, conflict_count=outcome.conflict_count,
-        )  # fmt: skip
+            stage=self._spec.name,
+            topic=message.topic,
+            partition=message.partition,
+            seconds=seconds,
+            event_count=count,
+            repeated=result.decision is Admission.REPEAT,
+            refused=tuple(letter.reason for letter in outcome.dead_letters),
+            outputs=outcome.outputs,
+            duplicate_count=outcome.duplicate_count,
+            conflict_count=outcome.conflict_count,
+        )
 
     def _facts(self, message: Any) -> dict[str, object]:
         return {"stage": self._spec.name, "p": message.partition, "offset": message.offset}

@@ -145,9 +145,12 @@ class PartitionStore(Store):
                 continue
             try:
                 taken = groups.restore(
-                    state, key=message.key, value=message.value, offset=message.offset,
+                    state,
+                    key=message.key,
+                    value=message.value,
+                    offset=message.offset,
                     decode_value=self.spec.decode_value,
-                )  # fmt: skip
+                )
             except groups.MadeAnewError:
                 self._made_anew(message.partition, read=message.offset)
             if taken:
@@ -158,9 +161,12 @@ class PartitionStore(Store):
             "a changelog was deleted and made anew while a worker ran, so it holds a part of the state only. Stop the "
             "workers, delete the topic and the local copy, run `monazite topics ensure`, and start again: the state is "
             "rebuilt from its source",
-            topic=self.table.changelog_topic_name, p=partition, source=self.spec.source_topic,
-            local_copy=str(self._directory), **facts,
-        )  # fmt: skip
+            topic=self.table.changelog_topic_name,
+            p=partition,
+            source=self.spec.source_topic,
+            local_copy=str(self._directory),
+            **facts,
+        )
 
     # ---- writing
 
@@ -227,11 +233,15 @@ class PartitionStore(Store):
             return
         topic = self.table.changelog_topic_name
         fatal(
-            "a value of the state is larger than a record of its changelog may be", stage=self.spec.name,
-            p=state.partition, key=key[:200], bytes=size, offset=state.position,
+            "a value of the state is larger than a record of its changelog may be",
+            stage=self.spec.name,
+            p=state.partition,
+            key=key[:200],
+            bytes=size,
+            offset=state.position,
             remedy=f"raise max.message.bytes of {topic} (and maximum_record_bytes of the worker, now "
             f"{self.app.settings.maximum_record_bytes}) beyond it; nothing of this checkpoint was taken as durable",
-        )  # fmt: skip
+        )
 
     def _count(self, reason: CheckpointReason, record_count: int) -> None:
         counters = self.counters

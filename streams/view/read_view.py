@@ -50,10 +50,17 @@ class ReadViewWriter:
     """
 
     def __init__(
-        self, *, redis_url: str, stage: str, slice_of: SliceOf, clock: Callable[[], datetime],
-        count: Callable[[ViewOutcome], None] = lambda _: None, prefix: str = DEFAULT_VIEW_PREFIX, lineage: str = "",
+        self,
+        *,
+        redis_url: str,
+        stage: str,
+        slice_of: SliceOf,
+        clock: Callable[[], datetime],
+        count: Callable[[ViewOutcome], None] = lambda _: None,
+        prefix: str = DEFAULT_VIEW_PREFIX,
+        lineage: str = "",
         check_seconds: float = CHECK_SECONDS,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._url = redis_url
         self._stage = stage
         self._slice_of = slice_of
@@ -93,9 +100,11 @@ class ReadViewWriter:
     async def run(self) -> None:
         """Write until cancelled. A Redis that is away is tried again with growing pauses, at most 5 s."""
         client = redis.asyncio.Redis.from_url(
-            self._url, socket_timeout=REDIS_TIMEOUT_SECONDS, socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
+            self._url,
+            socket_timeout=REDIS_TIMEOUT_SECONDS,
+            socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
             retry=Retry(NoBackoff(), 0),  # a retry inside the client would hide how long Redis is away
-        )  # fmt: skip
+        )
         pause_seconds = GATHER_SECONDS
         try:
             while True:
@@ -138,19 +147,31 @@ class ReadViewWriter:
         return outcome
 
     async def _evaluate(
-        self, client: redis.asyncio.Redis, partition: int, shown: ViewSlice, rows: Written,
+        self,
+        client: redis.asyncio.Redis,
+        partition: int,
+        shown: ViewSlice,
+        rows: Written,
         base: tuple[int, Written] | None,
-    ) -> str:  # fmt: skip
+    ) -> str:
         place = {"stage": self._stage, "partition": partition}
         document = Position(
-            stage=self._stage, partition=partition, position=shown.position, written_at=self._clock(),
-            clock_at=shown.clock_at, lineage=self._lineage, rule_set=shown.rule_set,
-        )  # fmt: skip
+            stage=self._stage,
+            partition=partition,
+            position=shown.position,
+            written_at=self._clock(),
+            clock_at=shown.clock_at,
+            lineage=self._lineage,
+            rule_set=shown.rule_set,
+        )
         keys = [position_key(self._prefix, stage=self._stage, partition=partition)]
         keys += [hash_key(self._prefix, name=name, stage=self._stage, partition=partition) for name in HASHES]
         arguments: list[bytes | str | int] = [
-            "" if base is None else base[0], shown.position, msgspec.json.encode(document), self._lineage,
-        ]  # fmt: skip
+            "" if base is None else base[0],
+            shown.position,
+            msgspec.json.encode(document),
+            self._lineage,
+        ]
         for name in HASHES:
             arguments += _changes(rows[name], {} if base is None else base[1][name])
         answer = await client.eval(WRITE_SCRIPT, len(keys), *keys, *arguments)

@@ -10,9 +10,15 @@ _CONTRIBUTION = "_contribution_ratio"
 
 
 def risk_document(
-    material: str, *, home: str | None, facts: Mapping[str, Fact], inputs: Iterable[FactorInput],
-    missing: Sequence[str], at: datetime, synthetic: bool,
-) -> dict[str, Any]:  # fmt: skip
+    material: str,
+    *,
+    home: str | None,
+    facts: Mapping[str, Fact],
+    inputs: Iterable[FactorInput],
+    missing: Sequence[str],
+    at: datetime,
+    synthetic: bool,
+) -> dict[str, Any]:
     """Return the JSON of a score.
 
     `{material, home, score, interval: [low, high], contributions: {factor: ratio}, factors: {factor: {value, inputs}}}`
@@ -47,7 +53,12 @@ def _input_row(read: FactorInput, at: datetime) -> dict[str, Any]:
 def assessed_document(assessed: RiskAssessed) -> dict[str, Any]:
     """Return the JSON of a score that was assessed, with the events that changed it."""
     document = risk_document(
-        assessed.material, home=assessed.home, facts=assessed.facts, inputs=assessed.inputs, missing=assessed.missing,
-        at=assessed.at, synthetic=assessed.synthetic,
-    )  # fmt: skip
+        assessed.material,
+        home=assessed.home,
+        facts=assessed.facts,
+        inputs=assessed.inputs,
+        missing=assessed.missing,
+        at=assessed.at,
+        synthetic=assessed.synthetic,
+    )
     return {**document, "causes": list(assessed.causes)}

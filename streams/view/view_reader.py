@@ -49,13 +49,21 @@ class ReadView:
     """The reader's side. `partitions` is their count; every method raises `ViewUnavailableError` without Redis."""
 
     def __init__(
-        self, redis_url: str, *, partitions: int, clock: Callable[[], datetime], prefix: str = DEFAULT_VIEW_PREFIX,
-        scoring_stage: str = SCORING_STAGE, alerts_stage: str = ALERTS_STAGE,
-    ) -> None:  # fmt: skip
+        self,
+        redis_url: str,
+        *,
+        partitions: int,
+        clock: Callable[[], datetime],
+        prefix: str = DEFAULT_VIEW_PREFIX,
+        scoring_stage: str = SCORING_STAGE,
+        alerts_stage: str = ALERTS_STAGE,
+    ) -> None:
         self._client = redis.Redis.from_url(
-            redis_url, socket_timeout=READ_TIMEOUT_SECONDS, socket_connect_timeout=READ_TIMEOUT_SECONDS,
+            redis_url,
+            socket_timeout=READ_TIMEOUT_SECONDS,
+            socket_connect_timeout=READ_TIMEOUT_SECONDS,
             retry=Retry(NoBackoff(), 0),
-        )  # fmt: skip
+        )
         self._partitions = partitions
         self._prefix = prefix
         self._clock = clock

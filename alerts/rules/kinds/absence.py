@@ -86,13 +86,26 @@ class AbsenceRule(CompiledRule):
     ) -> Evaluation:
         days = round(allowed / timedelta(days=1), 4)
         values: dict[str, Fact] = {"last_heard_at": heard_at.isoformat(), "silent_days": days}
-        extra = {**values, "allowed_days": days, "value": days, "threshold": days, "step": level.step,
-                 "severity": level.severity}  # fmt: skip
+        extra = {
+            **values,
+            "allowed_days": days,
+            "value": days,
+            "threshold": days,
+            "step": level.step,
+            "severity": level.severity,
+        }
         return Evaluation(
-            verdict=Verdict.MET, level=level, next_at=next_at, occasion=f"silent since {heard_at.isoformat()}",
-            values=values, thresholds={"silent_days": days}, materials=materials_of(assessed), causes=assessed.causes,
-            texts=self.texts.render(text_values(assessed, extra)), synthetic=is_synthetic(assessed),
-        )  # fmt: skip
+            verdict=Verdict.MET,
+            level=level,
+            next_at=next_at,
+            occasion=f"silent since {heard_at.isoformat()}",
+            values=values,
+            thresholds={"silent_days": days},
+            materials=materials_of(assessed),
+            causes=assessed.causes,
+            texts=self.texts.render(text_values(assessed, extra)),
+            synthetic=is_synthetic(assessed),
+        )
 
 
 def build_absence(spec: AbsenceSpec) -> AbsenceRule:
@@ -109,12 +122,18 @@ def build_absence(spec: AbsenceSpec) -> AbsenceRule:
     if not all(rhythms.values()):
         raise RuleError(field="rhythms", detail="has a rhythm of no time: write for instance 35d")
     return AbsenceRule(
-        **common_fields(spec, hash=content_hash(spec), on=spec.on, timing=build_timing(spec),
-                  where=build_condition(spec.where, on=spec.on, field="where"),
-                  texts=build_texts(spec.annotations, on=spec.on, more=TEXT_NAMES)),
+        **common_fields(
+            spec,
+            hash=content_hash(spec),
+            on=spec.on,
+            timing=build_timing(spec),
+            where=build_condition(spec.where, on=spec.on, field="where"),
+            texts=build_texts(spec.annotations, on=spec.on, more=TEXT_NAMES),
+        ),
         ladder=tuple(
             (silence, Level(step=f"silent {step.value}", severity=step.severity, rank=rank))
             for rank, (silence, step) in enumerate(zip(silences, steps, strict=True))
         ),
-        rhythms=rhythms, learn=spec.learn,
-    )  # fmt: skip
+        rhythms=rhythms,
+        learn=spec.learn,
+    )

@@ -85,9 +85,16 @@ class ChangeRule(FactRule):
         if step is None:
             return self.not_met(assessed, facts, prior=prior)
         return self.met(
-            assessed, facts, step.level, value=value, threshold=step.limit, thresholds={"change": step.limit}, at=at,
-            values={"change": value, "base": base}, prior=prior,
-        )  # fmt: skip
+            assessed,
+            facts,
+            step.level,
+            value=value,
+            threshold=step.limit,
+            thresholds={"change": step.limit},
+            at=at,
+            values={"change": value, "base": base},
+            prior=prior,
+        )
 
     def moved(self, samples: tuple[Sample, ...]) -> tuple[float, float] | None:
         """Return the change and what it is measured against, `None` where it cannot be said."""
@@ -139,6 +146,11 @@ def build_change(spec: ChangeSpec) -> ChangeRule:
     if spec.observation is not None:
         check_facts((spec.observation,), on=spec.on, field="observation")
     return ChangeRule(
-        **fact_card(spec, more=TEXT_NAMES), limits=limits, measured_as=spec.as_, count=count, window=window,
-        observation=spec.observation, shown=tuple(sorted({*spec.occasion, limits.fact})),
-    )  # fmt: skip
+        **fact_card(spec, more=TEXT_NAMES),
+        limits=limits,
+        measured_as=spec.as_,
+        count=count,
+        window=window,
+        observation=spec.observation,
+        shown=tuple(sorted({*spec.occasion, limits.fact})),
+    )

@@ -47,8 +47,9 @@ class CompositeRule(CompiledRule):
         found = {name: labels[name] for name in self.by if name in labels}
         return found if len(found) == len(self.by) else None
 
-    def judge(self, members: Mapping[str, Sequence[Alert]], *, labels: dict[str, str], prior: Alert | None
-              ) -> Evaluation:  # fmt: skip
+    def judge(
+        self, members: Mapping[str, Sequence[Alert]], *, labels: dict[str, str], prior: Alert | None
+    ) -> Evaluation:
         """Say what holds for a group, given its alerts by rule; a rule without alerts there does not hold."""
         holding = [rule for rule in self.of if any(a.state in FIRING_STATES for a in members.get(rule, ()))]
         unsure = [rule for rule in self.of if rule not in holding and _unknown(members.get(rule, ()))]
@@ -60,24 +61,38 @@ class CompositeRule(CompiledRule):
             return Evaluation(verdict=Verdict.CLEAR, values=values) if fires(prior) else CLEAR
         return self._met(members, holding, reached[-1], labels=labels)
 
-    def _met(self, members: Mapping[str, Sequence[Alert]], holding: list[str], level: Level, *, labels: dict[str, str]
-             ) -> Evaluation:  # fmt: skip
+    def _met(
+        self, members: Mapping[str, Sequence[Alert]], holding: list[str], level: Level, *, labels: dict[str, str]
+    ) -> Evaluation:
         behind = [a for rule in holding for a in members[rule] if a.state in FIRING_STATES]
         seen = [a.evaluation for a in sorted(behind, key=lambda a: (a.rule, a.fingerprint)) if a.evaluation is not None]
         causes = tuple(dict.fromkeys(cause for e in seen for cause in e.causes))[:_MAX_CAUSES]
         needed = next(count for count, step in self.ladder if step is level)
         synthetic = any(e.synthetic for e in seen)
         values: dict[str, Any] = {
-            **dict.fromkeys((n for n in self.by), None), **labels, "holding": ", ".join(holding),
-            "count": float(len(holding)), "value": float(len(holding)), "threshold": float(needed),
-            "step": level.step, "severity": level.severity, "labels": labels_in_words(labels),
-            "data": "Synthetic data." if synthetic else "", "claims": "", "targets": "",
-        }  # fmt: skip
+            **dict.fromkeys((n for n in self.by), None),
+            **labels,
+            "holding": ", ".join(holding),
+            "count": float(len(holding)),
+            "value": float(len(holding)),
+            "threshold": float(needed),
+            "step": level.step,
+            "severity": level.severity,
+            "labels": labels_in_words(labels),
+            "data": "Synthetic data." if synthetic else "",
+            "claims": "",
+            "targets": "",
+        }
         return Evaluation(
-            verdict=Verdict.MET, level=level, values={rule: rule in holding for rule in self.of},
-            thresholds={"count": float(needed)}, causes=causes, synthetic=synthetic,
-            materials=tuple(sorted({m for e in seen for m in e.materials})), texts=self.texts.render(values),
-        )  # fmt: skip
+            verdict=Verdict.MET,
+            level=level,
+            values={rule: rule in holding for rule in self.of},
+            thresholds={"count": float(needed)},
+            causes=causes,
+            synthetic=synthetic,
+            materials=tuple(sorted({m for e in seen for m in e.materials})),
+            texts=self.texts.render(values),
+        )
 
 
 def _unknown(alerts: Sequence[Alert]) -> bool:
@@ -98,14 +113,20 @@ def build_composite(spec: CompositeSpec) -> CompositeRule:
     if spec.id in spec.of:
         raise RuleError(field="of", detail="names the rule itself: remove it")
     return CompositeRule(
-        **common_fields(spec, hash=content_hash(spec), on=ENTITY, timing=build_timing(spec),
-                  texts=build_texts(spec.annotations, on=None, more=(*TEXT_NAMES, *spec.by))),
-        of=spec.of, by=spec.by,
+        **common_fields(
+            spec,
+            hash=content_hash(spec),
+            on=ENTITY,
+            timing=build_timing(spec),
+            texts=build_texts(spec.annotations, on=None, more=(*TEXT_NAMES, *spec.by)),
+        ),
+        of=spec.of,
+        by=spec.by,
         ladder=tuple(
             (count, Level(step=f"{count} of {len(spec.of)}", severity=severity, rank=rank))
             for rank, (count, severity) in enumerate(steps)
         ),
-    )  # fmt: skip
+    )
 
 
 class _Chain:
@@ -174,8 +195,11 @@ def _check_inputs(rule: CompositeRule, chain: _Chain, rules: Mapping[str, Compil
     cuts = {chain.labels_of(rules[name]) for name in rule.of}
     if not rule.by:
         if len(entities) > 1 or len(cuts) > 1:
-            raise RuleError(field="by", detail="is needed: the rules in `of` are about different kinds of entity, "
-                            "so name the labels they share, such as [material]")  # fmt: skip
+            raise RuleError(
+                field="by",
+                detail="is needed: the rules in `of` are about different kinds of entity, "
+                "so name the labels they share, such as [material]",
+            )
         return
     for on in sorted(entities):
         check_group(rule.by, on=on)

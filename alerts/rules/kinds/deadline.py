@@ -94,19 +94,38 @@ class DeadlineRule(CompiledRule):
         return self._met(assessed, self.passed.level, day=day, at=at, next_at=next_at, threshold=PASSED, repeat=repeat)
 
     def _met(
-        self, assessed: MeasureAssessed, level: Level, *, day: date, at: datetime, next_at: datetime | None,
-        threshold: str, repeat: int = 0,
-    ) -> Evaluation:  # fmt: skip
+        self,
+        assessed: MeasureAssessed,
+        level: Level,
+        *,
+        day: date,
+        at: datetime,
+        next_at: datetime | None,
+        threshold: str,
+        repeat: int = 0,
+    ) -> Evaluation:
         left = days_left(day, at=at, zone=assessed.zone)
-        extra = {"days_left": float(left), "deadline": day.isoformat(), "step": level.step, "severity": level.severity,
-                 "days_past": float(-left), "value": float(left), "threshold": threshold}  # fmt: skip
+        extra = {
+            "days_left": float(left),
+            "deadline": day.isoformat(),
+            "step": level.step,
+            "severity": level.severity,
+            "days_past": float(-left),
+            "value": float(left),
+            "threshold": threshold,
+        }
         return Evaluation(
-            verdict=Verdict.MET, level=level, repeat=repeat, next_at=next_at,
+            verdict=Verdict.MET,
+            level=level,
+            repeat=repeat,
+            next_at=next_at,
             occasion=f"{self.date_name} {day.isoformat()}",
             values={**_shown(assessed), "days_left": float(left), self.date_name: day.isoformat()},
-            thresholds={"step": threshold}, materials=assessed.materials, causes=assessed.causes,
+            thresholds={"step": threshold},
+            materials=assessed.materials,
+            causes=assessed.causes,
             texts=self.texts.render(text_values(assessed, extra), passed=threshold == PASSED),
-        )  # fmt: skip
+        )
 
 
 def _shown(assessed: MeasureAssessed) -> dict[str, Fact]:
@@ -187,8 +206,15 @@ def build_deadline(spec: DeadlineSpec) -> DeadlineRule:
         if passed.repeat is not None and passed.repeat < timedelta(hours=1):
             raise RuleError(field="passed.repeat", detail="is under an hour: write 1d, or at least 1h")
     return DeadlineRule(
-        **common_fields(spec, hash=content_hash(spec), on=spec.on, timing=Timing(),
-                  where=build_condition(spec.where, on=spec.on, field="where"),
-                  texts=build_texts(spec.annotations, on=spec.on)),
-        date_name=spec.date, ladder=ladder, passed=passed,
-    )  # fmt: skip
+        **common_fields(
+            spec,
+            hash=content_hash(spec),
+            on=spec.on,
+            timing=Timing(),
+            where=build_condition(spec.where, on=spec.on, field="where"),
+            texts=build_texts(spec.annotations, on=spec.on),
+        ),
+        date_name=spec.date,
+        ladder=ladder,
+        passed=passed,
+    )

@@ -114,15 +114,25 @@ class SequenceRule(CompiledRule):
         days = round(self.within / timedelta(days=1), 4)
         facts = facts_of(first)
         named = sorted({*self.occasion, *self.first.names})
-        extra = {"awaited_since": since.isoformat(), "awaited_days": days, "value": days, "threshold": days,
-                 "step": self.level.step, "severity": self.level.severity}  # fmt: skip
+        extra = {
+            "awaited_since": since.isoformat(),
+            "awaited_days": days,
+            "value": days,
+            "threshold": days,
+            "step": self.level.step,
+            "severity": self.level.severity,
+        }
         return Evaluation(
-            verdict=Verdict.MET, level=self.level,
+            verdict=Verdict.MET,
+            level=self.level,
             occasion=", ".join(part for part in (occasion, f"since {since.isoformat()}") if part),
             values={**{name: as_fact(facts.get(name)) for name in named}, "awaited_since": since.isoformat()},
-            thresholds={"within": self.within_text, "then": self.then.text}, materials=materials_of(first),
-            causes=first.causes, texts=self.texts.render(text_values(first, extra)), synthetic=is_synthetic(first),
-        )  # fmt: skip
+            thresholds={"within": self.within_text, "then": self.then.text},
+            materials=materials_of(first),
+            causes=first.causes,
+            texts=self.texts.render(text_values(first, extra)),
+            synthetic=is_synthetic(first),
+        )
 
 
 def _begun(before: SequenceState, assessed: Assessed, occasion: str, *, at: datetime) -> SequenceState:
@@ -132,8 +142,9 @@ def _begun(before: SequenceState, assessed: Assessed, occasion: str, *, at: date
         return msgspec.structs.replace(before, holds=True)
     if before.answered_at == at:
         return SequenceState(occasion=occasion, holds=True, answered_at=at)
-    return SequenceState(since=at, first=known_entity(assessed), occasion=occasion, holds=True,
-                   answered_at=before.answered_at)  # fmt: skip
+    return SequenceState(
+        since=at, first=known_entity(assessed), occasion=occasion, holds=True, answered_at=before.answered_at
+    )
 
 
 def _answered(before: SequenceState, *, at: datetime) -> SequenceState:
@@ -163,9 +174,7 @@ def _begun_together(
         assert before.first is not None
         if _content(assessed) <= _content(before.first.assessed):
             return after
-    return msgspec.structs.replace(
-        after, since=at, first=known_entity(assessed), occasion=occasion, replaced=replaced
-    )  # fmt: skip
+    return msgspec.structs.replace(after, since=at, first=known_entity(assessed), occasion=occasion, replaced=replaced)
 
 
 def _answered_together(before: SequenceState, assessed: Assessed, *, at: datetime) -> SequenceState:
@@ -173,9 +182,12 @@ def _answered_together(before: SequenceState, assessed: Assessed, *, at: datetim
     if answer is None or _content(assessed) > _content(answer.assessed):
         answer = known_entity(assessed)
     return SequenceState(
-        holds=before.holds, occasion=before.occasion if before.holds else "", holding=before.holding, answered_at=at,
+        holds=before.holds,
+        occasion=before.occasion if before.holds else "",
+        holding=before.holding,
+        answered_at=at,
         answer=answer,
-    )  # fmt: skip
+    )
 
 
 def _content(assessed: Assessed) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
@@ -195,10 +207,20 @@ def build_sequence(spec: SequenceSpec) -> SequenceRule:
     then = build_condition(spec.then, on=then_on, field="then")
     assert first is not None and then is not None
     return SequenceRule(
-        **common_fields(spec, hash=content_hash(spec), on=spec.on, timing=build_timing(spec),
-                  where=build_condition(spec.where, on=spec.on, field="where"),
-                  texts=build_texts(spec.annotations, on=spec.on, more=TEXT_NAMES)),
-        first=first, then=then, then_on=then_on, by=spec.by, within=within, within_text=spec.within,
+        **common_fields(
+            spec,
+            hash=content_hash(spec),
+            on=spec.on,
+            timing=build_timing(spec),
+            where=build_condition(spec.where, on=spec.on, field="where"),
+            texts=build_texts(spec.annotations, on=spec.on, more=TEXT_NAMES),
+        ),
+        first=first,
+        then=then,
+        then_on=then_on,
+        by=spec.by,
+        within=within,
+        within_text=spec.within,
         level=Level(step=f"{spec.within} without an answer", severity=spec.severity, rank=0),
         occasion=check_facts(spec.occasion, on=spec.on, field="occasion"),
-    )  # fmt: skip
+    )

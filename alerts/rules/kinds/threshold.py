@@ -44,12 +44,19 @@ class ThresholdRule(FactRule):
         if step is None:
             return self.not_met(assessed, facts, prior=prior)
         return self.met(
-            assessed, facts, step.level, value=value, threshold=step.limit,
-            thresholds={self.limits.fact: step.limit}, at=at, prior=prior,
-        )  # fmt: skip
+            assessed,
+            facts,
+            step.level,
+            value=value,
+            threshold=step.limit,
+            thresholds={self.limits.fact: step.limit},
+            at=at,
+            prior=prior,
+        )
 
-    def _condition(self, assessed: Assessed, facts: Mapping[str, Any], *, at: datetime, prior: Alert | None
-                   ) -> Evaluation:  # fmt: skip
+    def _condition(
+        self, assessed: Assessed, facts: Mapping[str, Any], *, at: datetime, prior: Alert | None
+    ) -> Evaluation:
         assert self.when is not None and self.level is not None
         match self.when.evaluate(facts):
             case Truth.UNKNOWN:
@@ -76,6 +83,9 @@ def build_threshold(spec: ThresholdSpec) -> ThresholdRule:
     when = build_condition(spec.when, on=spec.on, field="when")
     read = {limits.fact} if limits is not None else set(when.names if when is not None else ())
     return ThresholdRule(
-        **fact_card(spec), limits=limits, when=when, shown=tuple(sorted({*spec.occasion, *read})),
+        **fact_card(spec),
+        limits=limits,
+        when=when,
+        shown=tuple(sorted({*spec.occasion, *read})),
         level=Level(step="when", severity=spec.severity, rank=0) if spec.when and spec.severity else None,
-    )  # fmt: skip
+    )

@@ -49,10 +49,15 @@ class Capacity(Assessor):
         facts = plant_facts(plant, outage_facts(plant, outside_tonnes=outside, told_by=told_by))
         return (
             risk(
-                event, now, provenance=report.provenance, aspect="capacity", labels=plant.labels, facts=facts,
+                event,
+                now,
+                provenance=report.provenance,
+                aspect="capacity",
+                labels=plant.labels,
+                facts=facts,
                 synthetic=plant.synthetic,
             ),
-        )  # fmt: skip
+        )
 
 
 def plants_in(store: StateStore, material: str, stage: str) -> list[PlantState]:

@@ -141,9 +141,16 @@ def _wakes(licence: LicenceState, now: datetime) -> Iterator[TimerRequest]:
 def _licence_finding(licence: LicenceState, at: datetime, *, cause: str) -> Assessment:
     facts, missing = licence_facts(licence, at=at)
     data = RiskAssessed(
-        material=licence.material, aspect="licence", at=at, labels=licence_labels(licence), facts=facts,
-        missing=missing, synthetic=licence.synthetic, causes=(cause,), sources=(licence.source,),
-    )  # fmt: skip
+        material=licence.material,
+        aspect="licence",
+        at=at,
+        labels=licence_labels(licence),
+        facts=facts,
+        missing=missing,
+        synthetic=licence.synthetic,
+        causes=(cause,),
+        sources=(licence.source,),
+    )
     return Assessment(name="licence", data=data)
 
 
@@ -174,9 +181,14 @@ def _is_for(licence: LicenceState, site: str, *, alone: bool) -> bool:
 
 
 def _assessed(
-    stock: SiteStock, licences: Iterable[LicenceState], controls: Controls, independence: Independence, now: datetime,
-    *, cause: str,
-) -> RiskAssessed:  # fmt: skip
+    stock: SiteStock,
+    licences: Iterable[LicenceState],
+    controls: Controls,
+    independence: Independence,
+    now: datetime,
+    *,
+    cause: str,
+) -> RiskAssessed:
     own = list(licences)
     allowed = [remaining_tonnes(each, now) for each in own]
     licensed = None if None in allowed else sum(sorted(tonnes for tonnes in allowed if tonnes is not None))
@@ -184,9 +196,16 @@ def _assessed(
         stock, licensed_tonnes=licensed, controls=controls, independence=independence, today=now.astimezone(UTC).date()
     )
     return RiskAssessed(
-        material=stock.material, aspect="stock", at=now, labels={"site": stock.site}, facts=facts, missing=missing,
-        synthetic=stock.synthetic or any(each.synthetic for each in own), causes=(cause,), sources=(stock.source,),
-    )  # fmt: skip
+        material=stock.material,
+        aspect="stock",
+        at=now,
+        labels={"site": stock.site},
+        facts=facts,
+        missing=missing,
+        synthetic=stock.synthetic or any(each.synthetic for each in own),
+        causes=(cause,),
+        sources=(stock.source,),
+    )
 
 
 def independence_in(store: StateStore, material: str, *, today: date) -> Independence:

@@ -65,9 +65,15 @@ class DependencySubject(Assessor):
 def _finding(event: Event, now: datetime, observed: SupplyObserved, home: str | None, facts: Facts) -> Assessment:
     stage = observed.stage
     return risk(
-        event, now, provenance=observed.provenance, aspect="supply", labels={"stage": stage}, facts=facts, home=home,
+        event,
+        now,
+        provenance=observed.provenance,
+        aspect="supply",
+        labels={"stage": stage},
+        facts=facts,
+        home=home,
         name=f"supply/{stage}" if home is None else f"supply/{stage}/{home}",
-    )  # fmt: skip
+    )
 
 
 def _us_ratios(store: StateStore, material: str) -> dict[str, tuple[float, str, str]]:
@@ -90,9 +96,16 @@ def _us_finding(
 ) -> Assessment:
     ratio, period, vintage = found
     said = us_output(
-        material=observed.material, stage=stage, ratio=ratio, period=period, vintage=vintage, at=now,
-        causes=(event.id,), sources=(observed.provenance.source,), synthetic=observed.provenance.synthetic,
-    )  # fmt: skip
+        material=observed.material,
+        stage=stage,
+        ratio=ratio,
+        period=period,
+        vintage=vintage,
+        at=now,
+        causes=(event.id,),
+        sources=(observed.provenance.source,),
+        synthetic=observed.provenance.synthetic,
+    )
     return Assessment(name=f"us-output/{stage}", data=said)
 
 
@@ -125,9 +138,10 @@ def _sourcing(view: View, home: str, known_at: datetime | None = None) -> Depend
 
 def _reliance(view: View, home: str, known_at: datetime | None = None) -> Reliance | None:
     streams = HomeStreams(
-        production=view(WORLD, "production"), consumption=view(home, "apparent_consumption"),
+        production=view(WORLD, "production"),
+        consumption=view(home, "apparent_consumption"),
         published=view(home, "import_reliance"),
-    )  # fmt: skip
+    )
     return reliance_of(streams, home=home, known_at=known_at)
 
 

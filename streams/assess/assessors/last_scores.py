@@ -66,9 +66,15 @@ class LastScores:
         numbers = [self._number(read, said) for (_, read), said in shown]
         facts: Any = sent.facts
         last = LastScore(
-            at=sent.at, figures=tuple([facts[name] for name in SCORE_FACTS]), inputs=tuple(numbers), steps=steps,
-            missing=sent.missing, causes=sent.causes, synthetic=sent.synthetic, exposures=exposures,
-        )  # fmt: skip
+            at=sent.at,
+            figures=tuple([facts[name] for name in SCORE_FACTS]),
+            inputs=tuple(numbers),
+            steps=steps,
+            missing=sent.missing,
+            causes=sent.causes,
+            synthetic=sent.synthetic,
+            exposures=exposures,
+        )
         last.__dict__["sent"] = sent
         self._store.put(_score_key(self._material, str(sent.home)), last)
         self._written = True
@@ -100,10 +106,16 @@ def _sent(store: StateStore, key: bytes, last: LastScore) -> RiskAssessed:
     material, home = key.removeprefix(_PREFIX).decode().split("/")
     kept: ScoreInputs = store.get(_inputs_key(material)) or ScoreInputs()
     sent = RiskAssessed(
-        material=material, home=home, aspect="score", at=last.at, missing=last.missing, causes=last.causes,
-        facts=dict(zip(SCORE_FACTS, last.figures, strict=True)), synthetic=last.synthetic,
+        material=material,
+        home=home,
+        aspect="score",
+        at=last.at,
+        missing=last.missing,
+        causes=last.causes,
+        facts=dict(zip(SCORE_FACTS, last.figures, strict=True)),
+        synthetic=last.synthetic,
         inputs=tuple(kept.inputs[number] for number in last.inputs),
-    )  # fmt: skip
+    )
     last.__dict__["sent"] = sent
     return sent
 

@@ -30,8 +30,15 @@ def risk(
     all); `synthetic` is that of the event, unless figures of other events enter.
     """
     data = RiskAssessed(
-        material=event.subject, aspect=aspect, at=now, labels=labels, facts=facts[0], home=home,
-        missing=facts[1], synthetic=provenance.synthetic if synthetic is None else synthetic, causes=(event.id,),
+        material=event.subject,
+        aspect=aspect,
+        at=now,
+        labels=labels,
+        facts=facts[0],
+        home=home,
+        missing=facts[1],
+        synthetic=provenance.synthetic if synthetic is None else synthetic,
+        causes=(event.id,),
         sources=(provenance.source,),
-    )  # fmt: skip
+    )
     return Assessment(name=name or aspect, data=data)

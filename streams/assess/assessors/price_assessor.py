@@ -90,9 +90,16 @@ class Prices(Assessor):
         thin = thin_of(series, premium_ratio=premium["premium_ratio"] if premium is not None else None)
         facts, missing = price_facts(series, gap=entry.panel.gap(entry.slot), thin=thin, premium=premium)
         data = RiskAssessed(
-            material=quote.material, aspect="price", at=now, labels=entry.labels, facts=facts,
-            missing=missing, synthetic=synthetic, causes=(event.id,), sources=(quote.provenance.source,),
-        )  # fmt: skip
+            material=quote.material,
+            aspect="price",
+            at=now,
+            labels=entry.labels,
+            facts=facts,
+            missing=missing,
+            synthetic=synthetic,
+            causes=(event.id,),
+            sources=(quote.provenance.source,),
+        )
         return Assessment(name=name, data=data, entity=entry.entity)
 
 

@@ -122,9 +122,7 @@ def reload_index(context: PartitionContext, material: str) -> PriceSeriesIndex:
 
 def _name_of(of: PriceQuoted | PriceIdentity, period: str) -> Hashable:
     """Return what tells the series of a material apart; the length of the period is no field of a quote."""
-    return (
-        of.form, of.grade, of.basis, of.currency, of.per_unit, of.content, of.vat_included, of.assessor, period
-    )  # fmt: skip
+    return (of.form, of.grade, of.basis, of.currency, of.per_unit, of.content, of.vat_included, of.assessor, period)
 
 
 def _grouped(

@@ -179,18 +179,31 @@ class Scores(Assessor):
         causes = tuple(dict.fromkeys(behind))[:CAUSES_KEPT]
         facts, missing = score_facts(score)
         data = RiskAssessed(
-            material=material, aspect="score", at=at, home=home, facts=facts, missing=missing, causes=causes,
-            synthetic=basis.is_synthetic(home), inputs=inputs,
-        )  # fmt: skip
+            material=material,
+            aspect="score",
+            at=at,
+            home=home,
+            facts=facts,
+            missing=missing,
+            causes=causes,
+            synthetic=basis.is_synthetic(home),
+            inputs=inputs,
+        )
         yield Assessment(name=f"score/{material}/{home}", data=data)
         for reached in self.graph.reach(material):
             if last is None or last.exposures.get(reached.node) != exposures[reached.node]:
                 exposure_ratio = score.score_ratio * reached.exposure_ratio
                 facts = exposure_facts(self.graph, reached.node, material, exposure_ratio)
                 found = ExposureAssessed(
-                    end_use=reached.node, at=at, facts=facts, path=reached.path, causes=causes, material=material,
-                    home=home, synthetic=data.synthetic,
-                )  # fmt: skip
+                    end_use=reached.node,
+                    at=at,
+                    facts=facts,
+                    path=reached.path,
+                    causes=causes,
+                    material=material,
+                    home=home,
+                    synthetic=data.synthetic,
+                )
                 yield Assessment(name=f"exposure/{reached.node}/{material}/{home}", data=found)
         memory.keep(data, score, steps=steps, exposures=exposures)
 
@@ -226,9 +239,13 @@ class ScoreBasis:
     def scores(self, parameters: ScoreParameters) -> MaterialScores:
         """Return the scores, home by home."""
         return MaterialScores(
-            self.material, pieces=self.pieces, measures=self.measures, parameters=parameters, at=self.at,
+            self.material,
+            pieces=self.pieces,
+            measures=self.measures,
+            parameters=parameters,
+            at=self.at,
             seen_any=self.seen_any,
-        )  # fmt: skip
+        )
 
     def _told(self, home: str) -> Iterable[StatedFigures]:
         for piece in self.pieces:

@@ -28,7 +28,11 @@ class Standards(Assessor):
         if not context.is_home_of(published.issuer):
             return ()
         said = standards_set(
-            issuer=published.issuer, at=now, titles=known.standards, scope=known.scope,
-            causes=(event.id,), sources=(published.provenance.source,),
-        )  # fmt: skip
+            issuer=published.issuer,
+            at=now,
+            titles=known.standards,
+            scope=known.scope,
+            causes=(event.id,),
+            sources=(published.provenance.source,),
+        )
         return (Assessment(name="standards", data=said),)

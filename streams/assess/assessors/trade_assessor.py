@@ -30,9 +30,11 @@ class Trade(Assessor):
         key = trade_key(trade)
         held: TradeSeries | None = context.store.get(key)
         seen = observation(
-            period=trade.reference_period, value=trade.tonnes, recorded_at=event.recorded_at,
+            period=trade.reference_period,
+            value=trade.tonnes,
+            recorded_at=event.recorded_at,
             digest=digest_of(source=event.source, event=event.id),
-        )  # fmt: skip
+        )
         flow = next_flow(held, trade, seen)
         if flow is None:
             return
@@ -53,9 +55,15 @@ def _finding(
     others = [other for other_key, other in flows.items() if other_key != key]
     synthetic = any(flow.synthetic for flow in flows.values())
     return risk(
-        event, now, provenance=trade.provenance, aspect="trade", labels=flows[key].labels,
-        facts=trade_facts(flows[key], others), name=name, synthetic=synthetic,
-    )  # fmt: skip
+        event,
+        now,
+        provenance=trade.provenance,
+        aspect="trade",
+        labels=flows[key].labels,
+        facts=trade_facts(flows[key], others),
+        name=name,
+        synthetic=synthetic,
+    )
 
 
 def _reporters(context: PartitionContext, trade: TradeObserved) -> dict[bytes, TradeSeries]:

@@ -67,10 +67,15 @@ def next_stock(prior: SiteStock | None, event: Event, report: StockReported) -> 
     if prior is not None and not newest:
         return None if use == prior.use else msgspec.structs.replace(prior, use=use)
     return SiteStock(
-        material=report.material, site=report.site, stock=(report.stock_tonnes, *told), use=use,
-        source=report.provenance.source, event=event.id, synthetic=report.provenance.synthetic,
+        material=report.material,
+        site=report.site,
+        stock=(report.stock_tonnes, *told),
+        use=use,
+        source=report.provenance.source,
+        event=event.id,
+        synthetic=report.provenance.synthetic,
         sent=prior.sent if prior is not None else {},
-    )  # fmt: skip
+    )
 
 
 class Controls(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,11 +99,20 @@ RARE_EARTH_CHAIN = frozenset(
 """What controls of 2025 (announcements 56, 61, 62) name instead of elements: they end for every rare earth at once."""
 _RARE_EARTH_PRODUCTS = frozenset(
     {
-        *RARE_EARTHS, "neodymium-praseodymium", "dysprosium-terbium", "rare-earth-oxides", "mischmetal",
-        "neodymium-magnets", "samarium-cobalt-magnets", "heavy-rare-earth-magnets", "rare-earths",
-        "light-rare-earths", "heavy-rare-earths", "rare-earth-magnets",
+        *RARE_EARTHS,
+        "neodymium-praseodymium",
+        "dysprosium-terbium",
+        "rare-earth-oxides",
+        "mischmetal",
+        "neodymium-magnets",
+        "samarium-cobalt-magnets",
+        "heavy-rare-earth-magnets",
+        "rare-earths",
+        "light-rare-earths",
+        "heavy-rare-earths",
+        "rare-earth-magnets",
     }
-)  # fmt: skip
+)
 
 
 def _binds(measure: MeasureAssessed) -> bool:
@@ -119,10 +133,11 @@ def controls_on(material: str, measures: Iterable[MeasureAssessed]) -> Controls:
     lapsed = [(day, name) for state, day, name in ends if state is LegalState.LAPSED_UNCONFIRMED]
     end = min(suspended) if suspended else max(lapsed, default=(None, None))
     banned = any(
-        each.kind == "export_ban" and each.state is LegalState.IN_FORCE
+        each.kind == "export_ban"
+        and each.state is LegalState.IN_FORCE
         and (each.targets is None or each.targets.scope == "all")
         for each in controls
-    )  # fmt: skip
+    )
     return Controls(needs_licence=bool(controls) if known else None, is_banned=banned, next_end=end[0], ends=end[1])
 
 
@@ -153,9 +168,14 @@ def lead_facts(controls: Controls, *, today: date, parameters: CoverParameters =
 
 
 def stock_facts(
-    stock: SiteStock, *, licensed_tonnes: float | None, controls: Controls, independence: Independence, today: date,
+    stock: SiteStock,
+    *,
+    licensed_tonnes: float | None,
+    controls: Controls,
+    independence: Independence,
+    today: date,
     parameters: CoverParameters = DEFAULTS,
-) -> tuple[dict[str, Fact], tuple[str, ...]]:  # fmt: skip
+) -> tuple[dict[str, Fact], tuple[str, ...]]:
     """Return the facts of the cover of a site and the names of those that are unknown.
 
     `time_to_survive_days_count` is stock over daily use; `effective_cover_days_count` adds what granted, unexpired
@@ -168,9 +188,11 @@ def stock_facts(
         wait = None if independence.on is None else float((independence.on - today).days)
     assert wait is None or isinstance(wait, float)
     survival = time_to_survive(
-        stock_tonnes=stock.stock[0], daily_use_tonnes=None if stock.use is None else stock.use[0],
-        time_to_recover_days_count=wait, licensed_tonnes=licensed_tonnes,
-    )  # fmt: skip
+        stock_tonnes=stock.stock[0],
+        daily_use_tonnes=None if stock.use is None else stock.use[0],
+        time_to_recover_days_count=wait,
+        licensed_tonnes=licensed_tonnes,
+    )
     gap = None
     if independence.on is not None and controls.next_end is not None:
         gap = float((independence.on - controls.next_end).days)

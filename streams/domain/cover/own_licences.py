@@ -73,9 +73,15 @@ def next_licence(
     if prior is not None and not newest:
         return msgspec.structs.replace(prior, stated=stated, applied=known)
     return LicenceState(
-        material=decided.material, licence=decided.licence, zone=zone, stated=stated, applied=known,
-        source=decided.provenance.source, event=event.id, synthetic=decided.provenance.synthetic,
-    )  # fmt: skip
+        material=decided.material,
+        licence=decided.licence,
+        zone=zone,
+        stated=stated,
+        applied=known,
+        source=decided.provenance.source,
+        event=event.id,
+        synthetic=decided.provenance.synthetic,
+    )
 
 
 def decision_at(licence: LicenceState, at: datetime) -> str:

@@ -15,7 +15,21 @@ from streams.domain.methods.time_to_survive import TimeToSurvive, time_to_surviv
 from streams.domain.methods.usgs_disruption import UsgsSupplyRisk, usgs_supply_risk
 
 __all__ = [
-    "Concentration", "EuSupplyRisk", "EwmaVolatility", "GeoPolRisk", "ImportReliance", "NodeExposure", "TimeToSurvive",
-    "UsgsSupplyRisk", "bottleneck", "concentration", "ewma_volatility", "geopolrisk", "import_reliance",
-    "risk_exposure_index", "supply_risk", "time_to_survive", "usgs_supply_risk",
-]  # fmt: skip
+    "Concentration",
+    "EuSupplyRisk",
+    "EwmaVolatility",
+    "GeoPolRisk",
+    "ImportReliance",
+    "NodeExposure",
+    "TimeToSurvive",
+    "UsgsSupplyRisk",
+    "bottleneck",
+    "concentration",
+    "ewma_volatility",
+    "geopolrisk",
+    "import_reliance",
+    "risk_exposure_index",
+    "supply_risk",
+    "time_to_survive",
+    "usgs_supply_risk",
+]

@@ -52,9 +52,12 @@ def concentration(tonnes: Mapping[str, float | None]) -> Concentration:
     named = {country: share for country, share in shares.items() if country != OTHER_COUNTRIES}
     top = max(named, key=lambda country: (named[country], country), default=None)
     return Concentration(
-        hhi_ratio=hhi, hhi_points=hhi * HHI_POINTS, top_country=top,
-        top_share_ratio=None if top is None else named[top], missing=() if named else ("top_country",),
-    )  # fmt: skip
+        hhi_ratio=hhi,
+        hhi_points=hhi * HHI_POINTS,
+        top_country=top,
+        top_share_ratio=None if top is None else named[top],
+        missing=() if named else ("top_country",),
+    )
 
 
 def hhi_interval(shares: Mapping[str, Interval], *, unaccounted_ratio: float = 0.0) -> Interval:

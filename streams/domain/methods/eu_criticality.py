@@ -39,9 +39,14 @@ class EuSupplyRisk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def supply_risk(
-    *, hhi_gs: float | None, hhi_eu: float | None, import_reliance_ratio: float | None, eol_rir_ratio: float | None,
-    si_sr: float | None, economic_importance: float | None,
-) -> EuSupplyRisk:  # fmt: skip
+    *,
+    hhi_gs: float | None,
+    hhi_eu: float | None,
+    import_reliance_ratio: float | None,
+    eol_rir_ratio: float | None,
+    si_sr: float | None,
+    economic_importance: float | None,
+) -> EuSupplyRisk:
     """Return the supply risk of one stage; `None` for one HHI lets the other enter alone (then `IR` is not needed).
 
     `hhi_gs`, `hhi_eu`: HHI_WGI,t of global supply and of EU sourcing, 0..10; `import_reliance_ratio` and
@@ -55,9 +60,11 @@ def supply_risk(
     if concentration is not None and eol_rir_ratio is not None and si_sr is not None:
         risk = concentration * (1 - eol_rir_ratio) * si_sr
     return EuSupplyRisk(
-        supply_risk=risk, critical=_critical(risk, economic_importance), supply_used=used,
+        supply_risk=risk,
+        critical=_critical(risk, economic_importance),
+        supply_used=used,
         missing=(*missing, *missing_of({"ei": economic_importance})),
-    )  # fmt: skip
+    )
 
 
 def _concentration(
@@ -89,8 +96,10 @@ def eu_import_reliance(
 ) -> tuple[float | None, tuple[str, ...]]:
     """Return `IR` clamped to 0..1 and what is missing; `None` where nothing is supplied at all. Tonnes a period."""
     inputs = {
-        "imports_tonnes": imports_tonnes, "exports_tonnes": exports_tonnes, "production_tonnes": production_tonnes,
-    }  # fmt: skip
+        "imports_tonnes": imports_tonnes,
+        "exports_tonnes": exports_tonnes,
+        "production_tonnes": production_tonnes,
+    }
     check_known(inputs)
     if imports_tonnes is None or exports_tonnes is None or production_tonnes is None:
         return None, missing_of(inputs)

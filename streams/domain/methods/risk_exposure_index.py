@@ -43,18 +43,21 @@ def risk_exposure_index(nodes: Sequence[Node]) -> tuple[NodeExposure, ...]:
     largest = max((impact for impact, _ in impacts if impact is not None), default=0.0)
     return tuple(
         NodeExposure(
-            node=each.node, performance_impact=impact, missing=missing,
+            node=each.node,
+            performance_impact=impact,
+            missing=missing,
             risk_exposure_index=None if impact is None else impact / largest if largest > 0 else 0.0,
         )
         for each, (impact, missing) in zip(nodes, impacts, strict=True)
-    )  # fmt: skip
+    )
 
 
 def _impact(node: Node) -> tuple[float | None, tuple[str, ...]]:
     inputs = {
-        "loss_per_day": node.loss_per_day, "time_to_recover_days_count": node.time_to_recover_days_count,
+        "loss_per_day": node.loss_per_day,
+        "time_to_recover_days_count": node.time_to_recover_days_count,
         "time_to_survive_days_count": node.time_to_survive_days_count,
-    }  # fmt: skip
+    }
     check_known(inputs)
     loss, recover, survive = inputs.values()
     if loss is None or recover is None or survive is None:

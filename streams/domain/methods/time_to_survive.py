@@ -27,17 +27,22 @@ class TimeToSurvive(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def time_to_survive(
-    *, stock_tonnes: float | None, daily_use_tonnes: float | None, time_to_recover_days_count: float | None,
+    *,
+    stock_tonnes: float | None,
+    daily_use_tonnes: float | None,
+    time_to_recover_days_count: float | None,
     licensed_tonnes: float | None = None,
-) -> TimeToSurvive:  # fmt: skip
+) -> TimeToSurvive:
     """Return TTS in days against TTR; `licensed_tonnes` is what granted, unexpired licences still allow.
 
     Raises `FieldError` for a negative input.
     """
     inputs = {
-        "stock_tonnes": stock_tonnes, "daily_use_tonnes": daily_use_tonnes,
-        "time_to_recover_days_count": time_to_recover_days_count, "licensed_tonnes": licensed_tonnes,
-    }  # fmt: skip
+        "stock_tonnes": stock_tonnes,
+        "daily_use_tonnes": daily_use_tonnes,
+        "time_to_recover_days_count": time_to_recover_days_count,
+        "licensed_tonnes": licensed_tonnes,
+    }
     check_known(inputs)
     missing = list(missing_of(inputs))
     survive = effective = None
@@ -51,6 +56,9 @@ def time_to_survive(
     if survive is not None and time_to_recover_days_count is not None:
         gap = time_to_recover_days_count - survive
     return TimeToSurvive(
-        time_to_survive_days_count=survive, effective_cover_days_count=effective,
-        exposed=None if gap is None else gap > 0, gap_days_count=gap, missing=tuple(missing),
-    )  # fmt: skip
+        time_to_survive_days_count=survive,
+        effective_cover_days_count=effective,
+        exposed=None if gap is None else gap > 0,
+        gap_days_count=gap,
+        missing=tuple(missing),
+    )

@@ -83,21 +83,46 @@ class End(msgspec.Struct, frozen=True, kw_only=True):
 def act_of(event: Event, data: MeasureChanged) -> Act:
     """Cut an event about a measure down to what its state depends on."""
     return Act(
-        source=event.source, id=event.id, occurred_at=event.occurred_at, recorded_at=event.recorded_at,
-        measure=data.measure, action=data.action, kind=data.kind, instrument=data.instrument, issuer=data.issuer,
-        zone=data.zone, limb=data.limb, materials=data.materials, stages=data.stages, codes=data.codes,
-        targets=data.targets, published_at=data.published_at, effective_at=data.effective_at, ends_at=data.ends_at,
-        ends_inclusive=data.ends_inclusive, due_at=data.due_at, told_by=data.provenance.source,
-    )  # fmt: skip
+        source=event.source,
+        id=event.id,
+        occurred_at=event.occurred_at,
+        recorded_at=event.recorded_at,
+        measure=data.measure,
+        action=data.action,
+        kind=data.kind,
+        instrument=data.instrument,
+        issuer=data.issuer,
+        zone=data.zone,
+        limb=data.limb,
+        materials=data.materials,
+        stages=data.stages,
+        codes=data.codes,
+        targets=data.targets,
+        published_at=data.published_at,
+        effective_at=data.effective_at,
+        ends_at=data.ends_at,
+        ends_inclusive=data.ends_inclusive,
+        due_at=data.due_at,
+        told_by=data.provenance.source,
+    )
 
 
 def claim_of(event: Event, data: ClaimMade) -> Claim:
     """Cut an event about a claim down to what is shown beside a state."""
     return Claim(
-        source=event.source, id=event.id, occurred_at=event.occurred_at, recorded_at=event.recorded_at,
-        claim=data.claim, speaker=data.speaker, zone=data.zone, legal_force=data.legal_force, about=data.about,
-        claimed_end_at=data.claimed_end_at, withdrawn=data.withdrawn, told_by=data.provenance.source,
-    )  # fmt: skip
+        source=event.source,
+        id=event.id,
+        occurred_at=event.occurred_at,
+        recorded_at=event.recorded_at,
+        claim=data.claim,
+        speaker=data.speaker,
+        zone=data.zone,
+        legal_force=data.legal_force,
+        about=data.about,
+        claimed_end_at=data.claimed_end_at,
+        withdrawn=data.withdrawn,
+        told_by=data.provenance.source,
+    )
 
 
 def end_of(act: Act) -> End | None:

@@ -90,6 +90,9 @@ def licence_requirement(
     elif lapsed:
         requirement, reason, deciding = Requirement.UNKNOWN, LicenceReason.LAPSED_UNCONFIRMED, lapsed
     return LicenceAnswer(
-        requirement=requirement, reason=reason, measures=tuple(each.measure for each in deciding),
-        suspended=suspended, conditional=conditional,
-    )  # fmt: skip
+        requirement=requirement,
+        reason=reason,
+        measures=tuple(each.measure for each in deciding),
+        suspended=suspended,
+        conditional=conditional,
+    )

@@ -237,13 +237,26 @@ def _assessment(
     due = next((act.due_at for act in reversed(own) if act.due_at), None)
     end = point.end
     return MeasureAssessed(
-        measure=measure, at=at, state=point.state, previous_state=None, kind=told.kind, instrument=told.instrument,
-        issuer=told.issuer, zone=told.zone, limb=told.limb, materials=_expanded(shown.materials),
-        targets=shown.targets, effective_on=legal_day(effective) if effective else None,
-        legal_end=end.last_day if end else None, ends_inclusive=end.inclusive if end else None,
-        lapse_at=end.lapse_at if end else None, due_on=legal_day(due) if due else None, claimed_ends=ends,
-        operated=point.operated, ended_by=end.named_by if end else None,
-    )  # fmt: skip
+        measure=measure,
+        at=at,
+        state=point.state,
+        previous_state=None,
+        kind=told.kind,
+        instrument=told.instrument,
+        issuer=told.issuer,
+        zone=told.zone,
+        limb=told.limb,
+        materials=_expanded(shown.materials),
+        targets=shown.targets,
+        effective_on=legal_day(effective) if effective else None,
+        legal_end=end.last_day if end else None,
+        ends_inclusive=end.inclusive if end else None,
+        lapse_at=end.lapse_at if end else None,
+        due_on=legal_day(due) if due else None,
+        claimed_ends=ends,
+        operated=point.operated,
+        ended_by=end.named_by if end else None,
+    )
 
 
 def _begun(act: Act, at: datetime) -> bool:

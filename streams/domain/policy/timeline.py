@@ -154,10 +154,14 @@ class _Walk:
         self.operated = self.operated or self.state is LegalState.IN_FORCE
         self.points.append(
             Point(
-                at=at, trigger=trigger, state=self.state, end=self._end(), act=act,
+                at=at,
+                trigger=trigger,
+                state=self.state,
+                end=self._end(),
+                act=act,
                 operated=True if self.operated else (False if self.seen else None),
             )
-        )  # fmt: skip
+        )
 
     def _end(self) -> End | None:
         if self.state in (LegalState.SUSPENDED, LegalState.LAPSED_UNCONFIRMED):

@@ -102,9 +102,8 @@ class ComparableSeries:
         yield (p for p in self._of_grade.get(grade, ()) if series[p].identity.assessor != assessor)
         yield (p for p in self._of_assessor.get(assessor, ()) if series[p].identity.grade != grade)
         yield (
-            p for p, each in enumerate(series)
-            if each.identity.grade != grade and each.identity.assessor != assessor
-        )  # fmt: skip
+            p for p, each in enumerate(series) if each.identity.grade != grade and each.identity.assessor != assessor
+        )
 
     def _terms_of(self, own: PriceIdentity, place: int) -> Terms:
         """Return what two identities decide; the pair named in it is any pair of their sorts."""
@@ -119,6 +118,12 @@ class ComparableSeries:
 def _sort_of(identity: PriceIdentity) -> Hashable:
     """Return all of an identity that terms of comparing it depend on, where basis, grade and assessor may differ."""
     return (
-        identity.material, identity.form, identity.content, identity.period, identity.vat_included, vat_of(identity),
-        identity.per_unit, identity.currency,
-    )  # fmt: skip
+        identity.material,
+        identity.form,
+        identity.content,
+        identity.period,
+        identity.vat_included,
+        vat_of(identity),
+        identity.per_unit,
+        identity.currency,
+    )

@@ -87,9 +87,12 @@ def conversions_of(rows: Iterable[dict[str, str]]) -> Conversions:
     for row in rows:
         figure = float(row["rate"])
         fields = {
-            "currency": row["currency"], "first_day": row["first_day"], "last_day": row["last_day"],
-            "source": row["source"], "address": row["address"] or None,
+            "currency": row["currency"],
+            "first_day": row["first_day"],
+            "last_day": row["last_day"],
+            "source": row["source"],
+            "address": row["address"] or None,
             "usd_per_unit": 1 / figure if row["quoted"] == "per_usd" else figure,
-        }  # fmt: skip
+        }
         rates.append(msgspec.convert(fields, CurrencyRate))
     return Conversions(rates=tuple(rates))

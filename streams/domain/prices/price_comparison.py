@@ -105,9 +105,14 @@ def terms_of(left: PriceIdentity, right: PriceIdentity, *, across: frozenset[str
 
 
 def compare(
-    left: PriceIdentity, left_seen: Observation, right: PriceIdentity, right_seen: Observation, *, table: Conversions,
+    left: PriceIdentity,
+    left_seen: Observation,
+    right: PriceIdentity,
+    right_seen: Observation,
+    *,
+    table: Conversions,
     across: frozenset[str] = frozenset(),
-) -> Comparison:  # fmt: skip
+) -> Comparison:
     """Compare two quotes; the left one is converted into the currency and unit of the right one.
 
     Everything but currency and unit must be alike; `across` names what may differ: `basis`, `grade`, `assessor`.
@@ -130,7 +135,7 @@ def refused(terms: Terms, left_seen: Observation, right_seen: Observation, reaso
 
 def compare_on(
     terms: Terms, left_seen: Observation, right_seen: Observation, *, table: Conversions
-) -> Compared | Unlike:  # fmt: skip
+) -> Compared | Unlike:
     """Compare two quotes on known terms, or say why they do not compare."""
     if terms.unlike is not None:
         return terms.unlike

@@ -88,9 +88,17 @@ class PriceSeries(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 def identity_of(quote: PriceQuoted) -> PriceIdentity:
     """Return the identity of the series a quote belongs to."""
     return PriceIdentity(
-        quote.material, quote.form, quote.grade, quote.basis, quote.currency, quote.per_unit, quote.content,
-        quote.vat_included, quote.assessor, period_kind(quote.reference_period),
-    )  # fmt: skip
+        quote.material,
+        quote.form,
+        quote.grade,
+        quote.basis,
+        quote.currency,
+        quote.per_unit,
+        quote.content,
+        quote.vat_included,
+        quote.assessor,
+        period_kind(quote.reference_period),
+    )
 
 
 def market_prefix(material: str, form: str, content: str, period: str, place: QuotePlace) -> str:

@@ -19,9 +19,13 @@ from streams.domain.prices.volatility import MINIMUM_RETURNS, RollingMedian, ord
 def first_series(quote: PriceQuoted, seen: Observation) -> PriceSeries:
     """Return the series that a first quote begins."""
     return PriceSeries(
-        identity=identity_of(quote), ring=(seen,), variances=(0.0,), peak=seen.value,
-        volume_share_ratio=quote.volume_share_ratio, synthetic=quote.provenance.synthetic,
-    )  # fmt: skip
+        identity=identity_of(quote),
+        ring=(seen,),
+        variances=(0.0,),
+        peak=seen.value,
+        volume_share_ratio=quote.volume_share_ratio,
+        synthetic=quote.provenance.synthetic,
+    )
 
 
 class PriceSeriesBuilder:
@@ -31,9 +35,22 @@ class PriceSeriesBuilder:
     """
 
     __slots__ = (
-        "_day", "_is_daily", "_left", "_left_peak", "_left_variance", "_returns_count", "_series", "_trail",
-        "_variances", "identity", "peak", "ring", "synthetic", "volatility_ratio", "volume_share_ratio",
-    )  # fmt: skip
+        "_day",
+        "_is_daily",
+        "_left",
+        "_left_peak",
+        "_left_variance",
+        "_returns_count",
+        "_series",
+        "_trail",
+        "_variances",
+        "identity",
+        "peak",
+        "ring",
+        "synthetic",
+        "volatility_ratio",
+        "volume_share_ratio",
+    )
 
     def __init__(self, series: PriceSeries) -> None:
         self.identity = series.identity
@@ -69,10 +86,15 @@ class PriceSeriesBuilder:
         """The series as it is kept."""
         if self._series is None:
             self._series = PriceSeries(
-                identity=self.identity, ring=tuple(self.ring), variances=tuple(self._variances), peak=self.peak,
-                earlier=self._earlier(), trail=self._trail.packed, volume_share_ratio=self.volume_share_ratio,
+                identity=self.identity,
+                ring=tuple(self.ring),
+                variances=tuple(self._variances),
+                peak=self.peak,
+                earlier=self._earlier(),
+                trail=self._trail.packed,
+                volume_share_ratio=self.volume_share_ratio,
                 synthetic=self.synthetic,
-            )  # fmt: skip
+            )
         return self._series
 
     def _earlier(self) -> Earlier | None:
@@ -132,11 +154,15 @@ def _corrected(prior: PriceSeries, quote: PriceQuoted, seen: Observation) -> Pri
     variances = _walked(earlier, ring, trail) if prior.identity.period == "day" else (0.0,) * len(ring)
     peak = max(each.value for each in ring)
     return PriceSeries(
-        identity=prior.identity, ring=ring, variances=variances, earlier=earlier, trail=trail.packed,
+        identity=prior.identity,
+        ring=ring,
+        variances=variances,
+        earlier=earlier,
+        trail=trail.packed,
         peak=peak if earlier is None else max(earlier.peak, peak),
         volume_share_ratio=quote.volume_share_ratio if is_newest else prior.volume_share_ratio,
         synthetic=quote.provenance.synthetic if is_newest else prior.synthetic,
-    )  # fmt: skip
+    )
 
 
 def _walked(earlier: Earlier | None, ring: Ring, trail: RollingMedian) -> tuple[float, ...]:

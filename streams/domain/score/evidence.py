@@ -67,12 +67,13 @@ The largest share enters no factor: it is held to be shown.
 
 _FACTOR: Mapping[str, Factor] = MappingProxyType(
     {
-        "hhi_ratio": Factor.CONCENTRATION, "import_reliance_ratio": Factor.IMPORT_RELIANCE,
+        "hhi_ratio": Factor.CONCENTRATION,
+        "import_reliance_ratio": Factor.IMPORT_RELIANCE,
         **dict.fromkeys(_DIRECT["price"], Factor.PRICE_STRESS),
         **dict.fromkeys((*_DIRECT["trade"], *_DIRECT["capacity"]), Factor.SUPPLY_STRESS),
         **dict.fromkeys(_DIRECT["stock"], Factor.THIN_COVER),
     }
-)  # fmt: skip
+)
 """EvidenceFigure to the factor it enters."""
 
 _SHOWS_STRESS_ONLY = frozenset({"slip_months_count", "actual_to_nameplate_ratio"})
@@ -173,10 +174,13 @@ def stated_by(assessed: RiskAssessed) -> StatedFigures:
     """Return where the figures of an assessment come from."""
     facts = assessed.facts
     return StatedFigures(
-        at=assessed.at, period=period_of(facts), vintage=_text(facts.get("vintage")),
+        at=assessed.at,
+        period=period_of(facts),
+        vintage=_text(facts.get("vintage")),
         source=assessed.sources[-1] if assessed.sources else None,
-        event=assessed.causes[-1] if assessed.causes else None, synthetic=assessed.synthetic,
-    )  # fmt: skip
+        event=assessed.causes[-1] if assessed.causes else None,
+        synthetic=assessed.synthetic,
+    )
 
 
 def next_evidence(held: Evidence | None, assessed: RiskAssessed) -> Evidence | None:
@@ -196,13 +200,21 @@ def next_evidence(held: Evidence | None, assessed: RiskAssessed) -> Evidence | N
         if not changed and unknown == held.unknown:
             return None
         return Evidence(
-            aspect=held.aspect, of=held.of, figures=figures, home=held.home, period_kind=held.period_kind,
+            aspect=held.aspect,
+            of=held.of,
+            figures=figures,
+            home=held.home,
+            period_kind=held.period_kind,
             unknown=unknown,
-        )  # fmt: skip
+        )
     return Evidence(
-        aspect=assessed.aspect, of=" ".join(labels.values()) or assessed.material, figures=figures,
-        home=assessed.home or labels.get("home"), period_kind=labels.get("period"), unknown=unknown,
-    )  # fmt: skip
+        aspect=assessed.aspect,
+        of=" ".join(labels.values()) or assessed.material,
+        figures=figures,
+        home=assessed.home or labels.get("home"),
+        period_kind=labels.get("period"),
+        unknown=unknown,
+    )
 
 
 def _answers(told: StatedFigures, prior: StatedFigures) -> bool:
@@ -264,13 +276,23 @@ def factor_inputs(pieces: Iterable[Evidence], *, parameters: ScoreParameters) ->
                 continue
             told = held.told
             origin = Origin(
-                source=told.source, reference_period=told.period, vintage=told.vintage, published_at=told.at,
-                rhythm=rhythm_of(piece, parameters, vintage=told.vintage), event=told.event,
+                source=told.source,
+                reference_period=told.period,
+                vintage=told.vintage,
+                published_at=told.at,
+                rhythm=rhythm_of(piece, parameters, vintage=told.vintage),
+                event=told.event,
                 synthetic=told.synthetic,
-            )  # fmt: skip
+            )
             made = figure(
-                name, held.low, held.high, of=piece.of, scale=parameters.scales[name], origin=origin,
-                said=HELD if name in piece.unknown else None, sees=name not in _SHOWS_STRESS_ONLY,
-            )  # fmt: skip
+                name,
+                held.low,
+                held.high,
+                of=piece.of,
+                scale=parameters.scales[name],
+                origin=origin,
+                said=HELD if name in piece.unknown else None,
+                sees=name not in _SHOWS_STRESS_ONLY,
+            )
             found.setdefault(factor, []).append(made)
     return found

@@ -32,9 +32,19 @@ class EvidenceBuilder:
     """The evidence of one entity. `dirty`: the newest assessment is not in `held` yet; reading `held` merges it."""
 
     __slots__ = (
-        "_at", "_edges", "_held", "_newest", "_parameters", "_period", "_readings", "_rhythm", "_synthetic", "_types",
-        "_vintage", "dirty",
-    )  # fmt: skip
+        "_at",
+        "_edges",
+        "_held",
+        "_newest",
+        "_parameters",
+        "_period",
+        "_readings",
+        "_rhythm",
+        "_synthetic",
+        "_types",
+        "_vintage",
+        "dirty",
+    )
 
     def __init__(self, held: Evidence | None, *, parameters: ScoreParameters) -> None:
         self.dirty = False

@@ -117,11 +117,14 @@ def controls_on(material: str, measures: Iterable[MeasureAssessed], *, scale: Po
         left = state.far + (state.near - state.far) * pressure_ratio(measure, at=measure.at, scale=scale)
         found.append(
             Control(
-                measure=measure, severity_ratio=severity, left_ratio=left, said=_said(measure),
+                measure=measure,
+                severity_ratio=severity,
+                left_ratio=left,
+                said=_said(measure),
                 low_ratio=left if state.low is None else state.low,
                 high_ratio=left if state.high is None else state.high,
             )
-        )  # fmt: skip
+        )
     return found
 
 
@@ -136,13 +139,19 @@ def _input(
     known = measure.targets is not None and (measure.targets.scope == "all" or bool(measure.targets.countries))
     whole = control.severity_ratio * reach
     return Input(
-        name="measure", of=measure.measure, low=control.severity_ratio, high=control.severity_ratio,
-        low_stress_ratio=whole * control.low_ratio if known else 0.0, stress_ratio=whole * control.left_ratio,
-        high_stress_ratio=whole * control.high_ratio, said=control.said,
+        name="measure",
+        of=measure.measure,
+        low=control.severity_ratio,
+        high=control.severity_ratio,
+        low_stress_ratio=whole * control.low_ratio if known else 0.0,
+        stress_ratio=whole * control.left_ratio,
+        high_stress_ratio=whole * control.high_ratio,
+        said=control.said,
         source=f"{measure.issuer}, {measure.instrument}",
-        reference_period=measure.effective_on.isoformat() if measure.effective_on else None, published_at=told_at,
+        reference_period=measure.effective_on.isoformat() if measure.effective_on else None,
+        published_at=told_at,
         event=act_behind(measure),
-    )  # fmt: skip
+    )
 
 
 def _said(measure: MeasureAssessed) -> str:
@@ -161,9 +170,14 @@ def _said(measure: MeasureAssessed) -> str:
 
 
 def policy_reading(
-    controls: Iterable[Control], *, home: str, homes: Mapping[str, Home], scale: PolicyScale,
-    told_at: Mapping[str, datetime] | None = None, seen_any: bool = True,
-) -> Reading:  # fmt: skip
+    controls: Iterable[Control],
+    *,
+    home: str,
+    homes: Mapping[str, Home],
+    scale: PolicyScale,
+    told_at: Mapping[str, datetime] | None = None,
+    seen_any: bool = True,
+) -> Reading:
     """Read the policy factor of a home off the controls on a material.
 
     No control reads 0; `seen_any` false (the measure book is empty) reads unknown. `told_at`: when a measure was last

@@ -25,9 +25,16 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def figure(
-    name: str, low: float | None, high: float | None = None, *, of: str, scale: Scale, origin: Origin,
-    said: str | None = None, sees: bool = True,
-) -> Input:  # fmt: skip
+    name: str,
+    low: float | None,
+    high: float | None = None,
+    *,
+    of: str,
+    scale: Scale,
+    origin: Origin,
+    said: str | None = None,
+    sees: bool = True,
+) -> Input:
     """Return the input of a figure known as `low`..`high` (`high` `None`: exact; `low` `None`: unknown)."""
     ends: tuple[float, float] | None = None
     stress: tuple[float, float] | None = None
@@ -35,9 +42,19 @@ def figure(
         ends = (low, low if high is None else high)
         stress = scale.stress_interval(*ends)
     return Input(
-        name=name, of=of, low=ends[0] if ends else None, high=ends[1] if ends else None,
-        low_stress_ratio=stress[0] if stress else None, stress_ratio=stress[1] if stress else None, said=said,
-        source=origin.source, reference_period=origin.reference_period, vintage=origin.vintage,
-        published_at=origin.published_at, rhythm=origin.rhythm, event=origin.event, synthetic=origin.synthetic,
+        name=name,
+        of=of,
+        low=ends[0] if ends else None,
+        high=ends[1] if ends else None,
+        low_stress_ratio=stress[0] if stress else None,
+        stress_ratio=stress[1] if stress else None,
+        said=said,
+        source=origin.source,
+        reference_period=origin.reference_period,
+        vintage=origin.vintage,
+        published_at=origin.published_at,
+        rhythm=origin.rhythm,
+        event=origin.event,
+        synthetic=origin.synthetic,
         sees=sees,
-    )  # fmt: skip
+    )

@@ -36,10 +36,16 @@ class MaterialScores:
     """
 
     def __init__(
-        self, material: str, *, pieces: Iterable[Evidence], measures: Iterable[MeasureAssessed],
-        parameters: ScoreParameters, at: datetime, seen_any: bool = True,
+        self,
+        material: str,
+        *,
+        pieces: Iterable[Evidence],
+        measures: Iterable[MeasureAssessed],
+        parameters: ScoreParameters,
+        at: datetime,
+        seen_any: bool = True,
         told_at: Mapping[str, datetime] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._parameters = parameters
         self._at = at
         self._seen_any = seen_any
@@ -60,9 +66,13 @@ class MaterialScores:
         """Return the score for a home; figures of other homes do not enter."""
         own = self._own.get(home, {})
         policy = policy_reading(
-            self._controls, home=home, homes=self._parameters.homes, scale=self._parameters.policy,
-            told_at=self._told_at, seen_any=self._seen_any,
-        )  # fmt: skip
+            self._controls,
+            home=home,
+            homes=self._parameters.homes,
+            scale=self._parameters.policy,
+            told_at=self._told_at,
+            seen_any=self._seen_any,
+        )
         if not own:  # homes of which nothing of their own is known differ by policy only, and mostly not by that
             for known, score in self._alike:
                 if known == policy:
@@ -116,13 +126,22 @@ def shown_inputs(score: Score, *, most: int | None = SHOWN_INPUTS) -> tuple[Fact
     """Return the inputs of each factor, the weightiest first, at most `most` of a factor (`None`: all)."""
     return tuple(
         FactorInput(
-            factor=factor.value, name=each.name, of=each.of, low=each.low, high=each.high,
-            stress_ratio=each.stress_ratio, said=each.said, source=each.source,
-            reference_period=each.reference_period, vintage=each.vintage, published_at=each.published_at,
-            event=each.event, synthetic=each.synthetic,
+            factor=factor.value,
+            name=each.name,
+            of=each.of,
+            low=each.low,
+            high=each.high,
+            stress_ratio=each.stress_ratio,
+            said=each.said,
+            source=each.source,
+            reference_period=each.reference_period,
+            vintage=each.vintage,
+            published_at=each.published_at,
+            event=each.event,
+            synthetic=each.synthetic,
         )
         for factor, each in weightiest_inputs(score, most=most)
-    )  # fmt: skip
+    )
 
 
 def weightiest_inputs(score: Score, *, most: int | None = SHOWN_INPUTS) -> Iterator[tuple[Factor, Input]]:

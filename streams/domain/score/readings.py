@@ -100,6 +100,10 @@ def worst_of(inputs: Iterable[Input], *, at: datetime, unseen: tuple[str, ...] =
     stale = min([staleness(each.published_at, each.rhythm, at=at) if each.sees else 1.0 for each in known])
     ordered = tuple(sorted(read, key=lambda each: (-(each.stress_ratio or 0.0), each.stress_ratio is None, each.of)))
     return Reading(
-        value=value, low=low * (1 - stale), high=value + (1 - value) * stale, blind_ratio=stale, inputs=ordered,
+        value=value,
+        low=low * (1 - stale),
+        high=value + (1 - value) * stale,
+        blind_ratio=stale,
+        inputs=ordered,
         unseen=unseen,
-    )  # fmt: skip
+    )

@@ -77,6 +77,9 @@ def score_of(readings: Mapping[Factor, Reading], weights: Mapping[Factor, Weight
     shares = contributions(known)
     score = blend(known.values())
     return Score(
-        score_ratio=score, low_ratio=min(score, blend(best)), high_ratio=max(score, blend((*worst, blind))),
-        contributions=shares, readings=read,
-    )  # fmt: skip
+        score_ratio=score,
+        low_ratio=min(score, blend(best)),
+        high_ratio=max(score, blend((*worst, blind))),
+        contributions=shares,
+        readings=read,
+    )

@@ -144,11 +144,20 @@ class ScoreParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 SCALES = frozenset(
     {
-        "hhi_ratio", "import_reliance_ratio", "change_30_observations_ratio", "volatility_to_median_ratio",
-        "premium_ratio", "to_trailing_median_ratio", "month_on_month_ratio", "outage_share_outside_ratio",
-        "slip_months_count", "actual_to_nameplate_ratio", "cover_to_lead_ratio", "survive_to_recover_ratio",
+        "hhi_ratio",
+        "import_reliance_ratio",
+        "change_30_observations_ratio",
+        "volatility_to_median_ratio",
+        "premium_ratio",
+        "to_trailing_median_ratio",
+        "month_on_month_ratio",
+        "outage_share_outside_ratio",
+        "slip_months_count",
+        "actual_to_nameplate_ratio",
+        "cover_to_lead_ratio",
+        "survive_to_recover_ratio",
     }
-)  # fmt: skip
+)
 """Scales that the factors read, by the figure they are for."""
 
 RHYTHMS = frozenset({"supply", "price/day", "price/month", "price/year", "trade", "capacity", "stock"})

@@ -70,10 +70,7 @@ def dependency_of(
     `governance` is political instability 0..1 (1 is worst) by country.
     """
     tables = known_tables(stream, known_at=known_at)
-    wanted = [
-        each for each in tables
-        if reference_period in (None, each.period) and vintage in (None, each.vintage)
-    ]  # fmt: skip
+    wanted = [each for each in tables if reference_period in (None, each.period) and vintage in (None, each.vintage)]
     if not wanted:
         return None
     read = {id(each): shares_of(each) for each in tables}
@@ -98,15 +95,25 @@ def _dependency(
     hhi, earlier = shares.hhi_ratio, None if then is None else then.hhi_ratio
     change = None if hhi is None or earlier is None else (hhi - earlier) * HHI_POINTS
     return Dependency(
-        reference_period=table.period, vintage=table.vintage, source=table.source, synthetic=table.synthetic,
-        published_at=datetime.fromtimestamp(table.published, UTC), known_at=datetime.fromtimestamp(table.known, UTC),
-        shares=shares.by_country, unaccounted_ratio=shares.unaccounted_ratio, hhi=shares.hhi, hhi_ratio=hhi,
-        top_country=top[0] if top else None, top_share_ratio=top[1].middle if top else None,
+        reference_period=table.period,
+        vintage=table.vintage,
+        source=table.source,
+        synthetic=table.synthetic,
+        published_at=datetime.fromtimestamp(table.published, UTC),
+        known_at=datetime.fromtimestamp(table.known, UTC),
+        shares=shares.by_country,
+        unaccounted_ratio=shares.unaccounted_ratio,
+        hhi=shares.hhi,
+        hhi_ratio=hhi,
+        top_country=top[0] if top else None,
+        top_share_ratio=top[1].middle if top else None,
         outside_share_ratio=1 - top[1].middle if top else None,
-        hhi_governance_ratio=plain, hhi_governance_trade_ratio=traded, hhi_change_points=change,
+        hhi_governance_ratio=plain,
+        hhi_governance_trade_ratio=traded,
+        hhi_change_points=change,
         changed_from=None if change is None or before is None else f"{before.period} in {before.vintage}",
         missing=(*shares.missing, *unscored),
-    )  # fmt: skip
+    )
 
 
 def _weighted(
@@ -146,9 +153,15 @@ def facts_with_gaps(facts: dict[str, Fact], missing: tuple[str, ...]) -> tuple[d
 
 
 def output_ratio(
-    numerator: SupplyStream | None, denominator: SupplyStream | None, *, of: str, to: str, period: str,
-    vintage: str | None = None, known_at: datetime | None = None,
-) -> tuple[float | None, str]:  # fmt: skip
+    numerator: SupplyStream | None,
+    denominator: SupplyStream | None,
+    *,
+    of: str,
+    to: str,
+    period: str,
+    vintage: str | None = None,
+    known_at: datetime | None = None,
+) -> tuple[float | None, str]:
     """Return output of one country over that of another in a period, and which edition says both (or what is missing).
 
     The two streams may be different stages (US compounds over China's mines), but both figures are tonnes of one
@@ -156,9 +169,10 @@ def output_ratio(
     """
     above = {each.vintage: each for each in known_tables(numerator, known_at=known_at) if each.period == period}
     below = [
-        each for each in known_tables(denominator, known_at=known_at)
+        each
+        for each in known_tables(denominator, known_at=known_at)
         if each.period == period and vintage in (None, each.vintage)
-    ]  # fmt: skip
+    ]
     for table in reversed(below):
         mine, theirs = above.get(table.vintage), table.figures.get(to)
         made = None if mine is None or of not in mine.figures else mine.figures[of].tonnes

@@ -57,9 +57,13 @@ def promised_tonnes(plant: PlantState) -> float | None:
 
 
 def independence_of(
-    plants: Iterable[PlantState], *, dominant: str | None, supply_tonnes: float | None, demand_tonnes: float | None,
+    plants: Iterable[PlantState],
+    *,
+    dominant: str | None,
+    supply_tonnes: float | None,
+    demand_tonnes: float | None,
     today: date,
-) -> Independence:  # fmt: skip
+) -> Independence:
     """Return when supply outside a country meets demand; tonnes are a year's, of one material at one stage.
 
     `supply_tonnes` is what is supplied outside today.

@@ -11,9 +11,15 @@ from streams.contracts.capacity import CapacityReported
 from streams.domain.observations import period_kind, supersedes
 
 _FIELDS = (
-    "status", "nameplate_tonnes_per_year", "target_tonnes_per_year", "actual_tonnes", "actual_period",
-    "outage_tonnes_per_year", "first_target", "current_target",
-)  # fmt: skip
+    "status",
+    "nameplate_tonnes_per_year",
+    "target_tonnes_per_year",
+    "actual_tonnes",
+    "actual_period",
+    "outage_tonnes_per_year",
+    "first_target",
+    "current_target",
+)
 
 Stated = tuple[float | str, float, int]
 """A stated value, when it was recorded (seconds since 1970) and the digest of the event, which decide what counts."""
@@ -118,9 +124,10 @@ def supplied_tonnes(plant: PlantState) -> float | None:
 def supply_outside(plants: Iterable[PlantState], *, dominant: str) -> float | None:
     """Return the tonnes a year that reported plants outside a country supply; `None` where no plant tells."""
     known = [
-        tonnes for plant in plants
+        tonnes
+        for plant in plants
         if plant.labels["country"] != dominant and (tonnes := supplied_tonnes(plant)) is not None
-    ]  # fmt: skip
+    ]
     total = sum(sorted(known))
     return total if total > 0 else None
 

@@ -64,9 +64,8 @@ def reliance_of(
     """Return the newest reliance known at `known_at` (`None`: now), of a period and a vintage where given."""
     found = _all(streams, home=home, known_at=known_at)
     wanted = [
-        each for each in found
-        if reference_period in (None, each.reference_period) and vintage in (None, each.vintage)
-    ]  # fmt: skip
+        each for each in found if reference_period in (None, each.reference_period) and vintage in (None, each.vintage)
+    ]
     if not wanted:
         return None
     newest = wanted[-1]
@@ -107,11 +106,18 @@ def _reliance(streams: HomeStreams, table: SupplyTable, *, home: str) -> Relianc
     if ratio is None:
         return None
     return Reliance(
-        home=home, reference_period=table.period, vintage=table.vintage, source=table.source, ratio=ratio,
-        computed=computed is not None, published_at=datetime.fromtimestamp(table.published, UTC),
-        production_tonnes=production, consumption_tonnes=consumption, published_as=stated.mark if stated else None,
+        home=home,
+        reference_period=table.period,
+        vintage=table.vintage,
+        source=table.source,
+        ratio=ratio,
+        computed=computed is not None,
+        published_at=datetime.fromtimestamp(table.published, UTC),
+        production_tonnes=production,
+        consumption_tonnes=consumption,
+        published_as=stated.mark if stated else None,
         synthetic=table.synthetic,
-    )  # fmt: skip
+    )
 
 
 def reliance_facts(reliance: Reliance | None) -> dict[str, Fact]:

@@ -62,9 +62,13 @@ def shares_of(table: SupplyTable) -> Shares:
     if whole:
         bounds = _tightened(ordered, bounds)
     return Shares(
-        by_country=ordered, unaccounted_ratio=unaccounted, whole=whole, hhi=bounds, unknown=unknown,
+        by_country=ordered,
+        unaccounted_ratio=unaccounted,
+        whole=whole,
+        hhi=bounds,
+        unknown=unknown,
         missing=(*missing, *withheld),
-    )  # fmt: skip
+    )
 
 
 def _tightened(shares: dict[str, Interval], bounds: Interval) -> Interval:

@@ -113,9 +113,13 @@ def next_stream(prior: SupplyStream | None, event: Event, observed: SupplyObserv
 
 def _new_table(event: Event, observed: SupplyObserved) -> SupplyTable:
     return SupplyTable(
-        period=observed.reference_period, vintage=observed.vintage, source=observed.provenance.source,
-        published=event.occurred_at.timestamp(), known=event.recorded_at.timestamp(), figures={},
-    )  # fmt: skip
+        period=observed.reference_period,
+        vintage=observed.vintage,
+        source=observed.provenance.source,
+        published=event.occurred_at.timestamp(),
+        known=event.recorded_at.timestamp(),
+        figures={},
+    )
 
 
 def _with_figure(table: SupplyTable, event: Event, observed: SupplyObserved) -> SupplyTable:
@@ -124,22 +128,29 @@ def _with_figure(table: SupplyTable, event: Event, observed: SupplyObserved) -> 
     held = figures.get(observed.country)
     if held is None or supersedes((recorded, digest), (held.recorded, held.digest)):
         figure = Figure(
-            tonnes=observed.tonnes, low=observed.share_low_ratio, high=observed.share_high_ratio,
-            mark=(observed.published_as or "")[:_MARK_LENGTH] or None, trade_factor=observed.trade_factor,
-            recorded=recorded, digest=digest,
-        )  # fmt: skip
+            tonnes=observed.tonnes,
+            low=observed.share_low_ratio,
+            high=observed.share_high_ratio,
+            mark=(observed.published_as or "")[:_MARK_LENGTH] or None,
+            trade_factor=observed.trade_factor,
+            recorded=recorded,
+            digest=digest,
+        )
         figures = dict(sorted({**figures, observed.country: figure}.items())[:FIGURES_KEPT])
     # Every row of an edition repeats its total: which row it is read off must not depend on their order.
     if observed.world_tonnes is not None and (world is None or (recorded, digest) > world[1:]):
         world = (observed.world_tonnes, recorded, digest)
     return msgspec.structs.replace(
-        table, figures=figures, world_tonnes=world,
+        table,
+        figures=figures,
+        world_tonnes=world,
         source=min(table.source, observed.provenance.source),
-        published=min(table.published, event.occurred_at.timestamp()), known=min(table.known, recorded),
+        published=min(table.published, event.occurred_at.timestamp()),
+        known=min(table.known, recorded),
         rounding_ratio=max(table.rounding_ratio, _half_unit(observed)),
         rows_count=max(table.rows_count, observed.rows_count or 0),
         synthetic=table.synthetic or observed.provenance.synthetic,
-    )  # fmt: skip
+    )
 
 
 _DIGITS = re.compile(r"^\d+(?:\.(\d+))?")
