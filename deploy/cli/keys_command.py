@@ -22,8 +22,7 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a key and show it, this once."""
-    from producers.gateway.gateway_app import SCOPE
-    from producers.gateway.keys import KeyFile
+    from producers.gateway.keys import SCOPE, KeyFile
     from streams.runtime.clock import utc_now
 
     if unknown := sorted(set(scope) - {SCOPE}):

@@ -1,5 +1,7 @@
 """The `monazite` command: thin, one module a group of commands under `deploy/cli`."""
 
+from typing import Annotated
+
 import typer
 
 from deploy.cli import alerts_command as alerts
@@ -19,6 +21,8 @@ from deploy.cli import subscriptions_command as subscriptions
 from deploy.cli import topics_command as topics
 from deploy.cli import what_if_command as what_if
 from deploy.cli import work_command as work
+from deploy.cli.extras import missing_extra
+from deploy.cli.output import fail
 
 app = typer.Typer(
     name="monazite",
@@ -33,6 +37,25 @@ app = typer.Typer(
         "Exit codes: 0 ok, 1 a finding or failure, 2 wrong usage."
     ),
 )
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        from streams.runtime.version import monazite_version
+
+        typer.echo(f"monazite {monazite_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def monazite(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="print the version and end")
+    ] = False,
+) -> None:
+    """Take the options of the command as a whole."""
+
+
 app.command("demo")(demo.demo)
 app.add_typer(stack.app, name="stack")
 app.add_typer(topics.app, name="topics")
@@ -53,5 +76,21 @@ app.add_typer(dead_letters.app, name="dead-letters")
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line; what an extra would bring and is not installed is named."""
+    try:
+        app(prog_name="monazite")
+    except ModuleNotFoundError as error:
+        needed = missing_extra(error.name)
+        if needed is None:
+            raise
+        _end_without(error.name or "", needed)
+
+
+def _end_without(module: str, extra: str) -> None:
+    try:
+        fail(
+            f"this command needs {module}, which is not installed",
+            hint=f"pip install 'monazite[{extra}]' brings it; 'monazite[all]' brings everything",
+        )
+    except typer.Exit as ended:
+        raise SystemExit(ended.exit_code) from None
