@@ -1,6 +1,8 @@
 """Which extra of the distribution brings a module that is not installed."""
 
-EXTRAS: dict[str, tuple[str, ...]] = {
+from collections.abc import Sequence
+
+MODULES: dict[str, tuple[str, ...]] = {
     "client": ("kafka", "httpx"),
     "worker": ("faust", "mode", "aiokafka", "redis", "prometheus_client", "structlog", "uvloop", "rocksdict",
                "standardwebhooks"),
@@ -10,8 +12,15 @@ EXTRAS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Modules that only an extra brings, under the smallest extra that brings them."""
 
+COMMANDS = {"work": "worker", "serve": "web", "stack": "stack", "demo": "stack"}
+"""The extra of a command that needs more than the module that is missed first."""
 
-def missing_extra(module: str | None) -> str | None:
-    """Return the extra that brings `module`; None when none does, so that its lack is a fault of ours."""
+
+def missing_extra(module: str | None, *, words: Sequence[str] = ()) -> str | None:
+    """Return the extra to install for a command line (`words` after `monazite`) that missed `module`.
+
+    None when no extra brings the module: that it is missed is a fault of ours.
+    """
     top = (module or "").partition(".")[0]
-    return next((extra for extra, modules in EXTRAS.items() if top in modules), None)
+    smallest = next((extra for extra, modules in MODULES.items() if top in modules), None)
+    return smallest and next((COMMANDS[word] for word in words[:1] if word in COMMANDS), smallest)

@@ -1,5 +1,6 @@
 """The `monazite` command: thin, one module a group of commands under `deploy/cli`."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -22,7 +23,7 @@ from deploy.cli import topics_command as topics
 from deploy.cli import what_if_command as what_if
 from deploy.cli import work_command as work
 from deploy.cli.extras import missing_extra
-from deploy.cli.output import fail
+from deploy.cli.output import EXIT_FINDING
 
 app = typer.Typer(
     name="monazite",
@@ -80,17 +81,12 @@ def main() -> None:
     try:
         app(prog_name="monazite")
     except ModuleNotFoundError as error:
-        needed = missing_extra(error.name)
-        if needed is None:
+        extra = missing_extra(error.name, words=sys.argv[1:])
+        if extra is None:
             raise
-        _end_without(error.name or "", needed)
-
-
-def _end_without(module: str, extra: str) -> None:
-    try:
-        fail(
-            f"this command needs {module}, which is not installed",
-            hint=f"pip install 'monazite[{extra}]' brings it; 'monazite[all]' brings everything",
+        typer.echo(
+            f"error: this command needs {error.name}, which is not installed\n"
+            f"  pip install 'monazite[{extra}]' brings it, 'monazite[all]' everything",
+            err=True,
         )
-    except typer.Exit as ended:
-        raise SystemExit(ended.exit_code) from None
+        sys.exit(EXIT_FINDING)
