@@ -75,6 +75,11 @@ def test_a_stack_of_a_wheel_starts_and_ends_where_a_folder_of_the_same_name_lies
         ports = json.loads(up.stdout)["ports"]
         answer = httpx.get(f"http://127.0.0.1:{ports['console']}/metrics", timeout=30)
         assert f'version="{monazite_version()}"' in answer.text
+        acted = installed.monazite("silences", "add", "rule=score-high", "--json", folder=tmp_path)
+        assert acted.returncode == 0, acted.stderr
+        assert acted.stderr.startswith("the stack in .monazite: broker 127.0.0.1:")
+        listed = installed.monazite("alerts", "list", "--json", folder=tmp_path)
+        assert listed.returncode == 0, listed.stderr
         stopped = installed.monazite("stack", "down", "--json", folder=tmp_path)
         assert stopped.returncode == 0, stopped.stderr
         assert json.loads(stopped.stdout)["killed"] == []
