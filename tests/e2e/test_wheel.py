@@ -56,8 +56,10 @@ def test_the_commands_that_need_no_stack_work_from_an_empty_folder(installed: In
     assert "suspension-end" in {rule["id"] for rule in rules}
     assert "CN-2025-57" in {row["measure"] for row in json.loads(said("measures", "status", "--json"))}
     assert "runbooks/suspension-end.md" in said("rules", "docs", "suspension-end")
-    fired = json.loads(said("rules", "explain", "--not", "dysprosium", "volatility-high", "--json"))
-    assert fired
+    assert json.loads(said("rules", "explain", "--not", "dysprosium", "volatility-high", "--json"))
+    changes = said("rules", "backtest", "--until", "2023-12-01", "--json").splitlines()
+    fingerprint = json.loads(changes[0])["fingerprint"]
+    assert fingerprint in said("rules", "explain", fingerprint, "--until", "2023-12-01", "--json")
     assert not list(tmp_path.iterdir())
 
 
