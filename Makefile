@@ -18,24 +18,24 @@ SLOW_PARTS := $(wildcard tests/integration tests/e2e)
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-# The stamp depends on the lock alone: a new lock installs again, into the same environment.
+# The stamp depends on the lock alone: a new lock installs again, into the same environment. Where clones share one, the
+# folder that a command is started from comes first (PYTHONPATH), not the clone that was installed last.
 $(STAMP): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Monazite needs Python 3.11 or newer, %s is %s: run make PYTHON=python3.12 ..." % (sys.executable, sys.version.split()[0]))'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
-	@# The command itself: a path entry and a starter, since the sources are run in place.
-	@$(BIN)/python -c 'import pathlib, sysconfig; (pathlib.Path(sysconfig.get_path("purelib")) / "monazite.pth").write_text("$(CURDIR)\n")'
-	@printf '#!/bin/sh\nexec "%s" -m deploy.cli "$$@"\n' "$(CURDIR)/$(BIN)/python" > $(BIN)/monazite && chmod +x $(BIN)/monazite
+	@# The command itself, in place: the lock has brought all that it needs and what builds it.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index --editable .
 	@touch $@
 
 demo: $(STAMP) ## play the real history through a local stack and show the alerts
-	$(BIN)/python -m deploy.cli demo
+	$(BIN)/monazite demo
 
 up: $(STAMP) ## run the stack live in this terminal until Ctrl-C; what it is told is kept (BROKER=embedded keeps nothing)
-	$(BIN)/python -m deploy.cli stack up --history --foreground --broker $(BROKER)
+	$(BIN)/monazite stack up --history --foreground --broker $(BROKER)
 
 down: $(STAMP) ## stop a stack that runs in the background
-	$(BIN)/python -m deploy.cli stack down
+	$(BIN)/monazite stack down
 
 check: format-check lint types imports fast-tests ## format, lint, types, imports, unit, property, architecture, contract tests (under a minute)
 
@@ -79,7 +79,7 @@ kafka: $(STAMP) ## fetch Apache Kafka, and check what was fetched (58 MB, below 
 	@$(BIN)/python -m deploy.stack.fetch
 
 lock: ## resolve requirements.lock anew from pyproject.toml (needs uv in .venv)
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra kafka --group dev pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra all --group dev pyproject.toml --output-file requirements.lock
 
 format: $(STAMP) ## put the sources into the house format
 	$(BIN)/ruff format .

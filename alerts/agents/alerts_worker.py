@@ -20,7 +20,7 @@ from alerts.rules.loader import shipped_rules
 from alerts.rules.ruleset import Rules
 from streams.agents.view_service import ReadViewService, slice_reader
 from streams.agents.worker_endpoint import WorkerEndpoint
-from streams.agents.worker_settings import VERSION, PipelineSettings
+from streams.agents.worker_settings import PipelineSettings
 from streams.contracts.topics import ALERTS, ASSESSMENTS, DELIVERIES
 from streams.metrics.record_metrics import RecordMetrics
 from streams.metrics.worker_metrics import WorkerMetrics
@@ -28,6 +28,7 @@ from streams.runtime.clock import monotonic_seconds, utc_now
 from streams.runtime.faust_app import SafeApp, WorkerService, build_worker
 from streams.runtime.stage import CheckpointObserver, SourceKind, StageSpec
 from streams.runtime.stage_ports import PartitionCore, StateStore
+from streams.runtime.version import monazite_version
 from streams.view.read_view import ReadViewWriter
 
 _REMEDY = (
@@ -93,7 +94,10 @@ def build_alerts(settings: PipelineSettings) -> SafeApp:
     counts = EngineMetrics(stopwatch=monotonic_seconds)
     stages = [rules_stage(settings, rules, counts), notify_stage(settings), deliver_stage(settings)]
     metrics = WorkerMetrics(
-        process="alerts", version=VERSION, topics=[stage.source_topic for stage in stages], rules=tuple(rules.by_id)
+        process="alerts",
+        version=monazite_version(),
+        topics=[stage.source_topic for stage in stages],
+        rules=tuple(rules.by_id),
     )
     endpoint = WorkerEndpoint(
         metrics=metrics,

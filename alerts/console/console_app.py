@@ -21,6 +21,7 @@ from streams.metrics.worker_metrics import WorkerMetrics
 from streams.runtime.broker_probe import BrokerProbe
 from streams.runtime.clock import utc_now
 from streams.runtime.logs import configure_logs
+from streams.runtime.version import monazite_version
 from streams.view.view_layout import DEFAULT_VIEW_PREFIX
 from streams.view.view_reader import ReadView, ViewUnavailableError
 
@@ -42,13 +43,12 @@ class ConsoleSettings:
     port: int = 8321
     view_prefix: str = DEFAULT_VIEW_PREFIX
     stale_after_seconds: float = STALE_AFTER_SECONDS
-    version: str = "0.1.0"
 
 
 def create_console(settings: ConsoleSettings, *, clock: Callable[[], datetime] = utc_now) -> FastAPI:
     """Build the console. A stale view is answered with `view.stale: true`; one that cannot be read is a 503."""
     view = ReadView(settings.redis_url, partitions=settings.partitions, clock=clock, prefix=settings.view_prefix)
-    metrics = WorkerMetrics(process="console", version=settings.version)
+    metrics = WorkerMetrics(process="console", version=monazite_version())
     probe = None if settings.bootstrap is None else BrokerProbe(settings.bootstrap)
     readiness = ConsoleReadiness(view, probe, stale_after_seconds=settings.stale_after_seconds)
     metrics.registry.register(ReadinessCollector(lambda: readiness.was_ready))
@@ -60,7 +60,7 @@ def create_console(settings: ConsoleSettings, *, clock: Callable[[], datetime] =
         readiness.close()
         view.close()
 
-    app = FastAPI(title="Monazite console", version=settings.version, lifespan=life, docs_url=None, redoc_url=None)
+    app = FastAPI(title="Monazite console", version=monazite_version(), lifespan=life, docs_url=None, redoc_url=None)
     app.add_exception_handler(ViewUnavailableError, _view_unavailable)
     app.add_exception_handler(HTTPException, _http_error)
     _add_reading_routes(app, view, settings, clock)

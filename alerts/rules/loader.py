@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +153,7 @@ def load_rules(paths: Iterable[Path]) -> Rules:
 
 def shipped_rules_directory() -> Path:
     """Return the directory of the shipped rule files."""
-    return Path(__file__).resolve().parents[2] / "deploy" / "rules"
+    return Path(str(resources.files("deploy"))).resolve() / "rules"
 
 
 def shipped_rules() -> Rules:

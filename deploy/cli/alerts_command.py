@@ -4,17 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from deploy.cli.options import (
-    DEFAULT_PREFIX,
-    DEFAULT_RUN_DIRECTORY,
-    AsJson,
-    Broker,
-    Partitions,
-    Prefix,
-    RunDirectory,
-    live_road,
-)
+from deploy.cli.options import AsJson
 from deploy.cli.output import EXIT_USAGE, fail, print_json, print_table
+from deploy.cli.stack_options import StackOptions, takes_stack
 
 app = typer.Typer(help="Open alerts of a running stack: list them, take them.")
 
@@ -24,19 +16,16 @@ def alerts() -> None:
     """Open alerts of a running stack: list them, take them."""
 
 
-ConsoleUrl = Annotated[str, typer.Option(envvar="MONAZITE_CONSOLE", help="console API")]
-DEFAULT_CONSOLE = "http://127.0.0.1:8321"
-
-
 @app.command("list")
+@takes_stack(console=True)
 def list_alerts(
-    console_url: ConsoleUrl = DEFAULT_CONSOLE,
+    stack: StackOptions,
     as_json: AsJson = False,
 ) -> None:
     """List open alerts, newest first."""
     from deploy.cli.console_client import read_live
 
-    document = read_live(console_url, "/v1/alerts")
+    document = read_live(stack.console_url, "/v1/alerts")
     rows: list[dict[str, Any]] = document["alerts"]
     if as_json:
         print_json(rows)
@@ -53,15 +42,12 @@ def list_alerts(
 
 
 @app.command()
+@takes_stack(broker=True, console=True)
 def ack(
+    stack: StackOptions,
     fingerprint: Annotated[str, typer.Argument(help="the alert; the first digits suffice")],
     comment: Annotated[str | None, typer.Option(help="what you do about it")] = None,
     take_back: Annotated[bool, typer.Option("--take-back", help="take the acknowledgement back")] = False,
-    console_url: ConsoleUrl = DEFAULT_CONSOLE,
-    bootstrap: Broker = None,
-    prefix: Prefix = DEFAULT_PREFIX,
-    partitions: Partitions = 4,
-    run_dir: RunDirectory = DEFAULT_RUN_DIRECTORY,
     as_json: AsJson = False,
 ) -> None:
     """Take an alert: its daily repeats stop until it changes. It stays open; a step up is told again."""
@@ -71,7 +57,7 @@ def ack(
     from streams.contracts.directive import DirectiveGiven
     from streams.runtime.clock import utc_now
 
-    rows: list[dict[str, Any]] = read_live(console_url, "/v1/alerts")["alerts"]
+    rows: list[dict[str, Any]] = read_live(stack.console_url, "/v1/alerts")["alerts"]
     found = [row for row in rows if str(row.get("fingerprint", "")).startswith(fingerprint)]
     if len(found) != 1:
         fail(
@@ -83,8 +69,7 @@ def ack(
     directive = build_acknowledgement(whole, by=by, comment=comment)
     if take_back:
         directive = DirectiveGiven(kind="acknowledgement", target=whole, by=by, withdrawn=True, comment=comment)
-    road = live_road(run_dir, bootstrap=bootstrap, prefix=prefix, partitions=partitions)
-    give(directive, road=road, at=utc_now())
+    give(directive, road=stack.act(), at=utc_now())
     if as_json:
         print_json({"fingerprint": whole, "rule": found[0]["rule"], "by": None if take_back else by})
     else:

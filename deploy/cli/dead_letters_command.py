@@ -1,18 +1,10 @@
 """`monazite dead-letters`: what was refused, and why."""
 
-from typing import Annotated
-
 import typer
 
-from deploy.cli.options import (
-    DEFAULT_PREFIX,
-    DEFAULT_RUN_DIRECTORY,
-    AsJson,
-    Prefix,
-    RunDirectory,
-    running_bootstrap,
-)
+from deploy.cli.options import AsJson
 from deploy.cli.output import fail, print_json, print_table
+from deploy.cli.stack_options import StackOptions, takes_stack
 
 app = typer.Typer(help="What was refused: the original bytes, with reason, field and place.")
 
@@ -23,12 +15,9 @@ def dead_letters() -> None:
 
 
 @app.command("list")
+@takes_stack(broker=True)
 def list_letters(
-    bootstrap: Annotated[
-        str | None, typer.Option(envvar="MONAZITE_BOOTSTRAP", help="Kafka; default: the stack that runs here")
-    ] = None,
-    prefix: Prefix = DEFAULT_PREFIX,
-    run_dir: RunDirectory = DEFAULT_RUN_DIRECTORY,
+    stack: StackOptions,
     as_json: AsJson = False,
 ) -> None:
     """List what was refused: topic, partition/offset and index in a batch, reason, field, detail, first bytes.
@@ -39,11 +28,11 @@ def list_letters(
 
     from deploy.cli.pipeline_logs import read_dead_letters
 
-    broker = running_bootstrap(run_dir, bootstrap)
+    road = stack.road
     try:
-        letters = read_dead_letters(broker, prefix=prefix)
+        letters = read_dead_letters(road.bootstrap, prefix=road.prefix)
     except KafkaError as error:
-        fail(f"the broker at {broker} does not answer: {error}", hint="start one with `monazite stack up`")
+        fail(f"the broker at {road.bootstrap} does not answer: {error}", hint="start one with `monazite stack up`")
     if as_json:
         print_json(letters)
         return

@@ -22,9 +22,8 @@ from deploy.stack.waiting import wait_until
 from producers.log_watch import NotAdmittedError
 from producers.replay import ReplayReport, ReplaySettings, replay
 from streams.contracts.alert import AlertChanged, DeliveryChanged
-from streams.reference.loaders import load_history
+from streams.reference.loaders import HISTORY_DIRECTORY, load_history
 
-HISTORY = Path(__file__).parents[2] / "streams" / "reference" / "history"
 KNOWN_UNTIL = date(2026, 10, 8)
 NOTE = (
     f"The shipped history ends on {KNOWN_UNTIL}: what happened after it is not known, and states after it are what the "
@@ -82,7 +81,7 @@ def _replay_history(plan: StackPlan, *, until: date, progress: Progress) -> Repl
     assert plan.bootstrap is not None
     first = min(event.recorded_at for event in load_history())
     settings = ReplaySettings(
-        directory=HISTORY, until=until, bootstrap=plan.bootstrap, prefix=plan.topic_prefix or "monazite",
+        directory=HISTORY_DIRECTORY, until=until, bootstrap=plan.bootstrap, prefix=plan.topic_prefix or "monazite",
         idempotent=plan.broker_kind is not BrokerKind.EMBEDDED,
     )  # fmt: skip
     span_seconds = (settings.end - first).total_seconds()

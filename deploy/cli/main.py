@@ -1,5 +1,8 @@
 """The `monazite` command: thin, one module a group of commands under `deploy/cli`."""
 
+import sys
+from typing import Annotated
+
 import typer
 
 from deploy.cli import alerts_command as alerts
@@ -19,6 +22,8 @@ from deploy.cli import subscriptions_command as subscriptions
 from deploy.cli import topics_command as topics
 from deploy.cli import what_if_command as what_if
 from deploy.cli import work_command as work
+from deploy.cli.extras import missing_extra
+from deploy.cli.output import EXIT_FINDING
 
 app = typer.Typer(
     name="monazite",
@@ -33,6 +38,25 @@ app = typer.Typer(
         "Exit codes: 0 ok, 1 a finding or failure, 2 wrong usage."
     ),
 )
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        from streams.runtime.version import monazite_version
+
+        typer.echo(f"monazite {monazite_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def monazite(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="print the version and end")
+    ] = False,
+) -> None:
+    """Take the options of the command as a whole."""
+
+
 app.command("demo")(demo.demo)
 app.add_typer(stack.app, name="stack")
 app.add_typer(topics.app, name="topics")
@@ -53,5 +77,16 @@ app.add_typer(dead_letters.app, name="dead-letters")
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line; what an extra would bring and is not installed is named."""
+    try:
+        app(prog_name="monazite")
+    except ModuleNotFoundError as error:
+        extra = missing_extra(error.name, words=sys.argv[1:])
+        if extra is None:
+            raise
+        typer.echo(
+            f"error: this command needs {error.name}, which is not installed\n"
+            f"  pip install 'monazite[{extra}]' brings it, 'monazite[all]' everything",
+            err=True,
+        )
+        sys.exit(EXIT_FINDING)

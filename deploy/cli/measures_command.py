@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from deploy.cli.output import EXIT_USAGE, fail, print_json, print_table
+from deploy.cli.stack_options import StackOptions, takes_stack
 
 app = typer.Typer(help="Legal states of the measures: what is in force, suspended, lapsed; until when; who says so.")
 
@@ -29,11 +30,12 @@ def parse_day(text: str | None, *, option: str) -> date | None:
 
 
 @app.command()
+@takes_stack(console=True)
 def status(
+    stack: StackOptions,
     as_of: Annotated[str | None, typer.Option(help="state on this day (default: today)")] = None,
     known_at: Annotated[str | None, typer.Option(help="as known on this day (default: everything known now)")] = None,
     origin: Annotated[str, typer.Option("--from", help="history, live, or a file of recorded events")] = "history",
-    console_url: Annotated[str, typer.Option(help="console API for --from live")] = "http://127.0.0.1:8321",
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Show each measure with its state, legal end, claimed ends and the days that are left.
@@ -41,7 +43,7 @@ def status(
     A legal end and a claimed end are two things: only an instrument moves the first.
     """
     day, known = parse_day(as_of, option="--as-of"), parse_day(known_at, option="--known-at")
-    rows = _rows(origin, day, known, console_url)
+    rows = _rows(origin, day, known, stack)
     if as_json:
         print_json(rows)
         return
@@ -58,13 +60,13 @@ def status(
     )  # fmt: skip
 
 
-def _rows(origin: str, day: date | None, known: date | None, console_url: str) -> list[dict[str, Any]]:
+def _rows(origin: str, day: date | None, known: date | None, stack: StackOptions) -> list[dict[str, Any]]:
     if origin == MeasureOrigin.LIVE:
         from deploy.cli.console_client import read_live
 
         if day or known:
             fail("--as-of and --known-at need the events: use --from history or --from FILE", code=EXIT_USAGE)
-        return list(read_live(console_url, "/v1/measures")["measures"])
+        return list(read_live(stack.console_url, "/v1/measures")["measures"])
     from deploy.cli.recorded_events import load_events
     from streams.domain.policy.measure_status import measures_status
     from streams.runtime.clock import utc_now

@@ -7,35 +7,21 @@ from typing import Annotated
 import typer
 
 from deploy.cli.measures_command import parse_day
-from deploy.cli.options import (
-    DEFAULT_PREFIX,
-    DEFAULT_RUN_DIRECTORY,
-    AsJson,
-    Partitions,
-    Prefix,
-    RunDirectory,
-    running_bootstrap,
-)
+from deploy.cli.options import AsJson
 from deploy.cli.output import EXIT_FINDING, EXIT_USAGE, console, fail, print_json
+from deploy.cli.stack_options import StackOptions, takes_stack
 
 app = typer.Typer(help="Send events to the topics: from files, from a recorded history, made up.")
 
-Broker = Annotated[
-    str | None,
-    typer.Option("--bootstrap", envvar="MONAZITE_BOOTSTRAP", help="Kafka; default: the stack that runs here"),
-]
-
 
 @app.command()
+@takes_stack(broker=True)
 def replay(
+    stack: StackOptions,
     directory: Annotated[Path, typer.Argument(help="directory of .jsonl files of structured CloudEvents")],
     until: Annotated[str | None, typer.Option(help="last day to replay (default: today)")] = None,
     speed: Annotated[str, typer.Option(help="max, or days a second")] = "max",
     batch: Annotated[int, typer.Option(min=1, max=500, help="events a record")] = 500,
-    bootstrap: Broker = None,
-    prefix: Prefix = DEFAULT_PREFIX,
-    partitions: Partitions = 4,
-    run_dir: RunDirectory = DEFAULT_RUN_DIRECTORY,
     as_json: AsJson = False,
 ) -> None:
     """Live through a history again: publish an instant, see it admitted, tick on. Live ticks must be off."""
@@ -47,9 +33,11 @@ def replay(
 
     if not directory.is_dir():
         fail(f"{directory} is no directory", code=EXIT_USAGE)
+    last_day = parse_day(until, option="--until") or utc_now().date()
+    road = stack.act()
     settings = ReplaySettings(
-        directory=directory, until=parse_day(until, option="--until") or utc_now().date(), prefix=prefix,
-        bootstrap=running_bootstrap(run_dir, bootstrap), partitions=partitions, batch_size=batch,
+        directory=directory, until=last_day, prefix=road.prefix,
+        bootstrap=road.bootstrap, partitions=road.partitions, batch_size=batch,
         days_per_second=None if speed == "max" else _speed(speed),
     )  # fmt: skip
     shown: list[int] = []
@@ -72,16 +60,14 @@ def replay(
 
 
 @app.command("file")
+@takes_stack(broker=True)
 def file_command(
+    stack: StackOptions,
     path: Annotated[Path, typer.Argument(help="CSV or JSON Lines")],
     type_name: Annotated[
         str | None, typer.Option("--type", help="event type of the rows; whole CloudEvents need none")
     ] = None,
     source: Annotated[str, typer.Option(help="CloudEvents source of rows that have none")] = "file",
-    bootstrap: Broker = None,
-    prefix: Prefix = DEFAULT_PREFIX,
-    partitions: Partitions = 4,
-    run_dir: RunDirectory = DEFAULT_RUN_DIRECTORY,
     as_json: AsJson = False,
 ) -> None:
     """Send the rows of a file; a bad row is reported with line, column and why, the others go through."""
@@ -89,7 +75,8 @@ def file_command(
     from producers.publisher import Publisher
     from streams.runtime.clock import utc_now
 
-    publisher = Publisher(running_bootstrap(run_dir, bootstrap), prefix=prefix, partitions=partitions, idempotent=False)
+    road = stack.act()
+    publisher = Publisher(road.bootstrap, prefix=road.prefix, partitions=road.partitions, idempotent=False)
     try:
         report = produce_file(path, publisher=publisher, type_name=type_name, source=source, received_at=utc_now())
     except (UnreadableFileError, OSError) as error:
@@ -107,14 +94,12 @@ def file_command(
 
 
 @app.command()
+@takes_stack(broker=True)
 def synthetic(
+    stack: StackOptions,
     rate: Annotated[float, typer.Option(min=0.001, help="events a second")] = 10.0,
     seed: Annotated[int, typer.Option(help="the same seed gives the same events")] = 1,
     count: Annotated[int | None, typer.Option(min=1, help="how many (default: until Ctrl-C)")] = None,
-    bootstrap: Broker = None,
-    prefix: Prefix = DEFAULT_PREFIX,
-    partitions: Partitions = 4,
-    run_dir: RunDirectory = DEFAULT_RUN_DIRECTORY,
 ) -> None:
     """Send made-up price quotes around the annual means of USGS; each says that it is synthetic."""
     import time
@@ -123,7 +108,8 @@ def synthetic(
     from producers.synthetic import SyntheticSettings, produce_synthetic
     from streams.runtime.clock import utc_now
 
-    publisher = Publisher(running_bootstrap(run_dir, bootstrap), prefix=prefix, partitions=partitions, idempotent=False)
+    road = stack.act()
+    publisher = Publisher(road.bootstrap, prefix=road.prefix, partitions=road.partitions, idempotent=False)
     settings = SyntheticSettings(starts_at=utc_now(), rate_per_second=rate, seed=seed, count=count)
     try:
         sent = produce_synthetic(settings, publisher=publisher, clock=time.monotonic, pause=time.sleep)

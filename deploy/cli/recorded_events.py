@@ -110,7 +110,7 @@ def load_events(origin: str) -> Sequence[Event]:
     return events
 
 
-def load_recording(origin: str, *, until: date | None, live: LiveRoad) -> Recording:
+def load_recording(origin: str, *, until: date | None, live: Callable[[], LiveRoad]) -> Recording:
     """Load what `--from` names, to the end of the day `until`.
 
     Without a day the end is today, and for `live` the instant that the whole log has reached.
@@ -126,12 +126,13 @@ def load_recording(origin: str, *, until: date | None, live: LiveRoad) -> Record
     from alerts.backtest.signals_backtest import end_of, events_of, without_idling
     from deploy.cli.pipeline_logs import read_signals
 
+    road = live()
     try:
-        log = read_signals(live.bootstrap, prefix=live.prefix, partitions=live.partitions)
+        log = read_signals(road.bootstrap, prefix=road.prefix, partitions=road.partitions)
     except KafkaError as error:
-        fail(f"the broker at {live.bootstrap} does not answer: {error}", hint="start one with `monazite stack up`")
+        fail(f"the broker at {road.bootstrap} does not answer: {error}", hint="start one with `monazite stack up`")
     log = {partition: without_idling(records) for partition, records in log.items()}
     if not any(log.values()):
-        fail(f"the signals log of {live.prefix} is empty", hint="is this the right --prefix, and does intake run?")
+        fail(f"the signals log of {road.prefix} is empty", hint="is this the right --prefix, and does intake run?")
     end = end or end_of(log) or utc_now()
     return Recording(events=[e for e in events_of(log) if e.recorded_at <= end], until=end, signals=log)

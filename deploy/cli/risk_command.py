@@ -7,6 +7,7 @@ import typer
 from deploy.cli.measures_command import MeasureOrigin, parse_day
 from deploy.cli.options import AsJson
 from deploy.cli.output import EXIT_FINDING, EXIT_USAGE, console, fail, print_json, print_table
+from deploy.cli.stack_options import StackOptions, takes_stack
 
 app = typer.Typer(
     help="Risk scores: what a score is made of, as of any day, as known on any day.", no_args_is_help=True
@@ -21,13 +22,14 @@ def risk() -> None:
 
 
 @app.command()
+@takes_stack(console=True)
 def show(
+    stack: StackOptions,
     material: Annotated[str, typer.Argument(help="a material, such as dysprosium")],
     home: Annotated[str, typer.Option(help="home country of the score: US, EU, JP, KR, GB, IN, BR")] = "US",
     as_of: Annotated[str | None, typer.Option(help="score of this day (default: today)")] = None,
     known_at: Annotated[str | None, typer.Option(help="as known on this day (default: everything known now)")] = None,
     origin: Annotated[str, typer.Option("--from", help="history, live, or a file of recorded events")] = "history",
-    console_url: Annotated[str, typer.Option(help="console API for --from live")] = "http://127.0.0.1:8321",
     as_json: AsJson = False,
 ) -> None:
     """Show the score of a material for a home: factors, contributions, and every input with source, period and age.
@@ -39,7 +41,7 @@ def show(
     if origin == MeasureOrigin.LIVE:
         if day or known:
             fail("--as-of and --known-at need the events: use --from history or --from FILE", code=EXIT_USAGE)
-        document = _live(material, home, console_url)
+        document = _live(material, home, stack.console_url)
     else:
         document = _asked(material, home, origin, day, known)
     if as_json:

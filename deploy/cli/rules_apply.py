@@ -7,35 +7,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploy.cli.options import (
-    DEFAULT_PREFIX,
-    DEFAULT_RUN_DIRECTORY,
-    AsJson,
-    Partitions,
-    Prefix,
-    RunDirectory,
-    running_bootstrap,
-)
+from deploy.cli.options import AsJson
 from deploy.cli.output import EXIT_USAGE, fail, print_json
+from deploy.cli.stack_options import StackOptions, takes_stack
 
 if TYPE_CHECKING:
     from alerts.rules.ruleset import Rules
-
-Broker = Annotated[
-    str | None,
-    typer.Option("--bootstrap", envvar="MONAZITE_BOOTSTRAP", help="Kafka; default: the stack that runs here"),
-]
+    from deploy.cli.recorded_events import LiveRoad
 
 
+@takes_stack(broker=True)
 def apply(
+    stack: StackOptions,
     paths: Annotated[list[Path] | None, typer.Argument(help="files or directories: the whole set")] = None,
     withdraw: Annotated[bool, typer.Option("--withdraw", help="go back to the rules the workers began with")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print what would change, send nothing")] = False,
     at: Annotated[str | None, typer.Option(help="instant of the directive (default: now); a replay's own time")] = None,
-    bootstrap: Broker = None,
-    prefix: Prefix = DEFAULT_PREFIX,
-    partitions: Partitions = 4,
-    run_dir: RunDirectory = DEFAULT_RUN_DIRECTORY,
     as_json: AsJson = False,
 ) -> None:
     """Put a rule set in force: the given files are all the rules there are from then on.
@@ -53,16 +40,16 @@ def apply(
 
     if bool(paths) == withdraw:
         fail("give the files of the whole set, or --withdraw", code=EXIT_USAGE)
-    broker = running_bootstrap(run_dir, bootstrap)
+    road = stack.road if dry_run else stack.act()
     try:
-        old = _in_force(broker, prefix=prefix, partitions=partitions)
+        old = _in_force(road)
         text, new = read_rule_set_text(paths) if paths else ("", shipped_rules())
     except (RuleFileError, OSError) as error:
         fail(str(error))
     by = getpass.getuser()
     directive = withdraw_rule_set(by=by) if withdraw else build_rule_set(text, content_hash=new.content_hash, by=by)
     if not dry_run:
-        publisher = Publisher(broker, prefix=prefix, partitions=partitions, idempotent=False)
+        publisher = Publisher(road.bootstrap, prefix=road.prefix, partitions=road.partitions, idempotent=False)
         try:
             publisher.publish(directive_event(directive, at=datetime.fromisoformat(at) if at else utc_now()))
         finally:
@@ -86,7 +73,7 @@ def _report(old: "Rules", new: "Rules", *, sent: bool, as_json: bool) -> None:
     typer.echo(f"{same} rules stay as they are; set {new.content_hash} with {len(new.rules)} rules {verb}")
 
 
-def _in_force(bootstrap: str, *, prefix: str, partitions: int) -> "Rules":
+def _in_force(road: "LiveRoad") -> "Rules":
     """Return the set that was asked for last, as the directives topic says, or the shipped one."""
     from kafka.errors import KafkaError
 
@@ -95,9 +82,9 @@ def _in_force(bootstrap: str, *, prefix: str, partitions: int) -> "Rules":
     from streams.contracts.directive import DirectiveGiven
 
     try:
-        events = read_directives(bootstrap, prefix=prefix, partitions=partitions)
+        events = read_directives(road.bootstrap, prefix=road.prefix, partitions=road.partitions)
     except KafkaError as error:
-        fail(f"the broker at {bootstrap} does not answer: {error}", hint="start one with `monazite stack up`")
+        fail(f"the broker at {road.bootstrap} does not answer: {error}", hint="start one with `monazite stack up`")
     given = [e for e in events if isinstance(e.data, DirectiveGiven) and e.data.kind == "rule_set"]
     last = max(given, key=lambda event: event.recorded_at).data if given else None
     if not isinstance(last, DirectiveGiven) or last.withdrawn or last.rule_set is None:

@@ -7,17 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deploy.cli.measures_command import parse_day
-from deploy.cli.options import (
-    DEFAULT_PREFIX,
-    DEFAULT_RUN_DIRECTORY,
-    AsJson,
-    Broker,
-    Partitions,
-    Prefix,
-    RunDirectory,
-    live_road,
-)
+from deploy.cli.options import AsJson
 from deploy.cli.output import EXIT_FINDING, EXIT_USAGE, fail, print_json, print_table, progress
+from deploy.cli.stack_options import StackOptions, takes_stack
 
 if TYPE_CHECKING:
     from alerts.backtest.backtest_report import BacktestReport
@@ -47,15 +39,12 @@ def rules_at(paths: list[Path] | None) -> "Rules":
         fail(str(error), code=EXIT_USAGE)
 
 
-def recording(
-    origin: str, until: str | None, *, bootstrap: str | None, prefix: str, partitions: int, run_dir: Path
-) -> "Recording":
+def recording(origin: str, until: str | None, *, stack: StackOptions) -> "Recording":
     """Load what the options name."""
     from deploy.cli.recorded_events import load_recording
 
     day = parse_day(until, option="--until")
-    road = live_road(run_dir, bootstrap=bootstrap, prefix=prefix, partitions=partitions)
-    return load_recording(origin, until=day, live=road)
+    return load_recording(origin, until=day, live=lambda: stack.road)
 
 
 def run(
@@ -71,16 +60,14 @@ def run(
         fail(str(error))
 
 
+@takes_stack(broker=True)
 def backtest(
+    stack: StackOptions,
     until: Until = None,
     origin: Origin = "history",
     rules: RulePaths = None,
     log: Annotated[bool, typer.Option("--log", help="show every change of every alert too")] = False,
     only_report: Annotated[bool, typer.Option("--report", help="with --json: the report instead of the log")] = False,
-    bootstrap: Broker = None,
-    prefix: Prefix = DEFAULT_PREFIX,
-    partitions: Partitions = 4,
-    run_dir: RunDirectory = DEFAULT_RUN_DIRECTORY,
     as_json: AsJson = False,
 ) -> None:
     """Show what rules would have said over history: how often, how long, when. Sends nothing.
@@ -91,7 +78,7 @@ def backtest(
     from alerts.backtest.backtest_report import report, report_row
     from alerts.backtest.run_backtest import as_json_line
 
-    of = recording(origin, until, bootstrap=bootstrap, prefix=prefix, partitions=partitions, run_dir=run_dir)
+    of = recording(origin, until, stack=stack)
     loaded = rules_at(rules)
     changes = run(of, loaded, what="backtest", applied=rules is None)
     made = report(changes, rules=[rule.id for rule in loaded.rules], since=of.since, until=of.until)
@@ -137,15 +124,13 @@ def _day(at: Any) -> str:
     return "–" if at is None else f"{at:%Y-%m-%d}"
 
 
+@takes_stack(broker=True)
 def diff(
+    stack: StackOptions,
     old: Annotated[str, typer.Argument(help="rule file or directory, or shipped")],
     new: Annotated[str, typer.Argument(help="rule file or directory, or shipped")],
     until: Until = None,
     origin: Origin = "history",
-    bootstrap: Broker = None,
-    prefix: Prefix = DEFAULT_PREFIX,
-    partitions: Partitions = 4,
-    run_dir: RunDirectory = DEFAULT_RUN_DIRECTORY,
     as_json: AsJson = False,
 ) -> None:
     """Compare two rule sets over one history: alerts gained, lost, moved (by how long), or of another severity.
@@ -156,7 +141,7 @@ def diff(
     from alerts.backtest.diff import diff as compare
     from alerts.backtest.diff import diff_row
 
-    of = recording(origin, until, bootstrap=bootstrap, prefix=prefix, partitions=partitions, run_dir=run_dir)
+    of = recording(origin, until, stack=stack)
     sets = [rules_at(None if name == "shipped" else [Path(name)]) for name in (old, new)]
     before, after = (
         run(of, rules, what=name, applied=False) for rules, name in zip(sets, ("old rules", "new rules"), strict=True)

@@ -8,9 +8,9 @@ import typer
 from deploy.cli import rules_apply as apply_rules
 from deploy.cli import rules_backtest as history_of_rules
 from deploy.cli import rules_explain as explain_rules
-from deploy.cli.alerts_command import DEFAULT_CONSOLE, ConsoleUrl
 from deploy.cli.options import AsJson
 from deploy.cli.output import EXIT_FINDING, EXIT_USAGE, fail, print_json, print_table
+from deploy.cli.stack_options import StackOptions, takes_stack
 
 app = typer.Typer(
     help="Rules: check, test, compare and apply files; see what they would have said, and why an alert fires."
@@ -47,7 +47,8 @@ def check(paths: Annotated[list[Path] | None, typer.Argument(help="files or dire
 
 
 @app.command()
-def status(console_url: ConsoleUrl = DEFAULT_CONSOLE, as_json: AsJson = False) -> None:
+@takes_stack(console=True)
+def status(stack: StackOptions, as_json: AsJson = False) -> None:
     """Show which rule set is in force in each partition, since when and by whom, and which applied set is refused.
 
     A set that this version refuses changes nothing: the one before it stays in force. Exit codes: 0 the set applied
@@ -55,7 +56,7 @@ def status(console_url: ConsoleUrl = DEFAULT_CONSOLE, as_json: AsJson = False) -
     """
     from deploy.cli.console_client import read_live
 
-    document = read_live(console_url, "/v1/rules")
+    document = read_live(stack.console_url, "/v1/rules")
     rows: list[dict[str, Any]] = document["partitions"]
     if as_json:
         print_json(rows)

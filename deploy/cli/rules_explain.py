@@ -6,17 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deploy.cli.options import (
-    DEFAULT_PREFIX,
-    DEFAULT_RUN_DIRECTORY,
-    AsJson,
-    Broker,
-    Partitions,
-    Prefix,
-    RunDirectory,
-)
+from deploy.cli.options import AsJson
 from deploy.cli.output import EXIT_USAGE, console, fail, print_json, print_table
 from deploy.cli.rules_backtest import Origin, RulePaths, Until, recording, rules_at, run
+from deploy.cli.stack_options import StackOptions, takes_stack
 
 if TYPE_CHECKING:
     from alerts.backtest.pipeline import Watcher
@@ -26,7 +19,9 @@ if TYPE_CHECKING:
     from streams.contracts.alert import AlertChanged
 
 
+@takes_stack(broker=True)
 def explain(
+    stack: StackOptions,
     target: Annotated[
         str, typer.Argument(metavar="FINGERPRINT|RULE", help="the alert (first digits suffice); with --not the rule")
     ],
@@ -39,10 +34,6 @@ def explain(
     until: Until = None,
     origin: Origin = "history",
     rules: RulePaths = None,
-    bootstrap: Broker = None,
-    prefix: Prefix = DEFAULT_PREFIX,
-    partitions: Partitions = 4,
-    run_dir: RunDirectory = DEFAULT_RUN_DIRECTORY,
     as_json: AsJson = False,
 ) -> None:
     """Explain an alert: its life so far, what was compared with what, the events behind it, the rule as it stood.
@@ -56,7 +47,7 @@ def explain(
     """
     from alerts.explain.alert_history import UnknownAlertError, find_changes, life_of, life_row
 
-    of = recording(origin, until, bootstrap=bootstrap, prefix=prefix, partitions=partitions, run_dir=run_dir)
+    of = recording(origin, until, stack=stack)
     asked = _rules_asked(of, rules)
     if entity is not None:
         _explain_not(target, entity, of, asked, as_json=as_json)

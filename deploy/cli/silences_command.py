@@ -6,18 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from deploy.cli.options import (
-    DEFAULT_PREFIX,
-    DEFAULT_RUN_DIRECTORY,
-    AsJson,
-    Broker,
-    Partitions,
-    Prefix,
-    RunDirectory,
-    live_road,
-)
+from deploy.cli.options import AsJson
 from deploy.cli.output import EXIT_USAGE, fail, print_json, print_table
 from deploy.cli.send_directives import asking_user, give, given
+from deploy.cli.stack_options import StackOptions, takes_stack
 from streams.contracts.directive import DirectiveGiven, Silence
 
 app = typer.Typer(
@@ -65,15 +57,13 @@ def silence_id(silence: Silence) -> str:
 
 
 @app.command()
+@takes_stack(broker=True)
 def add(
+    stack: StackOptions,
     matchers: Annotated[list[str], typer.Argument(help="label=value; all must hold (also rule=, fingerprint=)")],
     lasting: Annotated[str, typer.Option("--for", help="how long: 8h, 30m, 2d")] = "8h",
     starts: Annotated[str | None, typer.Option("--from", help="instant it starts (default: now)")] = None,
     comment: Annotated[str | None, typer.Option(help="why")] = None,
-    bootstrap: Broker = None,
-    prefix: Prefix = DEFAULT_PREFIX,
-    partitions: Partitions = 4,
-    run_dir: RunDirectory = DEFAULT_RUN_DIRECTORY,
     as_json: AsJson = False,
 ) -> None:
     """Hold back notices of alerts with these labels, from now (or --from) for --for."""
@@ -93,8 +83,7 @@ def add(
         matchers=parse_matchers(matchers), starts_at=begins, ends_at=begins + length, by=asking_user(), comment=comment
     )
     target = silence_id(silence)
-    road = live_road(run_dir, bootstrap=bootstrap, prefix=prefix, partitions=partitions)
-    give(build_silence(silence, target=target), road=road, at=now)
+    give(build_silence(silence, target=target), road=stack.act(), at=now)
     if as_json:
         print_json({"id": target, "starts_at": silence.starts_at, "ends_at": silence.ends_at})
     else:
@@ -102,12 +91,10 @@ def add(
 
 
 @app.command("list")
+@takes_stack(broker=True)
 def list_silences(
+    stack: StackOptions,
     everything: Annotated[bool, typer.Option("--all", help="also those that are over or were expired")] = False,
-    bootstrap: Broker = None,
-    prefix: Prefix = DEFAULT_PREFIX,
-    partitions: Partitions = 4,
-    run_dir: RunDirectory = DEFAULT_RUN_DIRECTORY,
     as_json: AsJson = False,
 ) -> None:
     """List silences that hold or will hold."""
@@ -115,7 +102,7 @@ def list_silences(
 
     now = utc_now()
     rows: list[dict[str, Any]] = []
-    for each in given("silence", road=live_road(run_dir, bootstrap=bootstrap, prefix=prefix, partitions=partitions)):
+    for each in given("silence", road=stack.road):
         silence = each.directive.silence
         state = state_of(each.directive, now=now)
         if everything or state in ("pending", "active"):
@@ -149,17 +136,15 @@ def _minute(at: datetime | None) -> str:
 
 
 @app.command()
+@takes_stack(broker=True)
 def expire(
+    stack: StackOptions,
     target: Annotated[str, typer.Argument(metavar="ID", help="id of the silence")],
-    bootstrap: Broker = None,
-    prefix: Prefix = DEFAULT_PREFIX,
-    partitions: Partitions = 4,
-    run_dir: RunDirectory = DEFAULT_RUN_DIRECTORY,
 ) -> None:
     """End a silence now; what was held back meanwhile is not sent later."""
     from streams.runtime.clock import utc_now
 
-    road = live_road(run_dir, bootstrap=bootstrap, prefix=prefix, partitions=partitions)
+    road = stack.act()
     if target not in {each.directive.target for each in given("silence", road=road)}:
         fail(f"there is no silence {target!r}", code=EXIT_USAGE, hint="`silences list --all` shows them")
     give(DirectiveGiven(kind="silence", target=target, by=asking_user(), withdrawn=True), road=road, at=utc_now())

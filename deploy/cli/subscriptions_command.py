@@ -7,40 +7,27 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.options import (
-    DEFAULT_PREFIX,
-    DEFAULT_RUN_DIRECTORY,
-    AsJson,
-    Partitions,
-    Prefix,
-    RunDirectory,
-    running_bootstrap,
-)
+from deploy.cli.options import AsJson
 from deploy.cli.output import EXIT_USAGE, fail, print_json
+from deploy.cli.stack_options import StackOptions, takes_stack
 
 app = typer.Typer(help="Alert subscriptions: they travel as directives down the road.")
 
-Broker = Annotated[
-    str | None,
-    typer.Option("--bootstrap", envvar="MONAZITE_BOOTSTRAP", help="Kafka; default: the stack that runs here"),
-]
 SecretsPath = Annotated[
     Path | None, typer.Option("--secrets-file", envvar="MONAZITE_SECRETS_FILE", help="where signing secrets are kept")
 ]
 
 
 @app.command()
+@takes_stack(broker=True)
 def add(
+    stack: StackOptions,
     material: Annotated[list[str] | None, typer.Option(help="material or group; repeat (default: all)")] = None,
     severity: Annotated[str, typer.Option(help="info, warning or critical: at least this")] = "warning",
     webhook: Annotated[str | None, typer.Option(help="address; none: the structured log")] = None,
     rule: Annotated[list[str] | None, typer.Option(help="rule id; repeat (default: all)")] = None,
     at: Annotated[str | None, typer.Option(help="instant of the directive (default: now); a replay's own time")] = None,
     secrets_file: SecretsPath = None,
-    bootstrap: Broker = None,
-    prefix: Prefix = DEFAULT_PREFIX,
-    partitions: Partitions = 4,
-    run_dir: RunDirectory = DEFAULT_RUN_DIRECTORY,
     as_json: AsJson = False,
 ) -> None:
     """Subscribe to alerts; for a webhook the signing secret is shown, this once."""
@@ -59,8 +46,10 @@ def add(
         )  # fmt: skip
     except (FieldError, ValueError) as error:
         fail(str(error), code=EXIT_USAGE)
-    secret = SecretsFile(secrets_file or run_dir / "secrets.json").keep(directive.target) if webhook else None
-    publisher = Publisher(running_bootstrap(run_dir, bootstrap), prefix=prefix, partitions=partitions, idempotent=False)
+    road = stack.act()
+    kept = secrets_file or stack.run_directory / "secrets.json"
+    secret = SecretsFile(kept).keep(directive.target) if webhook else None
+    publisher = Publisher(road.bootstrap, prefix=road.prefix, partitions=road.partitions, idempotent=False)
     try:
         publisher.publish(directive_event(directive, at=datetime.fromisoformat(at) if at else utc_now()))
     finally:
@@ -72,19 +61,18 @@ def add(
 
 
 @app.command()
+@takes_stack(broker=True)
 def remove(
+    stack: StackOptions,
     target: Annotated[str, typer.Argument(help="id of the subscription")],
-    bootstrap: Broker = None,
-    prefix: Prefix = DEFAULT_PREFIX,
-    partitions: Partitions = 4,
-    run_dir: RunDirectory = DEFAULT_RUN_DIRECTORY,
 ) -> None:
     """End a subscription."""
     from alerts.notify.directive_requests import directive_event, withdraw_subscription
     from producers.publisher import Publisher
     from streams.runtime.clock import utc_now
 
-    publisher = Publisher(running_bootstrap(run_dir, bootstrap), prefix=prefix, partitions=partitions, idempotent=False)
+    road = stack.act()
+    publisher = Publisher(road.bootstrap, prefix=road.prefix, partitions=road.partitions, idempotent=False)
     try:
         publisher.publish(directive_event(withdraw_subscription(target, by=getpass.getuser()), at=utc_now()))
     finally:

@@ -4,19 +4,22 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.options import DEFAULT_BOOTSTRAP, DEFAULT_PREFIX, AsJson, Bootstrap, Prefix
+from deploy.cli.options import AsJson
 from deploy.cli.output import EXIT_FINDING, fail, print_json, print_table
+from deploy.cli.stack_options import StackOptions, takes_stack
 
 app = typer.Typer(help="The topics of the road, from one declaration (deploy/kafka/topics.yaml).")
 
 
 @app.command()
-def ensure(bootstrap: Bootstrap = DEFAULT_BOOTSTRAP, prefix: Prefix = DEFAULT_PREFIX, as_json: AsJson = False) -> None:
+@takes_stack(broker=True)
+def ensure(stack: StackOptions, as_json: AsJson = False) -> None:
     """Make what is missing; never change what exists; refuse with the reasons where it is not as declared."""
     from deploy.kafka.topic_admin import TopicsRefusedError, ensure_topics
 
+    road = stack.act()
     try:
-        report = ensure_topics(bootstrap, prefix=prefix)
+        report = ensure_topics(road.bootstrap, prefix=road.prefix)
     except TopicsRefusedError as error:
         fail(str(error))
     if as_json:
@@ -30,9 +33,9 @@ def ensure(bootstrap: Bootstrap = DEFAULT_BOOTSTRAP, prefix: Prefix = DEFAULT_PR
 
 
 @app.command()
+@takes_stack(broker=True)
 def alter(
-    bootstrap: Bootstrap = DEFAULT_BOOTSTRAP,
-    prefix: Prefix = DEFAULT_PREFIX,
+    stack: StackOptions,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be changed and change nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -42,8 +45,9 @@ def alter(
     """
     from deploy.kafka.topic_admin import TopicsRefusedError, alter_topics
 
+    road = stack.road if dry_run else stack.act()
     try:
-        changed = alter_topics(bootstrap, prefix=prefix, dry_run=dry_run)
+        changed = alter_topics(road.bootstrap, prefix=road.prefix, dry_run=dry_run)
     except TopicsRefusedError as error:
         fail(str(error))
     if as_json:
@@ -56,11 +60,12 @@ def alter(
 
 
 @app.command()
-def check(bootstrap: Bootstrap = DEFAULT_BOOTSTRAP, prefix: Prefix = DEFAULT_PREFIX, as_json: AsJson = False) -> None:
+@takes_stack(broker=True)
+def check(stack: StackOptions, as_json: AsJson = False) -> None:
     """Compare and change nothing; exit 1 when a process must not start on these topics."""
     from deploy.kafka.topic_admin import check_topics
 
-    report = check_topics(bootstrap, prefix=prefix)
+    report = check_topics(stack.bootstrap, prefix=stack.prefix)
     if as_json:
         print_json([{"kind": f.kind, "topic": f.topic, "refuses": f.refuses, "text": str(f)} for f in report.findings])
     else:

@@ -7,15 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.options import (
-    DEFAULT_BOOTSTRAP,
-    DEFAULT_PREFIX,
-    DEFAULT_SECRETS_FILE,
-    Bootstrap,
-    Partitions,
-    Prefix,
-    Redis,
-)
+from deploy.cli.stack_options import StackOptions, takes_stack
 from streams.agents.worker_settings import PipelineSettings
 
 app = typer.Typer(help="Run one worker of the road in the foreground: intake, scoring or alerts.")
@@ -31,7 +23,12 @@ class BrokerFlavour(StrEnum):
 Port = Annotated[int, typer.Option(min=0, max=65535, help="port of /metrics, /healthz and /readyz on loopback")]
 Kind = Annotated[BrokerFlavour, typer.Option(help="session times for this kind of broker")]
 DataDirectory = Annotated[Path | None, typer.Option("--data-dir", help="local copy of the state; none: memory only")]
-Secrets = Annotated[Path, typer.Option(envvar="MONAZITE_SECRETS_FILE", help="signing secrets of webhooks")]
+Secrets = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="MONAZITE_SECRETS_FILE", help="signing secrets of webhooks; default: secrets.json in --run-dir"
+    ),
+]
 StaticMember = Annotated[
     str | None,
     typer.Option(
@@ -63,21 +60,22 @@ IdentityEvents = Annotated[
 
 
 def _settings(
-    bootstrap: str, prefix: str, partitions: int, redis: str | None, port: int, kind: BrokerFlavour,
-    data: Path | None, ticks: float, static_member: str | None, secrets: Path = DEFAULT_SECRETS_FILE,
+    stack: StackOptions, port: int, kind: BrokerFlavour,
+    data: Path | None, ticks: float, static_member: str | None, secrets: Path | None = None,
     input_prefix: str | None = None,
 ) -> PipelineSettings:  # fmt: skip
     return PipelineSettings(
-        bootstrap=bootstrap, prefix=prefix, partitions=partitions, redis_url=redis, metrics_port=port,
-        embedded=kind is BrokerFlavour.EMBEDDED, data_directory=data, tick_seconds=ticks or None,
-        secrets_file=secrets, static_member=static_member, input_prefix=input_prefix,
+        bootstrap=stack.bootstrap, prefix=stack.prefix, partitions=stack.partitions, redis_url=stack.redis_url_if_any,
+        metrics_port=port, embedded=kind is BrokerFlavour.EMBEDDED, data_directory=data, tick_seconds=ticks or None,
+        secrets_file=secrets or stack.run_directory / "secrets.json", static_member=static_member,
+        input_prefix=input_prefix,
     )  # fmt: skip
 
 
 @app.command()
+@takes_stack(broker=True, redis=True)
 def intake(
-    bootstrap: Bootstrap = DEFAULT_BOOTSTRAP, prefix: Prefix = DEFAULT_PREFIX, partitions: Partitions = 4,
-    redis: Redis = None, metrics_port: Port = 9310, broker_kind: Kind = BrokerFlavour.KAFKA,
+    stack: StackOptions, metrics_port: Port = 9310, broker_kind: Kind = BrokerFlavour.KAFKA,
     data_dir: DataDirectory = None, tick_seconds: Ticks = 0.0, static_member: StaticMember = None,
     input_prefix: InputPrefix = None,
 ) -> None:  # fmt: skip
@@ -86,16 +84,15 @@ def intake(
 
     run_intake_process(
         _settings(
-            bootstrap, prefix, partitions, redis, metrics_port, broker_kind, data_dir, tick_seconds, static_member,
-            input_prefix=input_prefix,
+            stack, metrics_port, broker_kind, data_dir, tick_seconds, static_member, input_prefix=input_prefix
         )
     )  # fmt: skip
 
 
 @app.command()
+@takes_stack(broker=True, redis=True)
 def scoring(
-    bootstrap: Bootstrap = DEFAULT_BOOTSTRAP, prefix: Prefix = DEFAULT_PREFIX, partitions: Partitions = 4,
-    redis: Redis = None, metrics_port: Port = 9320, broker_kind: Kind = BrokerFlavour.KAFKA,
+    stack: StackOptions, metrics_port: Port = 9320, broker_kind: Kind = BrokerFlavour.KAFKA,
     identity_events: IdentityEvents = 131_072,
     data_dir: DataDirectory = None, tick_seconds: Ticks = 0.0, static_member: StaticMember = None,
 ) -> None:  # fmt: skip
@@ -103,33 +100,20 @@ def scoring(
     from streams.agents.scoring_worker import build_scoring
     from streams.runtime.worker_process import run_worker
 
-    settings = _settings(
-        bootstrap, prefix, partitions, redis, metrics_port, broker_kind, data_dir, tick_seconds, static_member
-    )
+    settings = _settings(stack, metrics_port, broker_kind, data_dir, tick_seconds, static_member)
     run_worker(build_scoring(replace(settings, identity_events=identity_events)))
 
 
 @app.command()
+@takes_stack(broker=True, redis=True)
 def alerts(
-    bootstrap: Bootstrap = DEFAULT_BOOTSTRAP, prefix: Prefix = DEFAULT_PREFIX, partitions: Partitions = 4,
-    redis: Redis = None, metrics_port: Port = 9330, broker_kind: Kind = BrokerFlavour.KAFKA,
+    stack: StackOptions, metrics_port: Port = 9330, broker_kind: Kind = BrokerFlavour.KAFKA,
     data_dir: DataDirectory = None, tick_seconds: Ticks = 0.0, static_member: StaticMember = None,
-    secrets_file: Secrets = DEFAULT_SECRETS_FILE,
+    secrets_file: Secrets = None,
 ) -> None:  # fmt: skip
     """Decide alerts by rules, decide who is told, and deliver."""
     from alerts.agents.alerts_worker import build_alerts
     from streams.runtime.worker_process import run_worker
 
-    settings = _settings(
-        bootstrap,
-        prefix,
-        partitions,
-        redis,
-        metrics_port,
-        broker_kind,
-        data_dir,
-        tick_seconds,
-        static_member,
-        secrets_file,
-    )
+    settings = _settings(stack, metrics_port, broker_kind, data_dir, tick_seconds, static_member, secrets_file)
     run_worker(build_alerts(settings))

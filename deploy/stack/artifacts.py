@@ -5,14 +5,18 @@ import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 from deploy.stack.server import MissingToolError
+from streams.runtime.version import SOURCE_TREE, is_source_tree
 
 KAFKA_VERSION = "4.1.0"
 ARTIFACT_FOLDER_VARIABLE = "MONAZITE_KAFKA_LIB"
 JAVA_VARIABLE = "MONAZITE_JAVA"
-ARTIFACT_LIST = Path(__file__).parents[1] / "kafka" / "artifacts.txt"
+CACHE_VARIABLE = "MONAZITE_CACHE_DIR"
+ARTIFACT_LIST = Path(str(resources.files("deploy.kafka"))) / "artifacts.txt"
+FETCH = "run `monazite stack up`, which fetches them, or `make kafka` in a clone"
 KAFKA_MAIN = ("kafka_2.13", "kafka-tools")
 """What a folder of one's own must have at least, in whatever version."""
 
@@ -54,9 +58,23 @@ def pinned_artifacts(path: Path = ARTIFACT_LIST) -> tuple[Artifact, ...]:
 
 
 def artifact_folder() -> Path:
-    """Return the folder that `make kafka` fills, or the one named by `MONAZITE_KAFKA_LIB`."""
+    """Return the folder that `make kafka` and `stack up` fill, or the one named by `MONAZITE_KAFKA_LIB`."""
     named = os.environ.get(ARTIFACT_FOLDER_VARIABLE)
-    return Path(named) if named else Path(__file__).parents[2] / ".cache" / "kafka" / KAFKA_VERSION
+    return Path(named) if named else cache_folder() / "kafka" / KAFKA_VERSION
+
+
+def cache_folder(tree: Path = SOURCE_TREE) -> Path:
+    """Return where fetched files are kept: `MONAZITE_CACHE_DIR`, else below the source tree, else the user's cache.
+
+    An installed package writes nothing beside itself: its folder may belong to another user.
+    """
+    named = os.environ.get(CACHE_VARIABLE)
+    if named:
+        return Path(named)
+    if is_source_tree(tree):
+        return tree / ".cache"
+    users = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(users) if Path(users).is_absolute() else Path.home() / ".cache") / "monazite"
 
 
 def missing_artifacts(folder: Path, artifacts: Sequence[Artifact]) -> list[Artifact]:
@@ -69,10 +87,10 @@ def kafka_class_path() -> str:
     folder = artifact_folder()
     if os.environ.get(ARTIFACT_FOLDER_VARIABLE):
         lacking = [f"{name}-*.jar" for name in KAFKA_MAIN if not any(folder.glob(f"{name}-[0-9]*.jar"))]
-        remedy = f"correct {ARTIFACT_FOLDER_VARIABLE}, or unset it and run `make kafka`"
+        remedy = f"correct {ARTIFACT_FOLDER_VARIABLE}, or unset it and {FETCH}"
     else:
         lacking = [artifact.filename for artifact in missing_artifacts(folder, pinned_artifacts())]
-        remedy = "run `make kafka`"
+        remedy = FETCH
     if lacking:
         more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
         raise MissingToolError(

@@ -1,12 +1,11 @@
 """The worker and server processes of Monazite, in the order in which they start."""
 
-import os
-import sys
 from pathlib import Path
 
 import msgspec
 
 from deploy.stack.free_ports import LOOPBACK
+from deploy.stack.own_python import module_command, own_environment
 from deploy.stack.plan import BrokerKind, ChildSpec, StackPlan, StackPorts, data_folder
 
 INTAKE = "intake"
@@ -38,7 +37,7 @@ def monazite_children(
         return ChildSpec(
             name=name,
             group=group,
-            argv=(sys.executable, "-m", "deploy.cli", *command, *shared, *more),
+            argv=(*module_command("deploy.cli"), *command, *shared, *more),
             env=_environment(extra_env or {}),
             ready_url=f"http://{LOOPBACK}:{metrics_port}/readyz",
         )
@@ -66,9 +65,7 @@ def monazite_children(
 
 
 def _environment(more: dict[str, str]) -> dict[str, str]:
-    root = str(Path(__file__).parents[2])  # the package may be run from any folder without being installed
-    search = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
-    return {"PYTHONUNBUFFERED": "1", "PYTHONPATH": search, **more}
+    return {"PYTHONUNBUFFERED": "1", **own_environment(), **more}
 
 
 def replaying_children(plan: StackPlan) -> tuple[ChildSpec, ...]:

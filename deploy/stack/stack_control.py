@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import sys
 import time
 import uuid
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ import msgspec
 import psutil
 
 from deploy.stack.lock import RunLock, StackRunningError, holder_of
+from deploy.stack.own_python import module_command, own_environment
 from deploy.stack.plan import (
     BrokerKind,
     ChildSpec,
@@ -160,12 +160,11 @@ def _prepare(run_directory: Path, plan: StackPlan) -> tuple[str, RunLock]:
 def _spawn_supervisor(run_directory: Path, stack_id: str, lock: RunLock) -> int:
     """Start a supervisor that outlives this process and its terminal and holds the lock; return its pid."""
     log_path = run_directory / "logs" / SUPERVISOR_LOG
-    root = Path(__file__).parents[2]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH", "")]))}
-    argv = [sys.executable, "-m", "deploy.stack.supervisor", str(run_directory.resolve()), stack_id]
+    env = {**os.environ, **own_environment()}
+    argv = [*module_command("deploy.stack.supervisor"), str(run_directory.resolve()), stack_id]
     os.set_inheritable(lock.descriptor, True)
     return os.posix_spawn(
-        sys.executable,
+        argv[0],
         [*argv, str(lock.descriptor)],
         env,
         file_actions=[

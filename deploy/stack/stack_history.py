@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from deploy.cli.demo_run import HISTORY, Progress
+from deploy.cli.demo_run import Progress
 from deploy.stack.children import replaying_children
 from deploy.stack.plan import BrokerKind, ChildSpec, StackPlan
 from deploy.stack.stack_control import replace_children, up
@@ -31,6 +31,7 @@ from producers.replay import ReplaySettings, replay
 from streams.contracts.events import Event
 from streams.contracts.topics import DEFAULT_PREFIX
 from streams.reference.editions import HISTORY_SOURCE
+from streams.reference.loaders import HISTORY_DIRECTORY
 from streams.runtime.clock import monotonic_seconds
 
 WAIT_SECONDS = 60.0
@@ -87,7 +88,7 @@ def bring_up(
     *,
     asked: bool,
     until: date,
-    directory: Path = HISTORY,
+    directory: Path = HISTORY_DIRECTORY,
     progress: Progress = lambda _what, _share: None,
 ) -> tuple[StackState, HistoryReport]:
     """Start a stack in the background that has the history as far as it is to have it; return when it is live.

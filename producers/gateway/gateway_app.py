@@ -28,7 +28,7 @@ from starlette.exceptions import HTTPException
 
 from producers.gateway.asyncapi import asyncapi_document
 from producers.gateway.gateway_admission import EventResult, EventStatus, examine, mark_duplicates
-from producers.gateway.keys import KeyFile, KeyVerdict, decide_access
+from producers.gateway.keys import SCOPE, KeyFile, KeyVerdict, decide_access
 from producers.gateway.openapi import EVENTS_DOCUMENTATION
 from producers.gateway.seen_events import SeenWindow
 from streams.contracts.codec import BATCH_TYPE, split_record
@@ -37,7 +37,6 @@ from streams.contracts.events import Event
 from streams.contracts.reasons import DecodeError
 from streams.contracts.topics import DEFAULT_PREFIX
 
-SCOPE = "events:write"
 MAX_BODY_BYTES = 1024 * 1024
 REQUESTS_PER_SECOND = 200
 RETENTION_OF_MEMORY = "until the stack stops"

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+SCOPE = "events:write"
 _PREFIX = "mzk"
 
 

@@ -8,7 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from streams.agents.intake_readiness import IntakeReadiness
-from streams.agents.worker_settings import VERSION, PipelineSettings
+from streams.agents.worker_settings import PipelineSettings
 from streams.contracts.topics import DEAD_LETTERS, INPUTS, SIGNALS, topic_name
 from streams.intake.intake_clients import run_intake
 from streams.intake.intake_settings import IntakeSettings
@@ -22,6 +22,7 @@ from streams.runtime.cluster import NeededTopic, ask_cluster, decide_topics
 from streams.runtime.collection import configure_gc
 from streams.runtime.exits import fatal
 from streams.runtime.logs import configure_logs
+from streams.runtime.version import monazite_version
 
 _OUTCOMES = {"admitted": "admitted", "dead_letter": "refused"}
 
@@ -76,7 +77,7 @@ async def serve_intake(settings: PipelineSettings) -> None:
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    metrics = WorkerMetrics(process="intake", version=VERSION)
+    metrics = WorkerMetrics(process="intake", version=monazite_version())
     # The worker's own counters of these names stand at zero here; the loop's plain counters take their place.
     for counter in (metrics._events, metrics._dead_letters):
         metrics.registry.unregister(counter)

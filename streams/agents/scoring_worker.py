@@ -5,7 +5,7 @@ from datetime import datetime
 
 from streams.agents.view_service import ReadViewService, slice_reader
 from streams.agents.worker_endpoint import WorkerEndpoint
-from streams.agents.worker_settings import VERSION, PipelineSettings
+from streams.agents.worker_settings import PipelineSettings
 from streams.assess.assess_core import CLOCK_KEY, AssessCore, decode_state, encode_state
 from streams.assess.assess_state import AssessClock, LastAssessed
 from streams.assess.assessors.last_scores import last_scores
@@ -22,6 +22,7 @@ from streams.runtime.faust_app import SafeApp, WorkerService, build_worker
 from streams.runtime.owned_partitions import OwnedPartition, owned_partitions
 from streams.runtime.stage import CheckpointObserver, SourceKind, StageSpec
 from streams.runtime.stage_ports import PartitionCore, StateStore
+from streams.runtime.version import monazite_version
 from streams.view.read_view import ReadViewWriter
 from streams.view.view_layout import ViewSlice, risk_key
 
@@ -48,7 +49,7 @@ def build_scoring(settings: PipelineSettings) -> SafeApp:
         encode_value=encode_state,
         decode_value=decode_state,
     )
-    metrics = WorkerMetrics(process="scoring", version=VERSION, topics=[settings.topic(SIGNALS)])
+    metrics = WorkerMetrics(process="scoring", version=monazite_version(), topics=[settings.topic(SIGNALS)])
     endpoint = WorkerEndpoint(
         metrics=metrics,
         port=settings.metrics_port,

@@ -6,8 +6,6 @@ from pathlib import Path
 from streams.contracts.topics import DEFAULT_PARTITIONS, DEFAULT_PREFIX, topic_name
 from streams.runtime.runtime_settings import EMBEDDED, KAFKA, RuntimeSettings, SessionTimes
 
-VERSION = "0.1.0"
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PipelineSettings:

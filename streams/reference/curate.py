@@ -1,16 +1,13 @@
 """Write the shipped histories from the shipped tables: `python -m streams.reference.curate [--check]`."""
 
 import sys
-from pathlib import Path
 
 from streams.contracts.codec import encode_event
 from streams.reference.curate_policy import policy_history
 from streams.reference.curate_prices import price_history
 from streams.reference.curate_supply import capacity_history
 from streams.reference.digests import DIGEST_FILE, broken_promises, read_digests, render_digests, with_new
-from streams.reference.loaders import HISTORIES, HistoryKind
-
-HISTORY_DIRECTORY = Path(__file__).parent / "history"
+from streams.reference.loaders import HISTORIES, HISTORY_DIRECTORY, HistoryKind
 
 _MAKERS = {"policy": policy_history, "price": price_history, "capacity": capacity_history}
 

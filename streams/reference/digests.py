@@ -13,8 +13,9 @@ import msgspec
 
 from streams.contracts.codec import encode_event
 from streams.contracts.events import Event
+from streams.reference.loaders import HISTORY_DIRECTORY
 
-DIGEST_FILE = Path(__file__).parent / "history" / "digests.txt"
+DIGEST_FILE = HISTORY_DIRECTORY / "digests.txt"
 
 
 def digest_of(event: Event) -> str:

@@ -4,6 +4,7 @@ import csv
 import io
 from functools import lru_cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Literal
 
 from streams.contracts.codec import decode_event
@@ -12,6 +13,7 @@ from streams.domain.prices.conversions import Conversions, conversions_of
 
 HistoryKind = Literal["policy", "price", "capacity"]
 HISTORIES: tuple[HistoryKind, ...] = ("policy", "price", "capacity")
+HISTORY_DIRECTORY = Path(str(files("streams.reference"))) / "history"
 
 
 def read_text(path: str) -> str:

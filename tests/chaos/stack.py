@@ -18,8 +18,7 @@ from deploy.stack.children import plan_stack
 from deploy.stack.plan import StackPlan, free_ports
 from deploy.stack.stack_control import down, up
 from deploy.stack.stack_status import status
-from producers.gateway.gateway_app import SCOPE
-from producers.gateway.keys import KeyFile
+from producers.gateway.keys import SCOPE, KeyFile
 from producers.publisher import Publisher
 from streams.contracts.alert import AlertChanged
 from streams.contracts.codec import encode_event

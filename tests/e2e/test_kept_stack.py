@@ -24,7 +24,6 @@ import msgspec
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from deploy.cli.demo_run import HISTORY
 from deploy.stack.children import plan_stack
 from deploy.stack.free_ports import free_port
 from deploy.stack.plan import StackPorts, free_ports
@@ -37,6 +36,7 @@ from streams.contracts.codec import encode_event
 from streams.contracts.topics import topic_name
 from streams.reference import load_history
 from streams.reference.editions import HISTORY_SOURCE
+from streams.reference.loaders import HISTORY_DIRECTORY
 from tests.support.brokers import require_kafka
 from tests.support.road import ROOT
 from tests.support.waiting import wait_until
@@ -106,7 +106,7 @@ class Stack:
     key: str = ""
 
     def start(
-        self, *, until: date, directory: Path = HISTORY, asked: bool = False, interrupt_at: int | None = None,
+        self, *, until: date, directory: Path = HISTORY_DIRECTORY, asked: bool = False, interrupt_at: int | None = None,
         only: tuple[str, ...] = (),
     ) -> HistoryReport:  # fmt: skip
         """Start as `stack up` does; `interrupt_at` is the call of the progress at which a person presses Ctrl-C.

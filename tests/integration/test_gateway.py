@@ -14,8 +14,7 @@ import msgspec
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from producers.gateway.gateway_app import SCOPE
-from producers.gateway.keys import KeyFile
+from producers.gateway.keys import SCOPE, KeyFile
 from streams.contracts.codec import decode_event, encode_batch, encode_event, split_record
 from streams.contracts.dead_letters import decode_dead_letter
 from streams.contracts.events import Event

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
-from producers.gateway.gateway_app import MAX_BODY_BYTES, SCOPE, Gateway, create_app
-from producers.gateway.keys import KeyFile, KeyVerdict, decide_access
+from producers.gateway.gateway_app import MAX_BODY_BYTES, Gateway, create_app
+from producers.gateway.keys import SCOPE, KeyFile, KeyVerdict, decide_access
 from producers.gateway.seen_events import Identity, SeenWindow
 from streams.contracts.codec import decode_event, encode_batch, encode_event
 from streams.contracts.dead_letters import DeadLetterRecord

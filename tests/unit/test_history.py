@@ -17,6 +17,7 @@ from streams.reference.curate_policy import policy_history
 from streams.reference.curate_prices import unread_prices
 from streams.reference.curate_supply import register_history, trade_history
 from streams.reference.digests import broken_promises, digest_of, read_digests, render_digests, with_new
+from streams.reference.loaders import HISTORY_DIRECTORY
 
 SEVEN = ("CN-2025-55", "CN-2025-56", "CN-2025-57", "CN-2025-58", "CN-2025-61a", "CN-2025-61b", "CN-2025-62")
 POLICY = {event.id: event for event in load_history("policy")}
@@ -25,7 +26,7 @@ POLICY = {event.id: event for event in load_history("policy")}
 @pytest.mark.parametrize("kind", HISTORIES)
 def test_the_committed_history_is_the_generated_one(kind: HistoryKind) -> None:
     """A table or a reading that changes without the history would ship two truths."""
-    assert (curate.HISTORY_DIRECTORY / f"{kind}.jsonl").read_bytes() == curate.render(kind)
+    assert (HISTORY_DIRECTORY / f"{kind}.jsonl").read_bytes() == curate.render(kind)
 
 
 def test_the_check_of_the_generator_agrees() -> None:
@@ -36,7 +37,7 @@ def test_the_check_of_the_generator_agrees() -> None:
 @pytest.mark.parametrize("kind", HISTORIES)
 def test_each_line_decodes_and_encodes_to_itself(kind: HistoryKind) -> None:
     """The history is fed in as it is."""
-    for line in (curate.HISTORY_DIRECTORY / f"{kind}.jsonl").read_bytes().splitlines():
+    for line in (HISTORY_DIRECTORY / f"{kind}.jsonl").read_bytes().splitlines():
         assert encode_event(decode_event(line)) == line
 
 
