@@ -71,9 +71,15 @@ def read_rows(
 
 
 def produce_file(
-    path: Path, *, publisher: EventPublisher, type_name: str | None, source: str, received_at: datetime,
-    batch_size: int = DEFAULT_BATCH, progress: Callable[[int], None] = lambda _: None,
-) -> FileReport:  # fmt: skip
+    path: Path,
+    *,
+    publisher: EventPublisher,
+    type_name: str | None,
+    source: str,
+    received_at: datetime,
+    batch_size: int = DEFAULT_BATCH,
+    progress: Callable[[int], None] = lambda _: None,
+) -> FileReport:
     """Send the events of a file in batches; `progress` is told the line reached. Raises `UnreadableFileError`."""
     batch: list[Event] = []
     bad: list[BadRow] = []

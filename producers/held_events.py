@@ -57,9 +57,12 @@ def held_ids(bootstrap: str, *, prefix: str, source: str) -> frozenset[str]:
 async def _held_ids(bootstrap: str, tps: Sequence[TopicPartition], *, source: str) -> frozenset[str]:
     # Not kafka-python: it reads no record that somebody compressed with snappy, lz4 or zstd.
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, enable_auto_commit=False, isolation_level="read_committed",
-        auto_offset_reset="earliest", max_partition_fetch_bytes=8 * 1024 * 1024,
-    )  # fmt: skip
+        bootstrap_servers=bootstrap,
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=8 * 1024 * 1024,
+    )
     await consumer.start()
     try:
         found: set[str] = set()

@@ -30,9 +30,12 @@ class LogWatch:
 
     def __init__(self, bootstrap: str, topic: str, *, partitions: int) -> None:
         self._consumer = KafkaConsumer(
-            bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False,
-            max_partition_fetch_bytes=8 * 1024 * 1024, fetch_max_wait_ms=100,
-        )  # fmt: skip
+            bootstrap_servers=bootstrap,
+            group_id=None,
+            enable_auto_commit=False,
+            max_partition_fetch_bytes=8 * 1024 * 1024,
+            fetch_max_wait_ms=100,
+        )
         tps = [TopicPartition(topic, p) for p in range(partitions)]
         self._consumer.assign(tps)
         self._consumer.seek_to_end(*tps)

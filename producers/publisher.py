@@ -39,15 +39,25 @@ class NotPublishableError(ValueError):
 class Publisher:
     """One producer for all input topics; thread-safe. Waits for the broker's answer before it returns."""
 
-    def __init__(self, bootstrap: str, *, prefix: str = DEFAULT_PREFIX, partitions: int = DEFAULT_PARTITIONS,
-                 idempotent: bool = True) -> None:  # fmt: skip
+    def __init__(
+        self,
+        bootstrap: str,
+        *,
+        prefix: str = DEFAULT_PREFIX,
+        partitions: int = DEFAULT_PARTITIONS,
+        idempotent: bool = True,
+    ) -> None:
         self._prefix = prefix
         self._partitions = partitions
         # The embedded broker knows no producer ids; there a retry may write twice, which the in-stream check absorbs.
         self._producer = KafkaProducer(
-            bootstrap_servers=bootstrap, acks="all", enable_idempotence=idempotent, linger_ms=0,
-            max_request_size=4 * 1024 * 1024, request_timeout_ms=int(SEND_SECONDS * 1000),
-        )  # fmt: skip
+            bootstrap_servers=bootstrap,
+            acks="all",
+            enable_idempotence=idempotent,
+            linger_ms=0,
+            max_request_size=4 * 1024 * 1024,
+            request_timeout_ms=int(SEND_SECONDS * 1000),
+        )
 
     def publish(self, event: Event) -> Published:
         """Publish one event; raises `kafka.errors.KafkaError` when the broker does not take it in time."""

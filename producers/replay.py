@@ -104,9 +104,13 @@ class Replay:
             self._drained.wait(settings.end, seconds=settings.wait_seconds, beat=lambda: None)
         self._progress(settings.end)
         return ReplayReport(
-            events=event_count, instants=instant_count, ticks=self.ticks, first_at=first, until=settings.end,
+            events=event_count,
+            instants=instant_count,
+            ticks=self.ticks,
+            first_at=first,
+            until=settings.end,
             seconds=time.monotonic() - began,
-        )  # fmt: skip
+        )
 
     def _publish(self, instant: Instant) -> None:
         rest: list[Event] = []

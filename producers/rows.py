@@ -54,18 +54,27 @@ def event_from_columns(row: Mapping[str, str | None], *, type_name: str, source:
 
 
 def event_from_data(
-    data: Mapping[str, Any], *, type_name: str, source: str, received_at: datetime,
+    data: Mapping[str, Any],
+    *,
+    type_name: str,
+    source: str,
+    received_at: datetime,
     envelope: Mapping[str, str] | None = None,
-) -> Event:  # fmt: skip
+) -> Event:
     """Make an event from the data of its type; see `event_from_columns` for the rest. Raises `RowError`."""
     try:
         encoded = msgspec.json.encode(data, order="sorted")
         digest = hashlib.blake2b(type_name.encode() + encoded, digest_size=12).hexdigest()
         now = received_at.astimezone(UTC).isoformat()
         whole = {
-            "specversion": "1.0", "id": f"row-{digest}", "source": source, "type": type_name, "time": now,
-            **(envelope or {}), "data": msgspec.Raw(encoded),
-        }  # fmt: skip
+            "specversion": "1.0",
+            "id": f"row-{digest}",
+            "source": source,
+            "type": type_name,
+            "time": now,
+            **(envelope or {}),
+            "data": msgspec.Raw(encoded),
+        }
         return decode_event(msgspec.json.encode(whole), recorded_at=received_at)
     except DecodeError as error:
         raise row_error(error) from error

@@ -102,20 +102,34 @@ def synthetic_events(settings: SyntheticSettings) -> Iterator[Event]:
         levels[place] += dice.gauss(0.0, series.step_volatility_ratio) - REVERSION_RATIO * levels[place]
         at = settings.starts_at.astimezone(UTC) + timedelta(seconds=number / settings.rate_per_second)
         yield Event(
-            id=f"{settings.seed}-{number}", source=SOURCE, subject=series.material, occurred_at=at, recorded_at=at,
+            id=f"{settings.seed}-{number}",
+            source=SOURCE,
+            subject=series.material,
+            occurred_at=at,
+            recorded_at=at,
             data=PriceQuoted(
-                material=series.material, form=series.form, basis="made up", assessor=SOURCE,
-                amount=round(series.mean_usd_per_kg * math.exp(levels[place]), 6), currency="USD", per_unit="kg",
-                reference_period=at.date().isoformat(), provenance=Provenance(source=SOURCE, synthetic=True),
+                material=series.material,
+                form=series.form,
+                basis="made up",
+                assessor=SOURCE,
+                amount=round(series.mean_usd_per_kg * math.exp(levels[place]), 6),
+                currency="USD",
+                per_unit="kg",
+                reference_period=at.date().isoformat(),
+                provenance=Provenance(source=SOURCE, synthetic=True),
             ),
-        )  # fmt: skip
+        )
 
 
 def produce_synthetic(
-    settings: SyntheticSettings, *, publisher: EventPublisher, clock: Callable[[], float],
-    pause: Callable[[float], None] = time.sleep, progress: Callable[[int], None] = lambda _: None,
+    settings: SyntheticSettings,
+    *,
+    publisher: EventPublisher,
+    clock: Callable[[], float],
+    pause: Callable[[float], None] = time.sleep,
+    progress: Callable[[int], None] = lambda _: None,
     is_stopped: Callable[[], bool] = lambda: False,
-) -> int:  # fmt: skip
+) -> int:
     """Publish the events at their rate and return how many; behind schedule, larger batches catch up.
 
     `clock` gives monotonic seconds. `is_stopped` is asked between batches.

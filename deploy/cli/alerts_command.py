@@ -36,9 +36,18 @@ def list_alerts(
     print_table(
         f"{len(rows)} open alerts{stale}",
         ["since (UTC)", "rule", "state", "severity", "fingerprint", "why"],
-        [(r["at"][:16].replace("T", " "), r["rule"], r["to"], r["severity"] or "–", r.get("fingerprint", "–"),
-          r["summary"]) for r in rows],
-    )  # fmt: skip
+        [
+            (
+                r["at"][:16].replace("T", " "),
+                r["rule"],
+                r["to"],
+                r["severity"] or "–",
+                r.get("fingerprint", "–"),
+                r["summary"],
+            )
+            for r in rows
+        ],
+    )
 
 
 @app.command()

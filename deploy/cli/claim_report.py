@@ -80,7 +80,7 @@ def _claim(
         "last_seen": max(seen, default=None),
         "data": data,
         "missing": [] if counts["unknown"] < len(words) else [NO_DATA.get(name, "no data were seen")],
-    }  # fmt: skip
+    }
 
 
 def _rank(said: IndicatorAssessed) -> tuple[int, bool, bool, float, str]:
@@ -130,6 +130,9 @@ def _entity(said: IndicatorAssessed, *, noon: datetime, events: Mapping[str, Eve
 
 def _figure(name: str, value: Fact, figure: Any) -> dict[str, Any]:
     return {
-        "name": name, "value": value, "unit": figure.unit, "reference_period": figure.reference_period,
+        "name": name,
+        "value": value,
+        "unit": figure.unit,
+        "reference_period": figure.reference_period,
         "vintage": figure.vintage,
-    }  # fmt: skip
+    }

@@ -40,8 +40,15 @@ def list_letters(
         f"{len(letters)} dead letters",
         ["stage", "topic", "place", "reason", "field", "detail", "value"],
         [
-            (x.stage, x.topic, f"{x.partition}/{x.offset}" + ("" if x.index is None else f"[{x.index}]"), x.reason,
-             x.field or "/", x.detail[:80], (x.value or b"")[:60].decode("utf-8", "replace"))
+            (
+                x.stage,
+                x.topic,
+                f"{x.partition}/{x.offset}" + ("" if x.index is None else f"[{x.index}]"),
+                x.reason,
+                x.field or "/",
+                x.detail[:80],
+                (x.value or b"")[:60].decode("utf-8", "replace"),
+            )
             for x in letters
         ],
-    )  # fmt: skip
+    )

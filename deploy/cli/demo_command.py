@@ -34,9 +34,12 @@ def demo(
             print_json(run_demo(settings, progress=lambda *_: None))
             return
         with Progress(
-            TextColumn("{task.description:<28}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
-            TimeElapsedColumn(), console=console(),
-        ) as bar:  # fmt: skip
+            TextColumn("{task.description:<28}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeElapsedColumn(),
+            console=console(),
+        ) as bar:
             task = bar.add_task("starting the stack", total=1.0)
             result = run_demo(
                 settings, progress=lambda what, share: bar.update(task, description=what, completed=share)
@@ -56,12 +59,18 @@ def _show(result: dict[str, Any], *, weeks: int, until: date) -> None:
         f"\nMeasures with a clock, as of {until}",
         ["measure", "state", "legal end", "claimed end", "days left", "operated", "instrument"],
         [
-            (m["measure"], m["state"], m["legal_end"] or "–", ", ".join(m["claimed_ends"]) or "–",
-             "–" if m["days_left"] is None else m["days_left"],
-             {True: "yes", False: "never", None: "unknown"}[m["operated"]], m["instrument"])
+            (
+                m["measure"],
+                m["state"],
+                m["legal_end"] or "–",
+                ", ".join(m["claimed_ends"]) or "–",
+                "–" if m["days_left"] is None else m["days_left"],
+                {True: "yes", False: "never", None: "unknown"}[m["operated"]],
+                m["instrument"],
+            )
             for m in clocked
         ],
-    )  # fmt: skip
+    )
     screen.print("A claimed end is what somebody said; only an instrument moves a legal end.")
     states: dict[str, list[str]] = {}
     for m in others:

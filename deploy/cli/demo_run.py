@@ -81,9 +81,12 @@ def _replay_history(plan: StackPlan, *, until: date, progress: Progress) -> Repl
     assert plan.bootstrap is not None
     first = min(event.recorded_at for event in load_history())
     settings = ReplaySettings(
-        directory=HISTORY_DIRECTORY, until=until, bootstrap=plan.bootstrap, prefix=plan.topic_prefix or "monazite",
+        directory=HISTORY_DIRECTORY,
+        until=until,
+        bootstrap=plan.bootstrap,
+        prefix=plan.topic_prefix or "monazite",
         idempotent=plan.broker_kind is not BrokerKind.EMBEDDED,
-    )  # fmt: skip
+    )
     span_seconds = (settings.end - first).total_seconds()
 
     def moved(at: datetime) -> None:
@@ -137,8 +140,10 @@ def _result(
         "measures": measures,
         "alerts": [msgspec.to_builtins(alert_row(alert)) for alert in alerts],
         "deliveries": {
-            "requested": states["requested"], "delivered": states["delivered"], "gave_up": states["gave_up"],
+            "requested": states["requested"],
+            "delivered": states["delivered"],
+            "gave_up": states["gave_up"],
             "by_channel": dict(delivered),
         },
         "replay": {"events": report.events, "ticks": report.ticks, "seconds": round(report.seconds, 2)},
-    }  # fmt: skip
+    }

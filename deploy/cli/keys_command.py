@@ -50,9 +50,9 @@ def list_keys(key_file: KeyPath = None, run_dir: RunDirectory = DEFAULT_RUN_DIRE
 
     records = list(KeyFile(_kept(key_file, run_dir)).records().values())
     if as_json:
-        print_json([
-            {"id": r.id, "scopes": r.scopes, "expires_at": r.expires_at, "revoked_at": r.revoked_at} for r in records
-        ])  # fmt: skip
+        print_json(
+            [{"id": r.id, "scopes": r.scopes, "expires_at": r.expires_at, "revoked_at": r.revoked_at} for r in records]
+        )
     else:
         rows = [(r.id, ", ".join(r.scopes), r.expires_at or "never", r.revoked_at or "–") for r in records]
         print_table("API keys", ["id", "scopes", "expires", "revoked"], rows)

@@ -52,12 +52,18 @@ def status(
         ["measure", "instrument", "state", "legal end", "claimed ends", "days left", "operated", "targets"],
         [
             (
-                r["measure"], r["instrument"], r["state"], r["legal_end"] or "–", ", ".join(r["claimed_ends"]) or "–",
-                "–" if r["days_left"] is None else r["days_left"], _yes_no(r["operated"]), _targets(r["targets"]),
+                r["measure"],
+                r["instrument"],
+                r["state"],
+                r["legal_end"] or "–",
+                ", ".join(r["claimed_ends"]) or "–",
+                "–" if r["days_left"] is None else r["days_left"],
+                _yes_no(r["operated"]),
+                _targets(r["targets"]),
             )
             for r in rows
         ],
-    )  # fmt: skip
+    )
 
 
 def _rows(origin: str, day: date | None, known: date | None, stack: StackOptions) -> list[dict[str, Any]]:

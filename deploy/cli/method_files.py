@@ -50,9 +50,10 @@ def _rows(path: Path, *columns: str) -> list[dict[str, str]]:
         absent = [name for name in columns if name not in found]
         if absent:
             raise FieldError(
-                reason=RejectReason.MISSING_FIELD, field=absent[0],
+                reason=RejectReason.MISSING_FIELD,
+                field=absent[0],
                 detail=f"no column {', '.join(absent)}; the file has {', '.join(found) or 'no columns'}",
-            )  # fmt: skip
+            )
         return [{name: (value or "").strip() for name, value in row.items() if name} for row in reader]
 
 
@@ -94,20 +95,26 @@ def eu_supply_risk_of(path: Path) -> list[dict[str, Any]]:
 
 def _eu_stage(row: Row, *, line: int) -> EuSupplyRisk:
     return supply_risk(
-        hhi_gs=_number(row, "hhi_gs", line=line), hhi_eu=_number(row, "hhi_eu", line=line),
+        hhi_gs=_number(row, "hhi_gs", line=line),
+        hhi_eu=_number(row, "hhi_eu", line=line),
         import_reliance_ratio=_ratio(row, "ir_percent", line=line),
-        eol_rir_ratio=_ratio(row, "eol_rir_percent", line=line), si_sr=_number(row, "si_sr", line=line),
+        eol_rir_ratio=_ratio(row, "eol_rir_percent", line=line),
+        si_sr=_number(row, "si_sr", line=line),
         economic_importance=_number(row, "ei", line=line),
-    )  # fmt: skip
+    )
 
 
 def _bottleneck_row(material: str, stages: list[tuple[Row, EuSupplyRisk]]) -> dict[str, Any]:
     chosen = bottleneck([result for _, result in stages]) or 0
     row, result = stages[chosen]
     answer = {
-        "material": material, "supply_risk": result.supply_risk, "critical": result.critical,
-        "supply_used": result.supply_used, "missing": result.missing, "note": NOTE,
-    }  # fmt: skip
+        "material": material,
+        "supply_risk": result.supply_risk,
+        "critical": result.critical,
+        "supply_used": result.supply_used,
+        "missing": result.missing,
+        "note": NOTE,
+    }
     return {**answer, "stage": row["stage"]} if "stage" in row else answer
 
 
@@ -124,10 +131,12 @@ def import_reliance_of(path: Path) -> list[dict[str, Any]]:
         ratio = result.reliance_ratio
         answers.append(
             {
-                "period": row["period"], "reliance_percent": None if ratio is None else 100 * ratio,
-                "net_exporter": result.net_exporter, "missing": result.missing,
+                "period": row["period"],
+                "reliance_percent": None if ratio is None else 100 * ratio,
+                "net_exporter": result.net_exporter,
+                "missing": result.missing,
             }
-        )  # fmt: skip
+        )
     return answers
 
 
@@ -144,9 +153,12 @@ def concentration_of(path: Path) -> dict[str, Any]:
         tonnes[country] = None if value is None or before is None else before + value
     result = concentration(tonnes)
     return {
-        "hhi": result.hhi_ratio, "hhi_points": result.hhi_points, "top_share": result.top_share_ratio,
-        "top_country": result.top_country, "missing": result.missing,
-    }  # fmt: skip
+        "hhi": result.hhi_ratio,
+        "hhi_points": result.hhi_points,
+        "top_share": result.top_share_ratio,
+        "top_country": result.top_country,
+        "missing": result.missing,
+    }
 
 
 class _GeoPolRiskFile(msgspec.Struct, kw_only=True):
@@ -159,9 +171,10 @@ def geopolrisk_of(path: Path) -> dict[str, Any]:
     """A JSON object."""
     given = msgspec.json.decode(path.read_bytes(), type=_GeoPolRiskFile)
     result = geopolrisk(
-        production_tonnes=given.production, imports=given.imports,
+        production_tonnes=given.production,
+        imports=given.imports,
         domestic_production_tonnes=given.domestic_production,
-    )  # fmt: skip
+    )
     return msgspec.structs.asdict(result)
 
 
@@ -184,13 +197,16 @@ def usgs_supply_risk_of(path: Path) -> dict[str, Any]:
     result = usgs_supply_risk(
         suppliers=[
             SupplierIndices(
-                country=each.country, production_share_ratio=each.production_share,
-                ability_to_supply_index=each.ability, willingness_to_supply_index=each.willingness,
+                country=each.country,
+                production_share_ratio=each.production_share,
+                ability_to_supply_index=each.ability,
+                willingness_to_supply_index=each.willingness,
             )
             for each in given.suppliers
         ],
-        trade_exposure_ratio=given.trade_exposure, economic_vulnerability_ratio=given.economic_vulnerability,
-    )  # fmt: skip
+        trade_exposure_ratio=given.trade_exposure,
+        economic_vulnerability_ratio=given.economic_vulnerability,
+    )
     return msgspec.structs.asdict(result)
 
 
@@ -221,55 +237,64 @@ def risk_exposure_index_of(path: Path) -> list[dict[str, Any]]:
     rows = _rows(path, "node", "loss_per_day", "time_to_recover_days", "time_to_survive_days")
     nodes = [
         Node(
-            node=row["node"], loss_per_day=_number(row, "loss_per_day", line=line),
+            node=row["node"],
+            loss_per_day=_number(row, "loss_per_day", line=line),
             time_to_recover_days_count=_number(row, "time_to_recover_days", line=line),
             time_to_survive_days_count=_number(row, "time_to_survive_days", line=line),
         )
         for line, row in enumerate(rows, 2)
-    ]  # fmt: skip
+    ]
     return [msgspec.structs.asdict(each) for each in risk_exposure_index(nodes)]
 
 
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
         "eu-supply-risk": Method(
-            title="EU criticality 2017: supply risk, and critical where SR >= 1.0 and EI >= 2.8", run=eu_supply_risk_of,
+            title="EU criticality 2017: supply risk, and critical where SR >= 1.0 and EI >= 2.8",
+            run=eu_supply_risk_of,
             shape="CSV material, hhi_gs, hhi_eu, ir_percent, eol_rir_percent, si_sr, ei [, stage] -> "
             "[{material, supply_risk, critical, supply_used, missing, note}]",
         ),
         "geopolrisk": Method(
-            title="GeoPolRisk 2024: HHI * sum(g f) / (p + F)", run=geopolrisk_of,
+            title="GeoPolRisk 2024: HHI * sum(g f) / (p + F)",
+            run=geopolrisk_of,
             shape="JSON {production: [t], imports: [[t, instability]], domestic_production: t} -> "
             "{hhi, import_risk, score, missing}",
         ),
         "import-reliance": Method(
-            title="USGS net import reliance: 1 - production / apparent consumption", run=import_reliance_of,
+            title="USGS net import reliance: 1 - production / apparent consumption",
+            run=import_reliance_of,
             shape="CSV period, production_tonnes, apparent_consumption_tonnes -> "
             "[{period, reliance_percent, net_exporter, missing}]",
         ),
         "concentration": Method(
-            title="Herfindahl-Hirschman index and largest share of production", run=concentration_of,
+            title="Herfindahl-Hirschman index and largest share of production",
+            run=concentration_of,
             shape="CSV country, tonnes -> {hhi (0..1), hhi_points (0..10,000), top_share (0..1), top_country, missing}",
         ),
         "usgs-supply-risk": Method(
-            title="USGS (Nassar 2020): (DP * TE * EV)^(1/3)", run=usgs_supply_risk_of,
+            title="USGS (Nassar 2020): (DP * TE * EV)^(1/3)",
+            run=usgs_supply_risk_of,
             shape="JSON {suppliers: [{country, production_share, ability, willingness}], trade_exposure, "
             "economic_vulnerability} -> {supply_risk, disruption_potential, missing}",
         ),
         "ewma-volatility": Method(
-            title="RiskMetrics 1996: v = 0.94 v + 0.06 r^2, annualised with sqrt(252)", run=ewma_volatility_of,
+            title="RiskMetrics 1996: v = 0.94 v + 0.06 r^2, annualised with sqrt(252)",
+            run=ewma_volatility_of,
             shape="CSV period, price (blank is a gap) -> {variance, annualised_ratio, returns_count, missing}",
         ),
         "time-to-survive": Method(
-            title="Simchi-Levi: time to survive against time to recover", run=time_to_survive_of,
+            title="Simchi-Levi: time to survive against time to recover",
+            run=time_to_survive_of,
             shape="CSV site, stock_tonnes, daily_use_tonnes, time_to_recover_days [, licensed_tonnes] -> "
             "[{site, time_to_survive_days_count, effective_cover_days_count, exposed, gap_days_count, missing}]",
         ),
         "risk-exposure-index": Method(
-            title="Simchi-Levi 2015: impact of each node over the largest", run=risk_exposure_index_of,
+            title="Simchi-Levi 2015: impact of each node over the largest",
+            run=risk_exposure_index_of,
             shape="CSV node, loss_per_day, time_to_recover_days, time_to_survive_days -> "
             "[{node, performance_impact, risk_exposure_index, missing}]",
         ),
     }
-)  # fmt: skip
+)
 """Name on the command line to the method."""

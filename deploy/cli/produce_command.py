@@ -36,10 +36,14 @@ def replay(
     last_day = parse_day(until, option="--until") or utc_now().date()
     road = stack.act()
     settings = ReplaySettings(
-        directory=directory, until=last_day, prefix=road.prefix,
-        bootstrap=road.bootstrap, partitions=road.partitions, batch_size=batch,
+        directory=directory,
+        until=last_day,
+        prefix=road.prefix,
+        bootstrap=road.bootstrap,
+        partitions=road.partitions,
+        batch_size=batch,
         days_per_second=None if speed == "max" else _speed(speed),
-    )  # fmt: skip
+    )
     shown: list[int] = []
 
     def progress(at: datetime) -> None:

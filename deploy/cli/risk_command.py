@@ -75,9 +75,10 @@ def _live(material: str, home: str, console_url: str) -> dict[str, Any]:
     score = next((each for each in found.get("scores", ()) if each["home"] == home), None)
     if score is None:
         fail(
-            f"the road has no score of {material} for {home} yet", code=EXIT_FINDING,
+            f"the road has no score of {material} for {home} yet",
+            code=EXIT_FINDING,
             hint="scores come with the first measure or figure of a material",
-        )  # fmt: skip
+        )
     return {**score, "view": found["view"]}
 
 
@@ -100,14 +101,21 @@ def _print(document: dict[str, Any]) -> None:
         ["factor", "input", "of", "value", "stress", "says", "source", "period", "vintage", "age"],
         [
             (
-                factor.replace("_", " "), row["name"], row["of"], _value(row), _ratio(row["stress_ratio"]),
-                row["said"] or "–", row["source"], row["reference_period"] or "–", row["vintage"] or "–",
+                factor.replace("_", " "),
+                row["name"],
+                row["of"],
+                _value(row),
+                _ratio(row["stress_ratio"]),
+                row["said"] or "–",
+                row["source"],
+                row["reference_period"] or "–",
+                row["vintage"] or "–",
                 "–" if row["age_days"] is None else f"{row['age_days']} days",
             )
             for factor, read in document["factors"].items()
             for row in read["inputs"]
         ],
-    )  # fmt: skip
+    )
     if document["missing"]:
         out.print("missing: " + "; ".join(text for text in document["missing"] if " " in text))
     for each in document.get("exposures", ()):

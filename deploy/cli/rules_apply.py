@@ -63,8 +63,9 @@ def _report(old: "Rules", new: "Rules", *, sent: bool, as_json: bool) -> None:
     edits = list(edits_between(old, new))
     if as_json:
         rows = [{"rule": e.rule, "what": e.what, "fields": list(e.fields), "anew": e.anew} for e in edits]
-        print_json({"sent": sent, "from": old.content_hash, "to": new.content_hash, "rules": len(new.rules),
-                    "changes": rows})  # fmt: skip
+        print_json(
+            {"sent": sent, "from": old.content_hash, "to": new.content_hash, "rules": len(new.rules), "changes": rows}
+        )
         return
     for edit in edits:
         typer.echo(str(edit))

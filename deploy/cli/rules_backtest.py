@@ -98,23 +98,49 @@ def _show_log(changes: "list[AlertChanged]") -> None:
     print_table(
         f"{len(changes)} alert changes",
         ["at (UTC)", "rule", "from", "to", "severity", "why"],
-        [(f"{c.at:%Y-%m-%d %H:%M}", c.rule, c.from_state.value, c.to_state.value, c.severity or "–", c.summary)
-         for c in changes],
-    )  # fmt: skip
+        [
+            (f"{c.at:%Y-%m-%d %H:%M}", c.rule, c.from_state.value, c.to_state.value, c.severity or "–", c.summary)
+            for c in changes
+        ],
+    )
 
 
 def _show_report(made: "BacktestReport") -> None:
     since = f"{made.since:%Y-%m-%d}" if made.since else "the beginning"
     print_table(
         f"{made.changes_count} alert changes from {since} to {made.until:%Y-%m-%d}",
-        ["rule", "fired", "alerts", "critical", "told", "flaps", "no data", "open", "days open", "of the time",
-         "first", "last"],
         [
-            (r.rule, r.fired_count, r.entities_count, r.critical_count, r.told_count, r.flaps_count, r.no_data_count,
-             r.open_count, f"{r.open_days:,.1f}", f"{r.open_share_ratio:.0%}", _day(r.first_at), _day(r.last_at))
+            "rule",
+            "fired",
+            "alerts",
+            "critical",
+            "told",
+            "flaps",
+            "no data",
+            "open",
+            "days open",
+            "of the time",
+            "first",
+            "last",
+        ],
+        [
+            (
+                r.rule,
+                r.fired_count,
+                r.entities_count,
+                r.critical_count,
+                r.told_count,
+                r.flaps_count,
+                r.no_data_count,
+                r.open_count,
+                f"{r.open_days:,.1f}",
+                f"{r.open_share_ratio:.0%}",
+                _day(r.first_at),
+                _day(r.last_at),
+            )
             for r in made.rules
         ],
-    )  # fmt: skip
+    )
     typer.echo(
         "fired: times an alert began; told: with steps and repeats; flaps: fired again within a week of its end."
     )
@@ -158,13 +184,17 @@ def diff(
             f"{len(made.alerts)} alerts differ, {made.same_alerts_count} are the same",
             ["what", "rule", "alert", "begins", "ends", "severity"],
             [
-                (d.what, d.rule, " ".join(v for k, v in sorted(d.labels.items()) if k != "topic"),
-                 _moved(d.started_before, d.started_after, d.started_by_seconds),
-                 _moved(d.ended_before, d.ended_after, d.ended_by_seconds),
-                 " -> ".join(dict.fromkeys(s for s in (d.severity_before, d.severity_after) if s)))
+                (
+                    d.what,
+                    d.rule,
+                    " ".join(v for k, v in sorted(d.labels.items()) if k != "topic"),
+                    _moved(d.started_before, d.started_after, d.started_by_seconds),
+                    _moved(d.ended_before, d.ended_after, d.ended_by_seconds),
+                    " -> ".join(dict.fromkeys(s for s in (d.severity_before, d.severity_after) if s)),
+                )
                 for d in made.alerts
             ],
-        )  # fmt: skip
+        )
     if not made.same:
         raise typer.Exit(EXIT_FINDING)
 

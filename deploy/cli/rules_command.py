@@ -24,8 +24,10 @@ app.command("docs")(explain_rules.docs)
 
 
 @app.command()
-def check(paths: Annotated[list[Path] | None, typer.Argument(help="files or directories (default: shipped)")] = None,
-          as_json: AsJson = False) -> None:  # fmt: skip
+def check(
+    paths: Annotated[list[Path] | None, typer.Argument(help="files or directories (default: shipped)")] = None,
+    as_json: AsJson = False,
+) -> None:
     """Load rule files and report every fault with file, line, rule, field and what to do; exit 1 on a fault."""
     from alerts.rules.loader import RuleFileError, load_rules, shipped_rules
 
@@ -33,8 +35,12 @@ def check(paths: Annotated[list[Path] | None, typer.Argument(help="files or dire
         rules = load_rules(paths) if paths else shipped_rules()
     except RuleFileError as error:
         if as_json:
-            print_json([{"file": f.file, "line": f.line, "rule": f.rule, "field": f.field, "detail": f.detail}
-                        for f in error.faults])  # fmt: skip
+            print_json(
+                [
+                    {"file": f.file, "line": f.line, "rule": f.rule, "field": f.field, "detail": f.detail}
+                    for f in error.faults
+                ]
+            )
             raise typer.Exit(1) from error
         fail(str(error))
     except OSError as error:
@@ -65,9 +71,18 @@ def status(stack: StackOptions, as_json: AsJson = False) -> None:
         print_table(
             f"rules in force{stale}",
             ["partition", "set", "rules", "source", "since (UTC)", "by"],
-            [(str(r["partition"]), r["content_hash"], str(r["rule_count"]), r["source"],
-              (r.get("at") or "–")[:16].replace("T", " "), r.get("by") or "–") for r in rows],
-        )  # fmt: skip
+            [
+                (
+                    str(r["partition"]),
+                    r["content_hash"],
+                    str(r["rule_count"]),
+                    r["source"],
+                    (r.get("at") or "–")[:16].replace("T", " "),
+                    r.get("by") or "–",
+                )
+                for r in rows
+            ],
+        )
     if document["rules_refused"]:
         typer.echo(document["rules_refused"], err=True)
         raise typer.Exit(EXIT_FINDING)

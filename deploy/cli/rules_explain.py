@@ -143,15 +143,27 @@ def _show_life(life: "AlertLife") -> None:
     print_table(
         f"\n{len(life.changes)} changes",
         ["at (UTC)", "from", "to", "severity", "step", "about", "why"],
-        [(f"{c.at:%Y-%m-%d %H:%M}", c.from_state.value, c.to_state.value, c.severity or "–", c.step or "–",
-          c.occasion or "–", c.summary) for c in life.changes],
-    )  # fmt: skip
+        [
+            (
+                f"{c.at:%Y-%m-%d %H:%M}",
+                c.from_state.value,
+                c.to_state.value,
+                c.severity or "–",
+                c.step or "–",
+                c.occasion or "–",
+                c.summary,
+            )
+            for c in life.changes
+        ],
+    )
     print_table(
         f"\n{len(life.causes)} events behind the last change",
         ["recorded (UTC)", "event", "type", "said by", "read it at"],
-        [(f"{e.recorded_at:%Y-%m-%d %H:%M}", e.id, e.type.removeprefix("org.monazite."), e.said_by, e.address)
-         for e in life.causes],
-    )  # fmt: skip
+        [
+            (f"{e.recorded_at:%Y-%m-%d %H:%M}", e.id, e.type.removeprefix("org.monazite."), e.said_by, e.address)
+            for e in life.causes
+        ],
+    )
     if life.missing_causes:
         screen.print(f"not in this recording: {', '.join(life.missing_causes)}", markup=False)
 

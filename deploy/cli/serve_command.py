@@ -29,11 +29,17 @@ def gateway(
 
     run_gateway(
         GatewaySettings(
-            bootstrap=stack.bootstrap, prefix=stack.prefix, partitions=stack.partitions, redis_url=stack.redis_url,
-            key_file=key_file or stack.run_directory / "keys.json", host=host, port=port,
-            idempotent=idempotent, durable=durable,
+            bootstrap=stack.bootstrap,
+            prefix=stack.prefix,
+            partitions=stack.partitions,
+            redis_url=stack.redis_url,
+            key_file=key_file or stack.run_directory / "keys.json",
+            host=host,
+            port=port,
+            idempotent=idempotent,
+            durable=durable,
         )
-    )  # fmt: skip
+    )
 
 
 @app.command()

@@ -35,7 +35,7 @@ def parse_matchers(texts: list[str]) -> dict[str, str]:
                 code=EXIT_USAGE,
                 hint="all matchers must hold at once: make two silences",
             )
-    return made  # fmt: skip
+    return made
 
 
 def parse_when(text: str, *, option: str) -> datetime:
@@ -106,20 +106,36 @@ def list_silences(
         silence = each.directive.silence
         state = state_of(each.directive, now=now)
         if everything or state in ("pending", "active"):
-            rows.append({
-                "id": each.directive.target, "state": state, "matchers": silence.matchers if silence else {},
-                "starts_at": silence.starts_at if silence else None, "ends_at": silence.ends_at if silence else None,
-                "by": each.directive.by, "comment": silence.comment if silence else None,
-            })  # fmt: skip
+            rows.append(
+                {
+                    "id": each.directive.target,
+                    "state": state,
+                    "matchers": silence.matchers if silence else {},
+                    "starts_at": silence.starts_at if silence else None,
+                    "ends_at": silence.ends_at if silence else None,
+                    "by": each.directive.by,
+                    "comment": silence.comment if silence else None,
+                }
+            )
     if as_json:
         print_json(rows)
         return
     print_table(
         f"{len(rows)} silences",
         ["id", "state", "labels", "from (UTC)", "to (UTC)", "by", "why"],
-        [(r["id"], r["state"], ", ".join(f"{k}={v}" for k, v in r["matchers"].items()) or "–",
-          _minute(r["starts_at"]), _minute(r["ends_at"]), r["by"], r["comment"] or "–") for r in rows],
-    )  # fmt: skip
+        [
+            (
+                r["id"],
+                r["state"],
+                ", ".join(f"{k}={v}" for k, v in r["matchers"].items()) or "–",
+                _minute(r["starts_at"]),
+                _minute(r["ends_at"]),
+                r["by"],
+                r["comment"] or "–",
+            )
+            for r in rows
+        ],
+    )
 
 
 def state_of(directive: DirectiveGiven, *, now: datetime) -> str:

@@ -91,8 +91,10 @@ def _run(run_dir: Path, plan: "StackPlan", *, history: bool, stay: bool) -> None
         typer.echo(_said(report), err=True)
         if stay:
             ports = plan.ports
-            typer.echo(f"ready: console on :{ports.console if ports else '?'}, gateway on "
-                       f":{ports.gateway if ports else '?'}; Ctrl-C stops everything")  # fmt: skip
+            typer.echo(
+                f"ready: console on :{ports.console if ports else '?'}, gateway on "
+                f":{ports.gateway if ports else '?'}; Ctrl-C stops everything"
+            )
             ended = await_end(run_dir, started.supervisor)
             typer.echo("stopped" if ended == 0 else f"the stack failed: see {run_dir}/logs/supervisor.log")
     except StackRunningError:
@@ -151,8 +153,18 @@ def status(run_dir: RunDirectory = DEFAULT_RUN_DIRECTORY, as_json: AsJson = Fals
             print_table(
                 "Processes",
                 ["name", "state", "port", "restarts", "since (UTC)", "pid", "log"],
-                [(p.name, p.state.replace("_", " "), p.port or "–", p.restarts,
-                  f"{p.since:%Y-%m-%d %H:%M:%S}" if p.since else "–", p.pid or "–", p.log) for p in shown],
-            )  # fmt: skip
+                [
+                    (
+                        p.name,
+                        p.state.replace("_", " "),
+                        p.port or "–",
+                        p.restarts,
+                        f"{p.since:%Y-%m-%d %H:%M:%S}" if p.since else "–",
+                        p.pid or "–",
+                        p.log,
+                    )
+                    for p in shown
+                ],
+            )
     if found.phase != "ready":
         raise typer.Exit(EXIT_FINDING)

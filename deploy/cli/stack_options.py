@@ -124,12 +124,13 @@ class StackOptions:
     def _none(self, what: str) -> Any:
         named = self.given_bootstrap or self.given_console
         fail(
-            f"the stack at {named} was named, and it is not the one of {self.run_directory}" if named
+            f"the stack at {named} was named, and it is not the one of {self.run_directory}"
+            if named
             else f"no stack runs in {self.run_directory}, and none was named",
             code=EXIT_USAGE,
             hint=f"name {what}, or the folder of a stack with --run-dir (MONAZITE_RUN_DIR); `monazite stack up` "
             "starts one",
-        )  # fmt: skip
+        )
 
 
 def _console_of(plan: "StackPlan") -> str | None:
@@ -149,15 +150,19 @@ def takes_stack(
         def with_options(**given: Any) -> Result:
             said = {name: given.pop(name, None) for name in options}
             stack = StackOptions(
-                run_directory=given.pop("run_dir", DEFAULT_RUN_DIRECTORY), given_bootstrap=said.get("bootstrap"),
-                given_prefix=said.get("prefix"), given_partitions=said.get("partitions"),
-                given_console=said.get("console_url"), given_redis=said.get("redis"),
-            )  # fmt: skip
+                run_directory=given.pop("run_dir", DEFAULT_RUN_DIRECTORY),
+                given_bootstrap=said.get("bootstrap"),
+                given_prefix=said.get("prefix"),
+                given_partitions=said.get("partitions"),
+                given_console=said.get("console_url"),
+                given_redis=said.get("redis"),
+            )
             return command(stack=stack, **given)
 
         own = [p.replace(kind=p.KEYWORD_ONLY) for p in signature.parameters.values() if p.name != "stack"]
-        ours = [inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=a)
-                for n, a in options.items()]  # fmt: skip
+        ours = [
+            inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=a) for n, a in options.items()
+        ]
         where = inspect.Parameter(
             "run_dir", inspect.Parameter.KEYWORD_ONLY, default=DEFAULT_RUN_DIRECTORY, annotation=RunDirectory
         )

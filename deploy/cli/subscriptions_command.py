@@ -41,9 +41,12 @@ def add(
         fail(f"--severity is info, warning or critical, not {severity!r}", code=EXIT_USAGE)
     try:
         directive = build_subscription(
-            by=getpass.getuser(), materials=tuple(material or ()), severity=severity,  # type: ignore[arg-type]
-            rules=tuple(rule or ()), url=webhook,
-        )  # fmt: skip
+            by=getpass.getuser(),
+            materials=tuple(material or ()),
+            severity=severity,  # type: ignore[arg-type]
+            rules=tuple(rule or ()),
+            url=webhook,
+        )
     except (FieldError, ValueError) as error:
         fail(str(error), code=EXIT_USAGE)
     road = stack.act()

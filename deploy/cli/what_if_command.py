@@ -67,30 +67,42 @@ def _print(found: dict[str, Any]) -> None:
     count = len(found["events"])
     typer.echo(f"As of {found['as_of']}, with {count} hypothetical event{'' if count == 1 else 's'}; nothing was sent.")
     _table(
-        "Legal states", ["measure", "state", "would be", "legal end", "would be"],
+        "Legal states",
+        ["measure", "state", "would be", "legal end", "would be"],
         [(row["measure"], *_pair(row, "state"), *_pair(row, "legal_end")) for row in found["states"]],
-    )  # fmt: skip
+    )
     _table(
-        "Scores", ["material", "home", "score", "would be", "change", "interval would be"],
+        "Scores",
+        ["material", "home", "score", "would be", "change", "interval would be"],
         [
-            (row["material"], row["home"], f"{row['from']['score']:.3f}", f"{row['to']['score']:.3f}",
-             f"{row['change']:+.3f}", "{:.3f} to {:.3f}".format(*row["to"]["interval"]))
+            (
+                row["material"],
+                row["home"],
+                f"{row['from']['score']:.3f}",
+                f"{row['to']['score']:.3f}",
+                f"{row['change']:+.3f}",
+                "{:.3f} to {:.3f}".format(*row["to"]["interval"]),
+            )
             for row in found["scores"]
         ],
-    )  # fmt: skip
+    )
     _table(
-        "Exposures of end uses", ["end use", "home", "exposure", "would be", "path"],
+        "Exposures of end uses",
+        ["end use", "home", "exposure", "would be", "path"],
         [
             (row["end_use"], row["home"], f"{row['from']:.2f}", f"{row['to']:.2f}", " > ".join(row["path"]))
             for row in found["exposures"]
         ],
-    )  # fmt: skip
+    )
     for name, title in (("gained", "Alerts that would come"), ("lost", "Alerts that would not come")):
         _table(
-            title, ["at", "rule", "to", "severity", "why"],
-            [(row["at"], row["rule"], row["to"], row["severity"] or "–", row["summary"])
-             for row in found["alerts"][name]],
-        )  # fmt: skip
+            title,
+            ["at", "rule", "to", "severity", "why"],
+            [
+                (row["at"], row["rule"], row["to"], row["severity"] or "–", row["summary"])
+                for row in found["alerts"][name]
+            ],
+        )
 
 
 def _pair(row: dict[str, Any], name: str) -> tuple[str, str]:

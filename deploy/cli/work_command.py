@@ -60,42 +60,60 @@ IdentityEvents = Annotated[
 
 
 def _settings(
-    stack: StackOptions, port: int, kind: BrokerFlavour,
-    data: Path | None, ticks: float, static_member: str | None, secrets: Path | None = None,
+    stack: StackOptions,
+    port: int,
+    kind: BrokerFlavour,
+    data: Path | None,
+    ticks: float,
+    static_member: str | None,
+    secrets: Path | None = None,
     input_prefix: str | None = None,
-) -> PipelineSettings:  # fmt: skip
+) -> PipelineSettings:
     return PipelineSettings(
-        bootstrap=stack.bootstrap, prefix=stack.prefix, partitions=stack.partitions, redis_url=stack.redis_url_if_any,
-        metrics_port=port, embedded=kind is BrokerFlavour.EMBEDDED, data_directory=data, tick_seconds=ticks or None,
-        secrets_file=secrets or stack.run_directory / "secrets.json", static_member=static_member,
+        bootstrap=stack.bootstrap,
+        prefix=stack.prefix,
+        partitions=stack.partitions,
+        redis_url=stack.redis_url_if_any,
+        metrics_port=port,
+        embedded=kind is BrokerFlavour.EMBEDDED,
+        data_directory=data,
+        tick_seconds=ticks or None,
+        secrets_file=secrets or stack.run_directory / "secrets.json",
+        static_member=static_member,
         input_prefix=input_prefix,
-    )  # fmt: skip
+    )
 
 
 @app.command()
 @takes_stack(broker=True, redis=True)
 def intake(
-    stack: StackOptions, metrics_port: Port = 9310, broker_kind: Kind = BrokerFlavour.KAFKA,
-    data_dir: DataDirectory = None, tick_seconds: Ticks = 0.0, static_member: StaticMember = None,
+    stack: StackOptions,
+    metrics_port: Port = 9310,
+    broker_kind: Kind = BrokerFlavour.KAFKA,
+    data_dir: DataDirectory = None,
+    tick_seconds: Ticks = 0.0,
+    static_member: StaticMember = None,
     input_prefix: InputPrefix = None,
-) -> None:  # fmt: skip
+) -> None:
     """Admit events from the input topics into the signals log; refuse bad ones with a reason."""
     from streams.agents.intake_worker import run_intake_process
 
     run_intake_process(
-        _settings(
-            stack, metrics_port, broker_kind, data_dir, tick_seconds, static_member, input_prefix=input_prefix
-        )
-    )  # fmt: skip
+        _settings(stack, metrics_port, broker_kind, data_dir, tick_seconds, static_member, input_prefix=input_prefix)
+    )
 
 
 @app.command()
 @takes_stack(broker=True, redis=True)
 def scoring(
-    stack: StackOptions, metrics_port: Port = 9320, broker_kind: Kind = BrokerFlavour.KAFKA,
+    stack: StackOptions,
+    metrics_port: Port = 9320,
+    broker_kind: Kind = BrokerFlavour.KAFKA,
     identity_events: IdentityEvents = 131_072,
-    data_dir: DataDirectory = None, tick_seconds: Ticks = 0.0, static_member: StaticMember = None,
-) -> None:  # fmt: skip
+    data_dir: DataDirectory = None,
+    tick_seconds: Ticks = 0.0,
+    static_member: StaticMember = None,
+) -> None:
     """Keep the measure book and the series; write assessments."""
     from streams.agents.scoring_worker import build_scoring
     from streams.runtime.worker_process import run_worker
@@ -107,10 +125,14 @@ def scoring(
 @app.command()
 @takes_stack(broker=True, redis=True)
 def alerts(
-    stack: StackOptions, metrics_port: Port = 9330, broker_kind: Kind = BrokerFlavour.KAFKA,
-    data_dir: DataDirectory = None, tick_seconds: Ticks = 0.0, static_member: StaticMember = None,
+    stack: StackOptions,
+    metrics_port: Port = 9330,
+    broker_kind: Kind = BrokerFlavour.KAFKA,
+    data_dir: DataDirectory = None,
+    tick_seconds: Ticks = 0.0,
+    static_member: StaticMember = None,
     secrets_file: Secrets = None,
-) -> None:  # fmt: skip
+) -> None:
     """Decide alerts by rules, decide who is told, and deliver."""
     from alerts.agents.alerts_worker import build_alerts
     from streams.runtime.worker_process import run_worker

@@ -91,8 +91,12 @@ def _columns(panel: Any, plan: PanelPlan) -> Any:
 
 
 def _panel(plan: PanelPlan) -> Any:
-    makers = {"stat": stat.Panel, "table": table.Panel, "state timeline": statetimeline.Panel,
-              "time series": timeseries.Panel}  # fmt: skip
+    makers = {
+        "stat": stat.Panel,
+        "table": table.Panel,
+        "state timeline": statetimeline.Panel,
+        "time series": timeseries.Panel,
+    }
     panel = makers[plan.view]()
     panel = panel.id(plan.number).title(plan.title).description(plan.description).unit(plan.unit)
     panel = panel.no_value(plan.nothing).datasource(_source()).thresholds(_thresholds(plan))
@@ -111,26 +115,39 @@ def _panel(plan: PanelPlan) -> Any:
 def _variables(board: Any) -> Any:
     source = dashboard.DatasourceVariable("datasource").label("Prometheus").type("prometheus")
     measure = (
-        dashboard.QueryVariable("measure").label("Measure").query(VARIABLE_QUERY).datasource(_source())
+        dashboard.QueryVariable("measure")
+        .label("Measure")
+        .query(VARIABLE_QUERY)
+        .datasource(_source())
         .refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)  # without it a real Grafana shows "No data"
-        .multi(True).include_all(True).all_value(".+").sort(models.VariableSort.ALPHABETICAL_ASC)
+        .multi(True)
+        .include_all(True)
+        .all_value(".+")
+        .sort(models.VariableSort.ALPHABETICAL_ASC)
         .current(models.VariableOption(selected=True, text=["All"], value=["$__all"]))
-    )  # fmt: skip
+    )
     silence = (
-        dashboard.CustomVariable("silence").label("Silent after")
+        dashboard.CustomVariable("silence")
+        .label("Silent after")
         .values("1 day : 86400, 1 week : 604800, 4 weeks : 2419200")
         .current(models.VariableOption(selected=True, text="1 week", value="604800"))
-    )  # fmt: skip
+    )
     return board.with_variable(source).with_variable(measure).with_variable(silence)
 
 
 def risk_board() -> str:
     """Return the board as JSON text; always the same text for the same code."""
     board = (
-        dashboard.Dashboard("Monazite: Risk board").uid(BOARD_UID).tags(["monazite"]).editable().readonly()
+        dashboard.Dashboard("Monazite: Risk board")
+        .uid(BOARD_UID)
+        .tags(["monazite"])
+        .editable()
+        .readonly()
         .description("The legal clock, the alerts, and whether the road behind them works.")
-        .refresh("30s").time("now-6h", "now").timezone("utc")
-    )  # fmt: skip
+        .refresh("30s")
+        .time("now-6h", "now")
+        .timezone("utc")
+    )
     board = _variables(board)
     for name, expression in ANNOTATIONS.items():
         mark = dashboard.AnnotationQuery().name(name).datasource(_source()).enable(True).icon_color("orange")
@@ -148,11 +165,24 @@ def risk_board() -> str:
 
 def provisioning(*, prometheus_url: str = "http://127.0.0.1:9090", dashboards: str = "dashboards") -> dict[str, str]:
     """Return the provisioning files by path. `dashboards` is the folder as Grafana's process sees it."""
-    source = {"name": "Monazite Prometheus", "type": "prometheus", "uid": SOURCE_UID, "access": "proxy",
-              "url": prometheus_url, "isDefault": False, "editable": False,
-              "jsonData": {"timeInterval": "5s", "httpMethod": "POST"}}  # fmt: skip
-    provider = {"name": "monazite", "folder": "Monazite", "type": "file", "disableDeletion": True,
-                "allowUiUpdates": False, "options": {"path": dashboards}}  # fmt: skip
+    source = {
+        "name": "Monazite Prometheus",
+        "type": "prometheus",
+        "uid": SOURCE_UID,
+        "access": "proxy",
+        "url": prometheus_url,
+        "isDefault": False,
+        "editable": False,
+        "jsonData": {"timeInterval": "5s", "httpMethod": "POST"},
+    }
+    provider = {
+        "name": "monazite",
+        "folder": "Monazite",
+        "type": "file",
+        "disableDeletion": True,
+        "allowUiUpdates": False,
+        "options": {"path": dashboards},
+    }
     return {
         "datasources/monazite.yaml": yaml.safe_dump({"apiVersion": 1, "datasources": [source]}, sort_keys=False),
         "dashboards/monazite.yaml": yaml.safe_dump({"apiVersion": 1, "providers": [provider]}, sort_keys=False),

@@ -113,9 +113,9 @@ def alter_topics(
             assert finding.setting is not None
             wanted.setdefault(finding.topic, {})[finding.setting[0]] = finding.setting[1]
         if wanted and not dry_run:
-            admin.alter_configs([
-                ConfigResource(ConfigResourceType.TOPIC, name, configs=settings) for name, settings in wanted.items()
-            ])  # fmt: skip
+            admin.alter_configs(
+                [ConfigResource(ConfigResourceType.TOPIC, name, configs=settings) for name, settings in wanted.items()]
+            )
             _wait_for_settings(admin, declared)
     return alterable
 

@@ -191,16 +191,22 @@ def _setting_differences(topic: DeclaredTopic, configs: Mapping[str, str]) -> li
             continue
         found = f"{name}={value if value is not None else '(not set)'}"
         finding = TopicFinding(
-            kind=FindingKind.CONFIG_DIFFERS, topic=topic.name, found=found, wanted=f"{name}={wanted}",
+            kind=FindingKind.CONFIG_DIFFERS,
+            topic=topic.name,
+            found=found,
+            wanted=f"{name}={wanted}",
             advice=f"run `monazite topics alter`, or kafka-configs --alter --topic {topic.name} "
-            f"--add-config {name}={wanted}", setting=(name, wanted),
-        )  # fmt: skip
+            f"--add-config {name}={wanted}",
+            setting=(name, wanted),
+        )
         if name == "cleanup.policy" and value == "delete" and not topic.name.endswith("-changelog"):
             finding = replace(
-                finding, kind=FindingKind.KEYS_MISSING, setting=None,
+                finding,
+                kind=FindingKind.KEYS_MISSING,
+                setting=None,
                 advice="it was made by version 0.1, whose records have no keys: compaction would delete them, so it "
                 "stays as it is and only grows faster; with a new prefix (--prefix) it is made as declared",
-            )  # fmt: skip
+            )
         findings.append(finding)
     return findings
 

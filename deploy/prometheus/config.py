@@ -9,8 +9,13 @@ FOLDER = Path(__file__).parent
 RULES_FILE = FOLDER / "rules.yml"
 SCRAPE_SECONDS = 5
 JOBS = (
-    "monazite-intake", "monazite-scoring", "monazite-alerts", "monazite-gateway", "monazite-console", "monazite-stack",
-)  # fmt: skip
+    "monazite-intake",
+    "monazite-scoring",
+    "monazite-alerts",
+    "monazite-gateway",
+    "monazite-console",
+    "monazite-stack",
+)
 DEFAULT_TARGETS: Mapping[str, Sequence[str]] = {
     "monazite-intake": ("127.0.0.1:9310",),
     "monazite-scoring": ("127.0.0.1:9320",),
@@ -23,9 +28,12 @@ DEFAULT_TARGETS: Mapping[str, Sequence[str]] = {
 
 
 def prometheus_config(
-    targets: Mapping[str, Sequence[str]] = DEFAULT_TARGETS, *, rules_file: str = "rules.yml",
-    scrape_seconds: int = SCRAPE_SECONDS, alertmanagers: Sequence[str] = (),
-) -> str:  # fmt: skip
+    targets: Mapping[str, Sequence[str]] = DEFAULT_TARGETS,
+    *,
+    rules_file: str = "rules.yml",
+    scrape_seconds: int = SCRAPE_SECONDS,
+    alertmanagers: Sequence[str] = (),
+) -> str:
     """Return `prometheus.yml`. `targets` is job name to `HOST:PORT`s; one process is one target.
 
     Raises `ValueError` for a job that the rules and dashboards do not know.

@@ -21,9 +21,13 @@ from deploy.stack.server import ServerFailedError, ServerProcess, log_tail
 # A broker that is out of memory ends, so that its supervisor starts it again. The compression codecs are native
 # code: without the last option newer Javas warn about them (Java 17 knows it too).
 HEAP_OPTIONS = (
-    "-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true",
+    "-Xms128m",
+    "-Xmx512m",
+    "-XX:+UseSerialGC",
+    "-XX:+ExitOnOutOfMemoryError",
+    "-Djava.awt.headless=true",
     "--enable-native-access=ALL-UNNAMED",
-)  # fmt: skip
+)
 QUICK_START_OPTIONS = ("-XX:TieredStopAtLevel=1",)
 FORMAT_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 15.0

@@ -101,8 +101,13 @@ def usual_ports(*, scoring_workers: int = 1) -> StackPorts:
         alerts=9330,
         supervisor=9300,
     )
-    named = {"gateway": ports.gateway, "console": ports.console, "intake": ports.intake, "alerts": ports.alerts,
-             "supervisor": ports.supervisor}  # fmt: skip
+    named = {
+        "gateway": ports.gateway,
+        "console": ports.console,
+        "intake": ports.intake,
+        "alerts": ports.alerts,
+        "supervisor": ports.supervisor,
+    }
     named |= {f"scoring {number}": port for number, port in enumerate(ports.scoring)}
     taken = [f"{port} ({name})" for name, port in named.items() if not is_free(port)]
     if taken:

@@ -97,9 +97,13 @@ def bring_up(
     error some of the stack may run; whoever called stops it.
     """
     settings = ReplaySettings(
-        directory=directory, until=until, bootstrap=live.bootstrap or "", prefix=live.topic_prefix or DEFAULT_PREFIX,
-        idempotent=live.broker_kind is not BrokerKind.EMBEDDED, wait_seconds=WAIT_SECONDS,
-    )  # fmt: skip
+        directory=directory,
+        until=until,
+        bootstrap=live.bootstrap or "",
+        prefix=live.topic_prefix or DEFAULT_PREFIX,
+        idempotent=live.broker_kind is not BrokerKind.EMBEDDED,
+        wait_seconds=WAIT_SECONDS,
+    )
     events = [event for event in read_history(directory) if event.recorded_at <= settings.end]
     keeps = live.broker_kind.is_durable
     held = HeldHistory()

@@ -66,8 +66,9 @@ class StackMetrics(Collector):
             try:
                 endpoint = MetricsEndpoint(registry, port=ports.supervisor, readiness=self.readiness).start()
             except OSError as error:
-                log.error("the metrics of the stack cannot be served: free the port", port=ports.supervisor,
-                          error=str(error))  # fmt: skip
+                log.error(
+                    "the metrics of the stack cannot be served: free the port", port=ports.supervisor, error=str(error)
+                )
         try:
             yield
         finally:

@@ -157,18 +157,31 @@ def _answer(process: ProcessState, state: StackState) -> ReadyAnswer | None:
 
 def _supervisor_status(process: ProcessState) -> ProcessStatus:
     return ProcessStatus(
-        name="supervisor", group="supervisor", state="ready", pid=process.pid, running=True, ready=None,
-        port=process.port or None, since=_instant(process.since or process.started),
-    )  # fmt: skip
+        name="supervisor",
+        group="supervisor",
+        state="ready",
+        pid=process.pid,
+        running=True,
+        ready=None,
+        port=process.port or None,
+        since=_instant(process.since or process.started),
+    )
 
 
 def _without_state(run_directory: Path) -> StackStatus:
     """Say what can be said when there is no state file, or nobody can read it."""
     found = tuple(
-        ProcessStatus(name=name, group="", state="unknown", pid=pid, running=True, ready=None,
-                      since=_instant(process.create_time()))
+        ProcessStatus(
+            name=name,
+            group="",
+            state="unknown",
+            pid=pid,
+            running=True,
+            ready=None,
+            since=_instant(process.create_time()),
+        )
         for pid, (name, process) in sorted(folder_processes(run_directory).items())
-    )  # fmt: skip
+    )
     held = is_held(run_directory)
     if not held and not found:
         return StackStatus(running=False, phase="stopped")

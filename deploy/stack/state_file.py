@@ -26,9 +26,12 @@ class StateFile:
         except OSError as error:
             self._on_fault("state_unwritable")
             if self._failed_at is None:
-                log.error("the state file cannot be written: make room on the disk, or give back its rights; "
-                          "the stack goes on, `monazite stack status` may be late",
-                          file=str(state_path(self._run_directory)), error=str(error))  # fmt: skip
+                log.error(
+                    "the state file cannot be written: make room on the disk, or give back its rights; "
+                    "the stack goes on, `monazite stack status` may be late",
+                    file=str(state_path(self._run_directory)),
+                    error=str(error),
+                )
             self._failed_at = now
             return
         if self._failed_at is not None:

@@ -113,9 +113,11 @@ class Supervisor:
         plan = self._plan
         if plan.topic_prefix is not None:
             report = ensure_topics(
-                self._servers.bootstrap, prefix=plan.topic_prefix, partitions=plan.partitions,
+                self._servers.bootstrap,
+                prefix=plan.topic_prefix,
+                partitions=plan.partitions,
                 replication=plan.replication,
-            )  # fmt: skip
+            )
             log.info("topics ready", made=len(report.created), declared=len(report.declared))
 
     def _keep_running(self) -> None:
@@ -155,8 +157,12 @@ class Supervisor:
             self._metrics.count_fault("start_failed")
             log.error("a process cannot be started; it is tried again", error=unit.start_failure, **facts)
         elif change is UnitChange.DIED:
-            log.warning("a process died; it is started again", exit=unit.process.exit_code,
-                        log=str(unit.process.log_path), **facts)  # fmt: skip
+            log.warning(
+                "a process died; it is started again",
+                exit=unit.process.exit_code,
+                log=str(unit.process.log_path),
+                **facts,
+            )
         elif change is not UnitChange.NONE:
             log.info(change.value.replace("_", " "), **facts)
         return change

@@ -4,7 +4,7 @@ Whether the broker has them for good is said with each answer: the embedded one 
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -66,18 +66,26 @@ class Gateway:
     """The decisions of the gateway around its parts."""
 
     def __init__(
-        self, *, publisher: EventPublisher, seen: SeenWindow, keys: KeyFile, clock: Callable[[], datetime],
-        registry: CollectorRegistry, waiting_for: Callable[[], Sequence[str]],
+        self,
+        *,
+        publisher: EventPublisher,
+        seen: SeenWindow,
+        keys: KeyFile,
+        clock: Callable[[], datetime],
+        registry: CollectorRegistry,
+        waiting_for: Callable[[], Sequence[str]],
         requests_per_second: int = REQUESTS_PER_SECOND,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._waiting_for = waiting_for
         self._publisher, self._seen, self._keys, self._clock = publisher, seen, keys, clock
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
         self._rate = RateLimitItemPerSecond(requests_per_second)
         self._events = MetricCounter(
-            "monazite_gateway_events_total", "Events sent to the gateway, by what became of them.", ["status"],
+            "monazite_gateway_events_total",
+            "Events sent to the gateway, by what became of them.",
+            ["status"],
             registry=registry,
-        )  # fmt: skip
+        )
         for status in EventStatus:
             self._events.labels(status.value)
 
@@ -92,10 +100,11 @@ class Gateway:
             )
         if verdict is not KeyVerdict.GRANTED:
             raise ProblemError(
-                HTTPStatus.UNAUTHORIZED, "Unauthorized",
+                HTTPStatus.UNAUTHORIZED,
+                "Unauthorized",
                 "send `Authorization: Bearer <key>`; `monazite keys create --scope events:write` makes one",
                 reason=verdict.value,
-            )  # fmt: skip
+            )
         if not self._limiter.hit(self._rate, request.headers.get("authorization", "")):
             raise ProblemError(
                 HTTPStatus.TOO_MANY_REQUESTS,
@@ -122,8 +131,12 @@ class Gateway:
 
     def refuse_body(self, body: bytes, error: DecodeError) -> None:
         """Keep a body that as a whole is no events."""
-        self._refuse(body, EventResult(index=0, status=EventStatus.INVALID, reason=error.reason.value,
-                                       pointer=error.field, detail=error.detail))  # fmt: skip
+        self._refuse(
+            body,
+            EventResult(
+                index=0, status=EventStatus.INVALID, reason=error.reason.value, pointer=error.field, detail=error.detail
+            ),
+        )
         self._events.labels(EventStatus.INVALID.value).inc()
 
     def waiting_for(self) -> list[str]:
@@ -135,17 +148,28 @@ class Gateway:
 
     def _refuse(self, value: bytes, result: EventResult) -> None:
         letter = DeadLetterRecord(
-            reason=result.reason or "internal", stage="gateway", topic="http", partition=NO_POSITION,
-            offset=NO_POSITION, recorded_at=self._clock(), value=value, index=result.index,
-            field=result.pointer or "", detail=result.detail or "",
-        )  # fmt: skip
+            reason=result.reason or "internal",
+            stage="gateway",
+            topic="http",
+            partition=NO_POSITION,
+            offset=NO_POSITION,
+            recorded_at=self._clock(),
+            value=value,
+            index=result.index,
+            field=result.pointer or "",
+            detail=result.detail or "",
+        )
         self._publisher.publish_dead_letter(letter)
 
 
 def create_app(
-    gateway: Gateway, *, registry: CollectorRegistry, prefix: str = DEFAULT_PREFIX,
-    durable: bool = True, close: Callable[[], None] = lambda: None,
-) -> FastAPI:  # fmt: skip
+    gateway: Gateway,
+    *,
+    registry: CollectorRegistry,
+    prefix: str = DEFAULT_PREFIX,
+    durable: bool = True,
+    close: Callable[[], None] = lambda: None,
+) -> FastAPI:
     """Build the HTTP application around a gateway; `durable` False: the broker keeps nothing over its stop."""
     kept = {"durable": True} if durable else {"durable": False, "retention": RETENTION_OF_MEMORY}
 
@@ -158,6 +182,12 @@ def create_app(
     app.add_exception_handler(ProblemError, _problem)
     app.add_exception_handler(HTTPException, _http_problem)
 
+    _add_events_route(app, gateway, kept=kept)
+    _add_probes(app, gateway=gateway, registry=registry, prefix=prefix)
+    return app
+
+
+def _add_events_route(app: FastAPI, gateway: Gateway, *, kept: Mapping[str, object]) -> None:
     @app.post("/v1/events", status_code=HTTPStatus.ACCEPTED, openapi_extra=EVENTS_DOCUMENTATION)
     async def events(request: Request) -> Response:
         """Take CloudEvents: structured (one), batch (a JSON array), or binary mode (`ce-` headers)."""
@@ -183,13 +213,12 @@ def create_app(
             raise _not_stored(error) from error
         if all(result.status is EventStatus.INVALID for result in results):
             raise ProblemError(
-                HTTPStatus.UNPROCESSABLE_ENTITY, "No valid events",
-                "every event was refused; all are kept in the dead letters", results=results,
-            )  # fmt: skip
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                "No valid events",
+                "every event was refused; all are kept in the dead letters",
+                results=results,
+            )
         return _json({"results": results, **kept}, HTTPStatus.ACCEPTED)
-
-    _add_probes(app, gateway=gateway, registry=registry, prefix=prefix)
-    return app
 
 
 def _add_probes(app: FastAPI, *, gateway: Gateway, registry: CollectorRegistry, prefix: str) -> None:
@@ -303,9 +332,13 @@ def run_gateway(settings: GatewaySettings) -> None:
     seen = SeenWindow(settings.redis_url, prefix=settings.prefix)
     probe = BrokerProbe(settings.bootstrap).start()
     gateway = Gateway(
-        publisher=publisher, seen=seen, keys=KeyFile(settings.key_file), clock=utc_now, registry=registry,
+        publisher=publisher,
+        seen=seen,
+        keys=KeyFile(settings.key_file),
+        clock=utc_now,
+        registry=registry,
         waiting_for=probe.waiting_for,
-    )  # fmt: skip
+    )
     registry.register(ReadinessCollector(lambda: probe.answering))
 
     def close() -> None:

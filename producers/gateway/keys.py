@@ -64,9 +64,12 @@ class KeyFile:
         """Make a key and return its record and the key itself, which is shown this once."""
         record_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
         record = KeyRecord(
-            id=record_id, hash=_hash(secret), scopes=scopes, created_at=at,
+            id=record_id,
+            hash=_hash(secret),
+            scopes=scopes,
+            created_at=at,
             expires_at=at + lifetime if lifetime is not None else None,
-        )  # fmt: skip
+        )
         self._write({**self.records(), record_id: record})
         return record, f"{_PREFIX}_{record_id}_{secret}"
 

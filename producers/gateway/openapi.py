@@ -55,11 +55,14 @@ _PROBLEM = {
     },
 }
 _PROBLEMS = {
-    "401": "no valid key", "403": "the key has no scope for events",
-    "413": "too large", "415": "not a CloudEvent",
+    "401": "no valid key",
+    "403": "the key has no scope for events",
+    "413": "too large",
+    "415": "not a CloudEvent",
     "422": "no valid event; all are kept in the dead letters",
-    "429": "too many events", "503": "the broker does not answer; send again",
-}  # fmt: skip
+    "429": "too many events",
+    "503": "the broker does not answer; send again",
+}
 
 EVENTS_DOCUMENTATION: dict[str, Any] = {
     "description": "CloudEvents 1.0 in structured, batch or binary mode. 202 once the broker has every valid event.",
