@@ -54,7 +54,7 @@ imports: $(STAMP)
 	$(BIN)/lint-imports
 
 fast-tests: $(STAMP)
-	$(BIN)/python -m pytest -q -rs $(FAST_PARTS) $(TESTS)
+	$(BIN)/python -m pytest -q -rs --numprocesses auto --dist worksteal $(FAST_PARTS) $(TESTS)
 
 # Every branch of the contracts and of the risk core is run, or the gate closes. Two parts at once, the longest first.
 covered-tests: $(STAMP)

@@ -26,6 +26,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from deploy.stack.children import plan_stack
 from deploy.stack.free_ports import free_port
+from deploy.stack.lock import is_held
 from deploy.stack.plan import StackPorts, free_ports
 from deploy.stack.stack_control import down
 from deploy.stack.stack_history import HistoryDecision, HistoryReport, bring_up
@@ -180,6 +181,8 @@ class Stack:
             os.kill(state.supervisor.pid, signal.SIGKILL)
         for process in state.processes:
             os.kill(process.pid, signal.SIGKILL)
+        if supervisor:
+            wait_until(lambda: not is_held(self.folder), timeout_seconds=10, what="the lock of the killed supervisor")
 
     def sent_history(self) -> Counter[str]:
         """Count the events of the shipped history in the input topics, by id."""
