@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 
+from producers.publisher_port import EventPublisher
 from producers.rows import RowError, event_from_columns, event_from_data, row_error
 from streams.contracts.codec import decode_event
 from streams.contracts.events import Event, family_of
@@ -16,13 +16,6 @@ from streams.contracts.reasons import DecodeError, RejectReason
 from streams.contracts.topics import FAMILY_TOPICS
 
 DEFAULT_BATCH = 500
-
-
-class EventPublisher(Protocol):
-    """Takes events; returns when they are safe."""
-
-    def publish_batch(self, events: Sequence[Event]) -> object:
-        """Publish events, the order of one key kept."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count, islice
-from typing import Protocol
 
+from producers.publisher_port import EventPublisher
 from streams.contracts.events import Event
 from streams.contracts.price import PriceQuoted
 from streams.contracts.provenance import Provenance
@@ -76,13 +76,6 @@ class SyntheticSettings:
         by_time = None if self.duration is None else math.ceil(self.duration.total_seconds() * self.rate_per_second)
         limits = [limit for limit in (self.count, by_time) if limit is not None]
         return min(limits) if limits else None
-
-
-class EventPublisher(Protocol):
-    """Takes events; returns when they are safe."""
-
-    def publish_batch(self, events: Sequence[Event]) -> object:
-        """Publish events, the order of one key kept."""
 
 
 SHORTEST_PAUSE_SECONDS = 0.001

@@ -1,4 +1,4 @@
-"""Which alerts stand in which group of a composite rule, as the composite was decided on last."""
+"""The members of every group of a composite rule, as of its last evaluation."""
 
 from collections.abc import Iterable, Iterator, Mapping
 

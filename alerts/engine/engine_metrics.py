@@ -1,4 +1,4 @@
-"""What the rules core counts, for metrics only: a plain object that the worker publishes. Decides nothing."""
+"""Counters of the alert engine, published by the worker; no decision depends on them."""
 
 from collections import Counter
 from collections.abc import Callable

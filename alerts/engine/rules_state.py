@@ -1,4 +1,4 @@
-"""What the rules core keeps in the store of its partition, and its MessagePack form."""
+"""The state of the rules core: value types, store keys and MessagePack encoding."""
 
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -22,7 +22,7 @@ GROUP_PREFIX = b"group/"
 
 
 class RulesClock(msgspec.Struct, frozen=True, kw_only=True, tag="clock"):
-    """How far time has come in the partition."""
+    """Event time of the partition."""
 
     now: datetime
 
@@ -49,13 +49,13 @@ class MemberChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class MemberChanges(msgspec.Struct, frozen=True, kw_only=True, tag="member_changes"):
-    """Changes that composites have not been decided on yet: the watermark has not passed them."""
+    """Member changes whose composites are not evaluated yet: the watermark has not passed them."""
 
     changes: tuple[MemberChange, ...]
 
 
 class GroupMembers(msgspec.Struct, frozen=True, kw_only=True, tag="group"):
-    """The alerts that are true or unknown in a group of a composite, as it was decided on last."""
+    """The alerts that are true or unknown in a group of a composite, as of its last evaluation."""
 
     composite: str
     labels: dict[str, str]

@@ -1,4 +1,4 @@
-"""The alert about an input that time goes on without: told when that begins, and when the input is back."""
+"""The alert about a stalled input: time goes on without it. Emitted when it stalls and when it is back."""
 
 from collections.abc import Iterable, Iterator
 

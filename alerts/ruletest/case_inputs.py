@@ -18,7 +18,7 @@ from alerts.ruletest.ruletest_specification import (
     EventSpec,
     RuleTestSpec,
     SeriesSpec,
-    SilenceSpec,
+    SilenceCase,
     SubscriptionSpec,
     event_type,
 )
@@ -86,7 +86,7 @@ def _at(text: str | int, start: datetime, where: str) -> datetime:
 
 
 def _directives(test: RuleTestSpec, *, start: datetime) -> Iterator[Event]:
-    specs: Iterable[SubscriptionSpec | SilenceSpec] = (*test.subscriptions, *test.silences)
+    specs: Iterable[SubscriptionSpec | SilenceCase] = (*test.subscriptions, *test.silences)
     for spec in specs:
         where = f"{'subscriptions' if isinstance(spec, SubscriptionSpec) else 'silences'} {spec.id}"
         try:
@@ -104,7 +104,7 @@ def _subscription(spec: SubscriptionSpec) -> DirectiveGiven:
     )
 
 
-def _silence(spec: SilenceSpec, start: datetime, where: str) -> DirectiveGiven:
+def _silence(spec: SilenceCase, start: datetime, where: str) -> DirectiveGiven:
     silence = Silence(
         matchers=spec.matchers,
         starts_at=_at(spec.from_, start, where),

@@ -88,7 +88,7 @@ class SubscriptionSpec(_Strict):
     withdrawn: bool = False
 
 
-class SilenceSpec(_Strict):
+class SilenceCase(_Strict):
     """Notices of matching alerts are held between two instants."""
 
     id: str = "silence"
@@ -173,7 +173,7 @@ class RuleTestSpec(_Strict):
     events: tuple[EventSpec | CloudEventSpec, ...] = ()
     series: tuple[SeriesSpec, ...] = ()
     subscriptions: tuple[SubscriptionSpec, ...] = ()
-    silences: tuple[SilenceSpec, ...] = ()
+    silences: tuple[SilenceCase, ...] = ()
     acknowledgements: tuple[AcknowledgementSpec, ...] = ()
     alerts: tuple[AlertsCheck, ...] = ()
     changes: tuple[ExpectedChange, ...] | None = Field(default=None, description="the whole alert log, in order")

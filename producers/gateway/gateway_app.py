@@ -43,7 +43,7 @@ RETENTION_OF_MEMORY = "until the stack stops"
 _log = structlog.get_logger(__name__)
 
 
-class EventPublisher(Protocol):
+class GatewayPublisher(Protocol):
     """What the gateway needs of a publisher; both calls return only when the broker has the records."""
 
     def publish_batch(self, events: Sequence[Event]) -> Sequence[object]:
@@ -68,7 +68,7 @@ class Gateway:
     def __init__(
         self,
         *,
-        publisher: EventPublisher,
+        publisher: GatewayPublisher,
         seen: SeenWindow,
         keys: KeyFile,
         clock: Callable[[], datetime],

@@ -1,9 +1,9 @@
-"""The state of one owned partition: working objects ahead, the durable position behind, what stood there between.
+"""The state of one owned partition: the working values, the durable position, and what is needed to roll back.
 
-The value that a key had before its first write is kept twice over: since the start of the record (a core that raised
-is undone) and since the last checkpoint (a rebalance that keeps the partition rolls back); the keys of the latter are
-the dirty keys of the next group. The values in between are let go at once: kept to the checkpoint, as a journal of all
-writes did, they cost 2 microseconds an event under load, mostly to free them when they were no longer in the cache.
+The value that a key had before its first write is kept twice: since the start of the record (to undo the record of a
+core that raised) and since the last checkpoint (to roll back in a rebalance that keeps the partition); the keys of the
+latter are the dirty keys of the next checkpoint. Values in between are dropped at once: a journal of all writes cost 2
+microseconds an event under load, mostly to free values that were no longer in the CPU cache.
 """
 
 import asyncio

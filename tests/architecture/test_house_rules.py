@@ -31,6 +31,19 @@ def test_a_module_stays_small_and_well_named(path: Path) -> None:
             assert length <= 50, f"{path.name}:{node.lineno} {node.name} has {length} lines"
 
 
+def test_a_name_means_one_thing() -> None:
+    """Two modules, or two public classes, of one name send a reader of a trace to the wrong file."""
+    found: dict[str, list[str]] = {}
+    for path in MODULES:
+        where = str(path.relative_to(ROOT))
+        if not path.stem.startswith("__"):
+            found.setdefault(f"module {path.stem}", []).append(where)
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(f"class {node.name}", []).append(where)
+    assert {name: places for name, places in found.items() if len(places) > 1} == {}
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_only_the_clock_reads_the_wall_clock(path: Path) -> None:
     """Time is an argument: what reads the clock by itself cannot be replayed."""

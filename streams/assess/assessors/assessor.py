@@ -1,7 +1,7 @@
-"""What a subject of the assess core is: the events it takes, what it keeps, what it finds, and when it is woken.
+"""The interface of an assessor: the events it handles, the state it stores, the assessments and timers it returns.
 
-A subject reads and writes the store of its partition and returns findings; the core gives them ids, sends them, keeps
-the wake-ups and owns time. What a subject returns depends on the store, the event and the instant only.
+An assessor reads and writes the store of its partition and returns assessments; the core gives them ids, emits them,
+keeps the timers and owns event time. What an assessor returns depends on the store, the event and the instant only.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,10 +21,10 @@ from streams.runtime.stage_ports import StateStore
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PartitionContext:
-    """The partition a subject works in: its store, the measure book (whole in every partition), and its number.
+    """The partition an assessor works in: its store, all measures (they are in every partition), and its number.
 
-    `at_hand` is for what a subject derived from the store and would derive again, and within a record also for what
-    it has yet to `keep`: it lives as long as the core does, and goes with it when a record is taken back.
+    `at_hand` is a write-behind cache: values derived from the store, and within a record values that are not flushed
+    yet. It lives as long as the core, and is dropped with it when a record is rolled back.
     """
 
     store: StateStore
@@ -39,9 +39,9 @@ class PartitionContext:
 
 
 class Assessment(msgspec.Struct, frozen=True, kw_only=True):
-    """An assessment to send. `name` (at most 80 characters) is unique among the findings of one cause.
+    """An assessment to emit. `name` (at most 80 characters) is unique among the assessments of one cause.
 
-    `entity`: the `streams.domain.score.evidence.entity_name` of a risk assessment, where the subject has it at hand.
+    `entity`: the `streams.domain.score.evidence.entity_name` of a risk assessment, if the assessor knows it already.
     """
 
     name: str
@@ -50,10 +50,10 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TimerRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Ask to be woken at an instant of event time, under a name of the subject's own.
+    """Request a timer at an instant of event time, under a name of the assessor's own.
 
-    A name has one instant: a later request replaces it, `at=None` cancels it. An instant that is not after `now` is
-    dropped, since the subject already knows that it has come.
+    A name has one timer: a later request replaces it, `at=None` cancels it. An instant that is not after `now` is
+    ignored, since the assessor already knows that it has passed.
     """
 
     name: str
@@ -64,33 +64,33 @@ Result: TypeAlias = Iterable[Assessment | TimerRequest]
 
 
 class Assessor(Protocol):
-    """One subject of assessment. Inherit it explicitly: what a subject does not do it need not write."""
+    """One assessor. Inherit from it explicitly: methods that are not needed need not be written."""
 
     name: str
-    """Unique; part of the ids of findings made by time, and of the keys of wake-ups."""
+    """Unique; part of the ids of assessments made by timers, and of the keys of timers."""
     takes: tuple[type[Payload], ...]
     """Payload types of `signals` it is shown. Several assessors may take one type; they are asked in registry order."""
     keeps: tuple[type[msgspec.Struct], ...] = ()
     """Tagged struct types that it puts into the store; the name of each is unique among all assessors."""
 
     def on_event(self, context: PartitionContext, event: Event, now: datetime) -> Result:
-        """Take one event; `now` is its instant, at which it is assessed."""
+        """Handle one event; `now` is its instant, at which it is assessed."""
         return ()
 
     def on_measures_changed(
         self, context: PartitionContext, changed: Sequence[MeasureAssessed], now: datetime
     ) -> Result:
-        """Follow the measures whose assessment changed at once, by one event or at one instant; in every partition."""
+        """Handle measures whose assessment changed, by one event or at one instant; called in every partition."""
         return ()
 
     def on_assessment(self, context: PartitionContext, finding: Assessment, now: datetime) -> Result:
-        """Hear what another subject found of a material, right after it was sent; only that of assessors before it."""
+        """Handle an assessment of an earlier assessor in the registry, right after it was emitted."""
         return ()
 
     def on_timer(self, context: PartitionContext, name: str, at: datetime) -> Result:
-        """Do what was due at the instant asked for."""
+        """Handle a timer that was requested for this instant."""
         return ()
 
     def flush(self, context: PartitionContext) -> None:
-        """Put into the store what is only at hand so far; asked of every subject when a record ends."""
+        """Write cached values to the store; called for every assessor when a record ends."""
         return

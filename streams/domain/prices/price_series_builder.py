@@ -1,8 +1,8 @@
-"""A price series at hand: it grows quote by quote, and is put together for the state when asked for.
+"""A price series as a mutable accumulator: updated quote by quote, built as an immutable value when it is stored.
 
-A quote of a later period is by far the most common: it costs a step of the published recursion and no copy of what is
-kept. A late or corrected figure makes the series anew from what the ring still holds. A series is a function of the
-set of its quotes as far as the ring reaches back (`tests/property/test_price_series.py`).
+Most quotes are of a later period: they cost one step of the published recursion and no copy. A late or corrected figure
+rebuilds the series from the observations in the ring. A series is a function of the set of its quotes, as far back as
+the ring reaches (`tests/property/test_price_series.py`).
 """
 
 from collections import deque
@@ -29,7 +29,7 @@ def first_series(quote: PriceQuoted, seen: Observation) -> PriceSeries:
 
 
 class PriceSeriesBuilder:
-    """One series. What left the ring last is kept as it was, with its variance and the highest value up to it.
+    """One series. The observation that left the ring last is kept, with its variance and the highest value up to it.
 
     For `volatility_ratio` and `volatility_median_ratio` see `streams.domain.prices.price_series.Quoted`.
     """
@@ -83,7 +83,7 @@ class PriceSeriesBuilder:
 
     @property
     def series(self) -> PriceSeries:
-        """The series as it is kept."""
+        """The series as an immutable value for the store."""
         if self._series is None:
             self._series = PriceSeries(
                 identity=self.identity,
@@ -105,7 +105,7 @@ class PriceSeriesBuilder:
         return Earlier(left.period, left.value, self._left_variance, count, self._left_peak)
 
     def take(self, quote: PriceQuoted, seen: Observation) -> bool:
-        """Take a quote; tell whether it changes the series: a repeat and a superseded figure do not."""
+        """Add a quote; return whether it changes the series: a repeat and a superseded figure do not."""
         last = self.ring[-1]
         if seen.period > last.period:
             self._add(seen, last)
