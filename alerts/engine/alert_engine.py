@@ -298,8 +298,9 @@ class AlertEngine:
 
     def _apply_composites(self, evaluations: Iterable[CompositeEvaluation]) -> None:
         for each in evaluations:
-            self.apply(each.rule, each.prior, each.evaluation, at=each.at, step=each.step, assessed=None)
-            self.publish_within_limits(each.at)
+            moment = _not_before(each.prior, each.at)
+            self.apply(each.rule, each.prior, each.evaluation, at=moment, step=each.step, assessed=None)
+            self.publish_within_limits(moment)
 
     def evaluate_queued_composites(self) -> None:
         """Evaluate the composites whose members changed, wherever the watermark stands: before the rules change."""

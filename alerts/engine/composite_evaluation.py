@@ -112,8 +112,7 @@ class Composites:
                 if evaluation.verdict is not Verdict.MET:
                     continue
                 prior = Alert(fingerprint=group, rule=rule.id, labels=labels)
-            moment = at if prior.at is None or prior.at <= at else prior.at
-            yield CompositeEvaluation(rule, prior, evaluation, moment, step)
+            yield CompositeEvaluation(rule, prior, evaluation, at, step)
 
     def flush(self) -> None:
         """Write the queue to the store if it changed."""

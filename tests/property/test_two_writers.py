@@ -111,8 +111,6 @@ class Worker:
             self.store = PartitionStore(app, table, SPEC, (), Path("copies"))
         self.generation += 1
         self.run(self._read(self.store))
-        if self.state.position < 0:
-            self.state.position = self.state.progress = -1
 
     async def _read(self, store: PartitionStore) -> None:
         await store.on_rebalance(OWNED, set(), OWNED, generation_id=self.generation)
@@ -215,11 +213,7 @@ class TwoWriters(RuleBasedStateMachine):
             for _ in range(20):
                 await asyncio.sleep(0)
 
-        try:
-            self.run(a_while())
-        except DiedError:
-            worker.die()
-            return
+        self.run(a_while())
         if worker.closing is not None and worker.closing.done():
             closing, worker.closing = worker.closing, None
             try:
